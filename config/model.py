@@ -36,6 +36,7 @@ from config.mail import MailOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
+from config.smpp_server import SmppServerOptions
 from sms.setting_texts import is_loopback
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
 from tls.listening import CertificateRequest, ListenerTls, TlsMode
@@ -233,6 +234,7 @@ class Config:
     listeners: tuple[ListenerOptions, ...] = option("", key="listener")
     http: tuple[HttpOptions, ...] = option("", default=(), key="http")
     certificates: tuple[CertificateOptions, ...] = option("", default=(), key="certificate")
+    smpp_servers: tuple[SmppServerOptions, ...] = option("", default=(), key="smpp_server")
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
@@ -262,6 +264,8 @@ class Config:
             if one.asked_tls is not None and not one.asked_tls.certificates:
                 text = "TLS needs a certificate: name certificate_file and key_file here, or add a [[certificate]]"
                 yield ConfigIssue((table, at, "tls"), text)
+        yield from twice("smpp_server", "name", [one.name for one in self.smpp_servers])
+        yield from twice("smpp_server", "address", [str(one.address) for one in self.smpp_servers])
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
         yield from find_conflicts(self.carriers)
         largest = max((listener.max_size for listener in self.listeners), default=0)
@@ -271,10 +275,11 @@ class Config:
         if self.mail.postmaster is not None and not self.postmaster:
             yield ConfigIssue(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
 
-    def doors(self) -> Iterator[tuple[str, int, ListenerOptions | HttpOptions]]:
+    def doors(self) -> Iterator[tuple[str, int, ListenerOptions | HttpOptions | SmppServerOptions]]:
         """Yield whatever listens, with its table and its place among those."""
         yield from (("listener", at, one) for at, one in enumerate(self.listeners))
         yield from (("http", at, one) for at, one in enumerate(self.http))
+        yield from (("smpp_server", at, one) for at, one in enumerate(self.smpp_servers))
 
     @property
     def http_listeners(self) -> Sequence[HttpOptions]:

@@ -3,7 +3,7 @@
 Not here: what is decided about it (gateway.plan).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,10 +23,13 @@ log = structlog.get_logger()
 class Accepted:
     """A job that is stored; `repeated` says that it was there already and nothing new was stored.
 
-    `digests` are the keys by which it is known again.
+    `digests` are the keys by which it is known again. `key` is that of a new job, `refused` has its recipients who get
+    nothing, with the reason.
     """
 
     job_id: str
+    key: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
     repeated: bool = False
     digests: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
 
@@ -69,7 +72,9 @@ class Acceptance:
         if not added.repeated:
             self._accepted()
         digests = tuple(message.digest for message in job.messages if message.digest)
-        return Accepted(job_id=added.public_id, repeated=added.repeated, digests=digests)
+        return Accepted(
+            job_id=added.public_id, key=added.key, refused=added.refused, repeated=added.repeated, digests=digests
+        )
 
     async def forget(self, kept: Accepted) -> None:
         """Know a submission no longer: its client has heard the answer, and means it if it says the same again."""

@@ -20,6 +20,7 @@ from gateway.plan import JobPlan, hold_back, plan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
+from sms.esme import EsmeRequest
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
 from sms.schedule import Blackout
@@ -38,7 +39,8 @@ class ApplicationJob:
 
     `service` is the interface. A `digest` names the request among those of its customer, so that a repeat is known; it
     is `identified` where the application itself gave that name. `ignored_options` were asked for and do nothing. In a
-    `personalised` job the one text has placeholders, which the values of its recipients fill.
+    `personalised` job the one text has placeholders, which the values of its recipients fill. `esme` is set where an
+    ESME submits it.
     """
 
     service: Origin
@@ -51,6 +53,7 @@ class ApplicationJob:
     digest: bytes = b""
     identified: bool = True
     personalised: bool = False
+    esme: EsmeRequest | None = None
 
 
 class Applications:
@@ -111,12 +114,19 @@ class Applications:
             await self._book.refresh()
         return Refused(refusal=Refusal.INTERNAL)
 
+    def admit(self, principal: Principal, service: Origin) -> Refused | None:
+        """Return why an interface has nothing for a login, None where it may send by it."""
+        snapshot = self._book.current
+        sender = find_login_sender(snapshot.directory, principal)
+        return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service)
+
     def _plan(self, principal: Principal, job: ApplicationJob, snapshot: Snapshot) -> JobPlan | Refused:
         sender = find_login_sender(snapshot.directory, principal)
         refused = sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, job.service)
         if isinstance(sender, Refused) or refused is not None:
             return refused or Refused(refusal=Refusal.INTERNAL)
-        if any(not text.strip() for text, _ in job.texts):
+        is_divided = job.esme is not None and job.esme.header is not None  # and a part may be blank
+        if not is_divided and any(not text.strip() for text, _ in job.texts):
             return Refused(refusal=Refusal.NO_TEXT)
         asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
         submission = Submission(
@@ -135,6 +145,7 @@ class Applications:
             proof=principal.proof,
             service_by=f"interface {job.service}",
             login=principal.login,
+            esme=job.esme,
         )
         return plan(submission, snapshot, self._routes, self._clock.now())
 

@@ -38,6 +38,7 @@ _CALL_AGAIN = timedelta(seconds=30)
 _RESENDS = 2
 # So many times as many as may be under way at once are, where each is the first of its destination.
 _FIRSTS = 10
+_NOBODY: frozenset[str] = frozenset()
 GivenUp = Callable[[TakenRow, OutboxEnd], None]
 
 
@@ -45,7 +46,8 @@ GivenUp = Callable[[TakenRow, OutboxEnd], None]
 class ChannelRules:
     """How one channel sends: by whom, when again, how many at a time in all (`most`) and to one destination (`each`).
 
-    `given_up` is told of what nobody will be told: a mail has a null sender and a push none.
+    `given_up` is told of what nobody will be told: a mail has a null sender and a push none. `reachable` names the only
+    destinations that can be sent to now: what is for others waits untouched.
     """
 
     sender: ItemSender
@@ -53,6 +55,7 @@ class ChannelRules:
     most: int = 50
     each: int = 50
     given_up: GivenUp | None = None
+    reachable: Callable[[], frozenset[str]] | None = None
 
 
 class OutboxLoop:
@@ -110,7 +113,10 @@ class OutboxLoop:
         """Take what is due and has a place, and begin to send it; returns whether there was any."""
         try:
             async with self._taking.under_way():
-                writes = [self._database.write(self._outbox.take, self._request(channel)) for channel in self._channels]
+                requests = [self._request(channel) for channel in self._channels]
+                writes = [
+                    self._database.write(self._outbox.take, one) for one in requests if one.destinations != _NOBODY
+                ]
                 taken = [row for rows in await asyncio.gather(*writes) for row in rows]
                 self._begin(taken)
         except Exception:
@@ -133,7 +139,13 @@ class OutboxLoop:
         rules = self._channels[channel]
         under_way = Counter(row.destination for row in self._under_way.values() if row.channel is channel)
         places = Places(most=rules.most, each=rules.each, ceiling=rules.most * _FIRSTS, under_way=under_way)
-        return TakeDue(owner=self._owner, channel=channel, now=to_stored(self._clock.now()), places=places)
+        return TakeDue(
+            owner=self._owner,
+            channel=channel,
+            now=to_stored(self._clock.now()),
+            places=places,
+            destinations=rules.reachable() if rules.reachable is not None else None,
+        )
 
     def _begin(self, taken: list[TakenRow]) -> None:
         loop = asyncio.get_running_loop()
@@ -198,7 +210,8 @@ class OutboxLoop:
             case Done():
                 return self._end(taken, OutboxEvent.SEND, attempt)
             case Retry(problem=problem, after=after) if not attempt.called:
-                return self._not_called(taken, problem.code.value, problem.text, after or _CALL_AGAIN)
+                pause = _CALL_AGAIN if after is None else after
+                return self._not_called(taken, problem.code.value, problem.text, pause)
             case Retry(problem=problem) | Failed(problem=problem) | Unknown(problem=problem) as outcome:
                 # Only a mail: the receiver of a push knows its id, and is told until it answers.
                 unanswered = isinstance(outcome, Unknown) and taken.channel is Channel.MAIL

@@ -21,6 +21,7 @@ from inbound.report import InboundReport
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
 from store.engine.keys import to_instant
+from store.esme import ESME_RECEIPT, open_receipt
 from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
 
@@ -215,6 +216,17 @@ def _log_directory_mail(taken: TakenRow, end: OutboxEnd, _: Report | None) -> No
     )
 
 
+def _log_receipt(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
+    log.info(
+        "esme_receipt_attempted",
+        receipt=taken.public_id,
+        login=taken.recipient,
+        attempt=taken.attempt,
+        state=end.state.value,
+        reply=end.reply or end.problem,
+    )
+
+
 _NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -226,5 +238,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         INBOUND_MAIL: Kind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
         INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
         DIRECTORY_MAIL: Kind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
+        ESME_RECEIPT: Kind(open=lambda taken, _: open_receipt(taken), log=_log_receipt),
     }
 )

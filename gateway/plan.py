@@ -23,11 +23,12 @@ from sms.message import EncodedText
 from sms.number import MobileNumber, SenderId, country_of, parse_number, type_of
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.parameters import Parameters, choose_parameters
+from sms.parts import encode_divided
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.route import SEPARATOR
 from sms.schedule import Blackout, Schedule, decide_schedule
-from sms.settings import ReportFormat, Settings, StatusReport
+from sms.settings import Overlong, ReportFormat, Settings, StatusReport
 
 _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
@@ -88,6 +89,10 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     """
     judged = _judge_all(submission, snapshot, routes)
     texts = _encode(submission, judged, routes)
+    if submission.esme is not None and texts.shared is not None and len(texts.shared.lengths) > 1:
+        # It is not divided for its sender: only a carrier that does it may have it.
+        judged = _judge_all(submission, snapshot, routes, whole=True)
+        texts = _encode(submission, judged, routes)
     schedule, own = _decide_schedules(submission, now)
     messages = tuple(
         replace(message, encoded=texts.own.get(index), schedule=own.get(message.wanted.blackouts))
@@ -153,10 +158,13 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
     snapshot: Snapshot,
     routes: CarrierRoutes,
     sender_id: SenderId | None,
+    *,
+    whole: bool = False,
 ) -> tuple[MobileNumber, Routed] | Refused:
     """Return the number that a text names and its route, or why this sender's SMS can't go there.
 
-    With one of our numbers as its sender ID it leaves by a carrier of that number.
+    With one of our numbers as its sender ID it leaves by a carrier of that number; a text that must stay `whole` by
+    one that divides it itself.
     """
     customer = sender.customer
     number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
@@ -172,17 +180,28 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
         if refused is not None:
             return refused
     among = snapshot.numbers.carriers_for(sender_id, customer.id, number)
-    routed = among if isinstance(among, Refused) else routes.explain(number, customer.name, among)
+    if isinstance(among, Refused):
+        return among
+    if whole:
+        among = tuple(routes.dividing & frozenset(among) if among else routes.dividing)
+        if not among:
+            detail = "no carrier takes a text of several parts whole: divide it, with a header or sar parameters"
+            return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
+    routed = routes.explain(number, customer.name, among)
     return routed if isinstance(routed, Refused) else (number, routed)
 
 
-def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes) -> list[PlannedMessage]:
+def _judge_all(
+    submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, *, whole: bool = False
+) -> list[PlannedMessage]:
     first_given: dict[tuple[str, str | None], str] = {}
     messages = []
     settings = submission.resolved.settings
     for wanted in submission.wanted[: settings.max_recipients + 1]:
         sender_id = wanted.sender_id or settings.sender_id
-        judged = wanted.refused or judge_number(submission.sender, wanted.number, settings, snapshot, routes, sender_id)
+        judged = wanted.refused or judge_number(
+            submission.sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole
+        )
         if isinstance(judged, Refused):
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
@@ -209,6 +228,11 @@ def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes
 
 def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
     settings = submission.resolved.settings
+    if submission.esme is not None:
+        if submission.esme.header is not None:
+            divided = encode_divided(submission.text, submission.esme.header, settings.coding)
+            return Texts(refused=divided) if isinstance(divided, Refused) else Texts(shared=divided)
+        settings = replace(settings, overlong=Overlong.REFUSE)  # the ESME hears at once what a person reads later
     wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
     repertoires = {
         index: routes.repertoire_of(message.route)
@@ -316,6 +340,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         evidence=submission.proof.evidence if submission.proof is not None else "",
         service_by=submission.service_by,
         first_use=None if submission.dry_run else submission.first_use,
+        esme=submission.esme,
         login=submission.login,
         status_address=_address_to_tell(submission),
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from inbound.actions import PushLogin
 from inbound.report import InboundReport
+from sms.esme import EsmeReceipt
 from sms.message import InboundFragment, PartToSubmit, Receipt
 from sms.outcome import Outcome
 from sms.report import Notice
@@ -176,7 +177,7 @@ class DirectoryMail:
     created_at: datetime
 
 
-Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush | DirectoryMail
+Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush | DirectoryMail | EsmeReceipt
 """What the outbox gives to a sender."""
 
 

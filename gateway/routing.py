@@ -81,13 +81,16 @@ class CarrierRoutes:
         self._common = _table(listed)
         self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
         self._narrowed: frozenset[str] = frozenset()
+        self.narrow([self._whole] if self._whole else ())
 
     def narrow(self, choices: Iterable[Collection[str]]) -> None:
         """Know the routes of messages that only some carriers may take, by each choice of those carriers.
 
-        What was known stays known, since messages that wait may have it.
+        Of each choice only those may be left that divide texts. What was known stays known, since messages that wait
+        may have it.
         """
         tables = (*self._tables.values(), self._common)
+        choices = [part for choice in choices for part in (choice, self._whole.intersection(choice)) if part]
         self._narrowed |= {
             routed.route
             for choice in choices
@@ -127,6 +130,11 @@ class CarrierRoutes:
     def wants_wide_reference(self, route: str) -> bool:
         """Return whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
         return bool(self._wide) and not self._wide.isdisjoint(route.split(SEPARATOR))
+
+    @property
+    def dividing(self) -> frozenset[str]:
+        """The carriers that take a long text in one submit and divide it themselves."""
+        return self._whole
 
     def takes_whole_texts(self, carrier: str) -> bool:
         """Return whether a carrier takes a long text in one submit and splits it itself."""

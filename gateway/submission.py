@@ -7,6 +7,7 @@ from datetime import datetime
 from addressbook.hierarchy import Resolved
 from addressbook.proof import Proof
 from addressbook.senders import Sender
+from sms.esme import EsmeRequest
 from sms.job import FirstUse
 from sms.message import MailOrigin, Origin
 from sms.number import SenderId
@@ -48,7 +49,7 @@ class Submission:
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
     does not hold back what is `past_stop`: the confirmation of a stop, and help. `proof` is what proved its sender,
     `service_by` what named its service. `first_use` is set where a signature proves its sender, `login` where it
-    came by no mail.
+    came by no mail, `esme` where an ESME submits it.
     """
 
     sender: Sender
@@ -70,3 +71,4 @@ class Submission:
     service_by: str = ""
     first_use: FirstUse | None = None
     login: str = ""
+    esme: EsmeRequest | None = None

@@ -45,8 +45,10 @@ from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
+from process.smpp_server import SmppServer, esme_rules
 from process.surroundings import look_around
 from smpp.client.client import SmppClient
+from smpp.server.courier import Courier
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
 from sms.report import Channel
@@ -80,7 +82,8 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     core = AcceptPath(config, database)
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
     handed = HandedMessages(config.server.data_dir / f"handed-{config.server.node}", owner)
-    telling = _build_telling(config, core, owner)
+    courier = Courier()
+    telling = _build_telling(config, core, owner, courier)
     carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
     inbound = _build_inbound(config, core, telling, carrying.dispatch.kick)
     links = _build_links(carrying, inbound, Links(database=database, clock=core.clock, owner=owner))
@@ -95,6 +98,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         accepted=carrying.dispatch.kick,
     )
     doors = Doors(config, core, acceptance)
+    smpp_server = SmppServer(config, core, doors, courier, tls, telling.outbox.kick)
     listeners = build_listeners(
         config,
         core,
@@ -158,6 +162,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
             *http_services(config, core, tls, api_routes(core, doors)),
+            *smpp_server.services,
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )
@@ -180,7 +185,7 @@ class _Telling:
     delays: Delays
 
 
-def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
+def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courier) -> _Telling:
     database, clock, kicked = core.database, core.clock, asyncio.Event()
     outbox = Outbox(core.keys)
     mail_out = build_mail_out(config, core, outbox, written=kicked.set)
@@ -203,7 +208,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
     loop = OutboxLoop(
         database=database,
         outbox=outbox,
-        channels={Channel.MAIL: mail, Channel.PUSH: push},
+        channels={Channel.MAIL: mail, Channel.PUSH: push, Channel.SMPP: esme_rules(courier)},
         clock=clock,
         owner=owner,
         chance=random,

@@ -6,6 +6,7 @@ The store gives the public ids and the reference numbers of parts. Not here: the
 from dataclasses import dataclass
 from datetime import datetime
 
+from sms.esme import EsmeRequest
 from sms.message import EncodedText, MailOrigin, Priority
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
@@ -65,7 +66,7 @@ class NewJob:
     its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
     others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
     (addressbook.numbers), empty where one does. `login` gave it in where it came by no mail; `status_address` is where
-    its status is mailed, empty for nowhere.
+    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it.
     """
 
     directory_version: int
@@ -105,3 +106,4 @@ class NewJob:
     first_use: FirstUse | None = None
     login: str = ""
     status_address: str = ""
+    esme: EsmeRequest | None = None

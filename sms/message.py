@@ -95,11 +95,19 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The user data header of a text that its sender divided, with its length octet; `shifts` are those it names."""
+
+    octets: bytes
+    shifts: Shifts = NO_SHIFTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedText:
     """A text made ready for the air: what is sent, what was replaced, what was cut.
 
     `lengths` are the characters of each part; `wide` says that each of several has room for a 16-bit reference.
-    `shifts` are the tables of a text in GSM-7.
+    `shifts` are the tables of a text in GSM-7. `udh` is the header of one that its sender divided: then it is one part.
     """
 
     text: str
@@ -109,6 +117,7 @@ class EncodedText:
     replaced: tuple[Replacement, ...] = ()
     cut: str = ""
     shifts: Shifts = NO_SHIFTS
+    udh: bytes = b""
 
 
 class TlsTag(StrEnum):

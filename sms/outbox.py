@@ -77,7 +77,9 @@ def states_before(event: OutboxEvent) -> tuple[OutboxState, ...]:
 
 
 def destination_of(channel: Channel, recipient: str) -> str:
-    """Return what a recipient shares with its neighbours: a mail's domain, a push's host, in lower case."""
+    """Return what a recipient shares with its neighbours: a mail's domain, a push's host, in lower case, or a login."""
     if channel is Channel.PUSH:
         return urlsplit(recipient).hostname or ""
+    if channel is Channel.SMPP:
+        return recipient
     return recipient.rpartition("@")[2].lower()

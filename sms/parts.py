@@ -18,7 +18,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from sms.alphabet import NOTHING, Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
-from sms.message import NO_SHIFTS, Alphabet, EncodedText, NationalLanguage, Replacement, Shifts, TextPart
+from sms.message import NO_SHIFTS, Alphabet, EncodedText, Header, NationalLanguage, Replacement, Shifts, TextPart
 from sms.national import encode_national, shift_elements
 from sms.national_choice import choose_tables
 from sms.outcome import Refusal, Refused
@@ -74,6 +74,19 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     if not isinstance(fitted, Fitted):
         return encoded
     return _split(_Chosen(Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, wide=wide_reference)
+
+
+def encode_divided(text: str, header: Header, coding: Alphabet) -> EncodedText | Refused:
+    """Return a part of a text that its sender divided, as it is. Refusals: NOT_ENCODABLE, TOO_MANY_PARTS.
+
+    It may be blank: the last part of a text often is.
+    """
+    if coding is Alphabet.GSM7 and header.shifts == NO_SHIFTS and encode_gsm7(text) is None:
+        return Refused(refusal=Refusal.NOT_ENCODABLE, detail="GSM-7 lacks a character of a part")
+    payload = payload_of(text, coding, header.shifts)
+    if len(payload) > room_beside(len(header.octets), coding):
+        return Refused(refusal=Refusal.TOO_MANY_PARTS, detail="a part is longer than its header leaves room for")
+    return EncodedText(text=text, alphabet=coding, lengths=(len(text),), shifts=header.shifts, udh=header.octets)
 
 
 class _Chosen(NamedTuple):
@@ -160,7 +173,13 @@ def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refu
 def encoded_parts(encoded: EncodedText, reference: int = 0) -> list[TextPart]:
     """Return the parts of a text under a reference of 16 bits."""
     return parts_again(
-        encoded.text, encoded.alphabet, encoded.lengths, reference, wide=encoded.wide, shifts=encoded.shifts
+        encoded.text,
+        encoded.alphabet,
+        encoded.lengths,
+        reference,
+        wide=encoded.wide,
+        shifts=encoded.shifts,
+        udh=encoded.udh,
     )
 
 
@@ -172,14 +191,16 @@ def parts_again(  # noqa: PLR0913 - what a text is split by
     *,
     wide: bool,
     shifts: Shifts = NO_SHIFTS,
+    udh: bytes = b"",
 ) -> list[TextPart]:
     """Return the parts that a text was split into, pieces of so many characters each, under a reference of 16 bits.
 
-    The reference is that of a counter: a header that is not wide has its lower 8 bits. One part alone has none.
+    The reference is that of a counter: a header that is not wide has its lower 8 bits. One part alone has none, but for
+    the header `udh` that its sender gave it.
     """
     shifting = shift_elements(shifts)
     if len(lengths) == 1:
-        return [TextPart(text=text, udh=_header(shifting), payload=payload_of(text, alphabet, shifts))]
+        return [TextPart(text=text, udh=udh or _header(shifting), payload=payload_of(text, alphabet, shifts))]
     joining = _joining_elements(len(lengths), reference if wide else reference & 0xFF, wide=wide)
     return [
         TextPart(text=piece, udh=_header(element + shifting), payload=payload_of(piece, alphabet, shifts))

@@ -31,10 +31,11 @@ class NoticeKind(StrEnum):
 
 
 class Channel(StrEnum):
-    """How a notice is delivered."""
+    """How what we owe somebody is delivered: by mail, by push to a URL, or by SMPP to the binds of a login."""
 
     MAIL = "mail"
     PUSH = "push"
+    SMPP = "smpp"
 
 
 Addressee = tuple[Channel, str]

@@ -68,6 +68,7 @@ class _Due(Struct, frozen=True, array_like=True):
     parameters: str
     locking_shift: int
     single_shift: int
+    udh: str
     attempts: int
     has_stop: bool
 
@@ -179,7 +180,15 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
     lengths = [len(message.body)] if whole else thaw_lengths(message.body, message.part_lengths)
     reference = message.reference if message.wide_reference else message.reference & 0xFF
     shifts = Shifts(message.locking_shift, message.single_shift)
-    parts = parts_again(message.body, message.alphabet, lengths, reference, wide=message.wide_reference, shifts=shifts)
+    parts = parts_again(
+        message.body,
+        message.alphabet,
+        lengths,
+        reference,
+        wide=message.wide_reference,
+        shifts=shifts,
+        udh=bytes.fromhex(message.udh),
+    )
     number = MobileNumber(digits=message.number)
     expires_at = to_instant(message.expires_at)
     sender = _sender_id(message.sender) if message.sender else None

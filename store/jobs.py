@@ -5,7 +5,7 @@ people (views).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from inbound.stop_list import StopList
@@ -22,6 +22,7 @@ from store.due import Take, take_due
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, PublicIds, to_indexed, to_stored
 from store.engine.statements import Insert
+from store.esme import freeze_origin
 from store.leases import check_alive
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
@@ -42,6 +43,7 @@ class Added:
     the job named by `public_id` sent the same texts to the same numbers a short time ago, and nothing was stored.
     `stopped` says the same of a job of which stop lists leave no recipient, `replayed` of one whose mail was bound to
     other recipients by its first use, `over` of one for which a limit has no room. `news` is what it did to its limits.
+    `refused` are its recipients who get nothing, with the reason; `key` is that of the new job.
     """
 
     public_id: str
@@ -53,6 +55,8 @@ class Added:
     over: LimitReached | None = None
     news: Sequence[UsageNews] = ()
     skipped: tuple[str, ...] = ()
+    key: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 _JOBS = Insert(JobRow)
@@ -175,6 +179,7 @@ class Outbound:
                 proof=job.proof,
                 evidence=job.evidence,
                 service_by=job.service_by,
+                esme=freeze_origin(job.esme),
             )
         )
         new_row = _message_row(key, job)
@@ -192,7 +197,8 @@ class Outbound:
         ]
         for kind, way in job.notices:
             rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
-        return Added(public_id=public_id, skipped=skipped, news=counted)
+        refused = {message.given: message.reason for message in fresh if message.encoded is None}
+        return Added(public_id=public_id, key=key, skipped=skipped, news=counted, refused=refused)
 
     def _add_message(
         self, new_row: Callable[..., Row], seq: int, job: NewJob, message: NewMessage, rows: "_Rows"
@@ -221,6 +227,7 @@ class Outbound:
                 locking_shift=encoded.shifts.locking,
                 single_shift=encoded.shifts.single,
                 parameters=freeze_parameters(message.parameters),
+                udh=encoded.udh.hex(),
                 state=state.value,
                 reason=message.reason,
                 problem=message.problem,
@@ -267,6 +274,7 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         priority=_URGENCY[job.priority],
         flash=job.flash,
         receipt_wanted=job.receipt_wanted,
+        registered=job.esme.registered if job.esme is not None else 0,
         updated_at=to_stored(job.accepted_at),
         **_when(Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)),
     )

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from msgspec import Struct, field
 
+from sms.esme import INTERMEDIATE, wants_receipt
 from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advance, fold_parts, is_final
 from sms.outcome import Problem, ProblemCode
 from sms.report import Addressee, NoticeKind, addressees, wants_result
@@ -17,6 +18,7 @@ from store.engine.keys import Keys
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.engine.transaction import Row, Transaction
+from store.esme import ToldSms, receipt_rows
 from store.outbox import OUTBOX, notice_row
 from store.tables import JobRow, MessageRow, PartRow
 
@@ -89,6 +91,7 @@ class LoadedMessage(Struct, array_like=True):
     cause: str
     repeats: int
     tried: str
+    registered: int
     reported_state: MessageState = MessageState.QUEUED
     parts: list[LoadedPart] = field(default_factory=list)
     settled_job: str = ""
@@ -127,6 +130,10 @@ class LoadedMessage(Struct, array_like=True):
     def has(self, state: MessageState) -> bool:
         """Return whether one of the parts is in this state."""
         return any(part.state is state for part in self.parts)
+
+    def count(self, state: MessageState) -> int:
+        """Return how many of the parts are in this state."""
+        return sum(part.state is state for part in self.parts)
 
     def move(self, part: LoadedPart, event: Event, problem: Problem | None = None) -> bool:
         """Advance one part and fold the message; returns whether the part moved.
@@ -185,6 +192,26 @@ class LoadedMessage(Struct, array_like=True):
         """
         arrows = TRANSITIONS[self.state].values()
         return folded in arrows and is_final(folded, receipt_expected=self.receipt_wanted)
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether a carrier has it since it was loaded, and it has not ended."""
+        return self.state is MessageState.SUBMITTED and self.reported_state is not self.state and not self.ended
+
+    def tell(self, now: int) -> ToldSms:
+        """Return what its ESME is told of it."""
+        reported = [part.reported_at for part in self.parts if part.reported_at is not None]
+        return ToldSms(
+            key=self.key,
+            registered=self.registered,
+            state=self.state,
+            ended=self.ended,
+            reason=self.reason,
+            error=next((part.error for part in self.parts if part.error), ""),
+            parts=self.part_count,
+            delivered=self.count(MessageState.DELIVERED),
+            at=max(reported) if self.from_network and reported else now,
+        )
 
     @property
     def corrected(self) -> bool:
@@ -285,6 +312,7 @@ class MessageWriter:
         ending: list[Row] = []
         ended: dict[int, int] = {}
         corrected: set[int] = set()
+        told: list[ToldSms] = []
         for message in changed:
             message.stamp(now)
             if message.corrected:
@@ -293,11 +321,16 @@ class MessageWriter:
                 message.ended = True
                 ended[message.job_key] = ended.get(message.job_key, 0) + 1
                 ending.append(_MESSAGES.of(message))
+                is_news = wants_receipt(message.registered, message.state)
             else:
                 moved.append(_MESSAGES.of(message))
+                is_news = message.corrected or (bool(message.registered & INTERMEDIATE) and message.was_accepted)
+            if message.registered and is_news:
+                told.append(message.tell(now))
         tx.update(_MESSAGES, moved)
         tx.update(_ENDED_MESSAGES, ending)
         settled, notices = self._save_jobs(tx, ended, corrected, now)
+        notices += receipt_rows(tx, self._keys, told, now) if told else []
         for message in changed:
             message.settled_job = settled.pop(message.job_key, "")  # said by one of the job's messages
         tx.insert(OUTBOX, notices)

@@ -143,12 +143,16 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeDue:
-    """A request for due rows of a channel as far as there are places; `now` is in microseconds."""
+    """A request for due rows of a channel as far as there are places; `now` is in microseconds.
+
+    Only those of some destinations, where they are named: the others can't be reached from here now.
+    """
 
     owner: str
     channel: Channel
     now: int
     places: Places
+    destinations: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,14 +227,17 @@ class Outbox:
 
     def _take(self, tx: Transaction, request: TakeDue) -> list[TakenRow]:
         choice = _Choice(request.places)
-        first = _due(tx, _DUE, (request.channel.value, request.now, request.places.most))
-        choice.take(first)
-        if choice.has_refused and len(first) == request.places.most:
-            # Behind what waits for a place others may wait: the first of every other destination.
-            for (destination,) in tx.rows(_DESTINATIONS, (request.channel.value,) * 2):
-                if choice.room(destination) > 0:
-                    values = (request.channel.value, destination, request.now, choice.room(destination))
-                    choice.take(_due(tx, _DUE_AT, values))
+        destinations = sorted(request.destinations or ())
+        if request.destinations is None:
+            first = _due(tx, _DUE, (request.channel.value, request.now, request.places.most))
+            choice.take(first)
+            if choice.has_refused and len(first) == request.places.most:
+                # Behind what waits for a place others may wait: the first of every other destination.
+                destinations = [name for (name,) in tx.rows(_DESTINATIONS, (request.channel.value,) * 2)]
+        for destination in destinations:
+            if choice.room(destination) > 0:
+                values = (request.channel.value, destination, request.now, choice.room(destination))
+                choice.take(_due(tx, _DUE_AT, values))
         tx.update(_TAKEN, [_TAKEN.row(owner=request.owner, key=row.key) for row in choice.rows])
         unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row.key for row in choice.rows])))
         return [replace(row, owner=request.owner, unanswered=unanswered[row.key]) for row in choice.rows]

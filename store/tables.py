@@ -46,8 +46,8 @@ class JobRow(KeyedRow):
     is an automatic answer that a stop list does not hold back. `sender` is who a search finds it by, in small letters:
     the user, else the author of its mail, else the reverse-path. `proof` is the kind of what proved the sender, with
     its `evidence`; `service_by` is what named the service. `login` gave it in where it came by no mail; then
-    `reverse_path` is where its status is mailed, empty for nowhere. `tls_tag` is a
-    sms.message.TlsTag.
+    `reverse_path` is where its status is mailed, empty for nowhere. `tls_tag` is a sms.message.TlsTag. `esme` is JSON
+    of what receipts for an ESME need.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -87,6 +87,7 @@ class JobRow(KeyedRow):
     service_by = peewee.TextField(default="")
     tls_tag = peewee.TextField(default="")
     login = peewee.TextField(default="")
+    esme = peewee.TextField(default="")
 
     class Meta:
         table_name = "job"
@@ -113,7 +114,9 @@ class MessageRow(KeyedRow):
     `reference` is what joins them, of which a header that is not wide has 8 bits. `parameters` are what its carrier
     gets beside the text, as `NAME=VALUE, …`. The shifts are national language identifiers, 0 for the default alphabet.
     `cause` is the carrier's answer that put it off last, `repeats` how often that came in a row. `tried` are the
-    carriers that gave it back (part_attempt), as a route. `customer_ref` is what its customer calls it.
+    carriers that gave it back (part_attempt), as a route. `customer_ref` is what its customer calls it. `udh` is the
+    header, in hexadecimal, of a part of a text that its sender divided; `registered` is registered_delivery of what an
+    ESME submitted.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -158,6 +161,8 @@ class MessageRow(KeyedRow):
     repeats = peewee.IntegerField(default=0)
     tried = peewee.TextField(default="")
     customer_ref = peewee.TextField(default="")
+    udh = peewee.TextField(default="")
+    registered = peewee.SmallIntegerField(default=0)
 
     class Meta:
         table_name = "message"

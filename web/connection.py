@@ -2,7 +2,7 @@
 
 uvicorn bounds how long an idle connection is kept and how large a head may be, and nothing else; what bounds a slow or
 silent peer is here. Not here: what is answered (web.front and the applications), counting (gateway.listener), TLS
-(web.handshake). RFC 9112.
+(gateway.handshake). RFC 9112.
 """
 
 import asyncio

@@ -17,12 +17,12 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from addressbook.people import IpNetwork
+from gateway.handshake import HandshakeFirst
 from gateway.listener import Listener
 from gateway.proxied import Proxied
 from sms.setting_texts import is_loopback
 from web.connection import HttpConnection, HttpLimits, make_logger
 from web.front import Front, answer_failure
-from web.handshake import HandshakeFirst
 
 log = structlog.get_logger()
 

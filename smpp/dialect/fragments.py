@@ -17,7 +17,7 @@ from smpp.wire.packing import unpack_septets
 from smpp.wire.pdu import Pdu
 from smpp.wire.tlv import Tag
 from sms.alphabet import ShiftTables, decode_gsm7
-from sms.message import InboundFragment
+from sms.message import InboundFragment, Shifts
 from sms.national import national_tables
 
 _UDH_INDICATOR = 0x40
@@ -71,10 +71,14 @@ def read_place(udh: bytes) -> FragmentPlace:
     return FragmentPlace()
 
 
-def read_shifts(udh: bytes) -> ShiftTables:
-    """Return the tables that a header chooses for its text (TS 23.040 §9.2.3.24.15 and §9.2.3.24.16)."""
+def read_shifts(udh: bytes) -> Shifts:
+    """Return the languages that a header chooses for its text (TS 23.040 §9.2.3.24.15 and §9.2.3.24.16)."""
     chosen = {element: data[0] for element, data in _elements(udh) if len(data) == 1}
-    return national_tables(chosen.get(_LOCKING_SHIFT, 0), chosen.get(_SINGLE_SHIFT, 0))
+    return Shifts(chosen.get(_LOCKING_SHIFT, 0), chosen.get(_SINGLE_SHIFT, 0))
+
+
+def _tables_of(udh: bytes) -> ShiftTables:
+    return national_tables(*read_shifts(udh))
 
 
 def _elements(udh: bytes) -> Iterator[tuple[int, bytes]]:
@@ -94,14 +98,15 @@ def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes)
         return octets.decode("utf-16-be")
     if wire is not WireAlphabet.GSM7_PACKED and names_gsm7(data_coding):
         wire = WireAlphabet.GSM7
-    return _decode(octets, wire, udh)
+    return decode_text(octets, wire, udh)
 
 
-def _decode(octets: bytes, wire: WireAlphabet, udh: bytes) -> str:
+def decode_text(octets: bytes, wire: WireAlphabet, udh: bytes) -> str:
+    """Return the text of octets in this alphabet; `udh` is the header before them, which may name national tables."""
     if wire is WireAlphabet.GSM7_PACKED:
-        return decode_gsm7(unpack_septets(octets, after_octets=len(udh)), read_shifts(udh))
+        return decode_gsm7(unpack_septets(octets, after_octets=len(udh)), _tables_of(udh))
     if wire is WireAlphabet.GSM7:
-        return decode_gsm7(octets, read_shifts(udh))
+        return decode_gsm7(octets, _tables_of(udh))
     return octets.decode(DEFAULTS[wire], "replace")
 
 
@@ -122,7 +127,7 @@ def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"
     """Return the text of octets in this coding; `udh` is the header before them, which shifts packed septets."""
     own = dialect.inbound_alphabets.get(data_coding)
     if own is not None:
-        return _decode(octets, own, udh)
+        return decode_text(octets, own, udh)
     codec = CODECS.get(data_coding)
     if codec is None and data_coding & 0xF0 in (0x10, 0x20, 0x30):
         # TS 23.038 §4, general data coding: bits 3 and 2 are the alphabet.

@@ -52,6 +52,9 @@ STATES: Mapping[int, ReceiptState] = MappingProxyType(
     }
 )
 
+NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType(
+    {state: number for number, state in STATES.items() if 1 <= number <= 8}
+)
 # Appendix B.
 WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
     {
@@ -104,6 +107,16 @@ WORDS: Mapping[str, ReceiptState] = MappingProxyType(
 )
 # What may surround the value of a field, such as commas.
 _AROUND = " \t\r\n,;'\""
+
+
+def write_receipt_text(  # noqa: PLR0913 - one argument per field of appendix B
+    *, message_id: str, parts: int, delivered: int, submitted: str, done: str, state: str, error: str, text: str = ""
+) -> str:
+    """Return the text of a receipt with all fields of appendix B in their order."""
+    return (
+        f"id:{message_id} sub:{parts:03} dlvrd:{delivered:03} submit date:{submitted} done date:{done}"
+        f" stat:{state} err:{error} text:{text}"
+    )
 
 
 class DeliveryKind(StrEnum):

@@ -20,6 +20,7 @@ from smpp.dialect.dialect import (
     ValidityFormat,
     WireAlphabet,
 )
+from smpp.dialect.fragments import read_place
 from smpp.dialect.numbers import write_number, write_source
 from smpp.dialect.parameters import write_parameters
 from smpp.wire.bodies import CancelSm, DataSm, QuerySm, SubmitSm
@@ -41,6 +42,7 @@ _UCS2 = Alphabet.UCS2
 _MOST_OCTETS, _MOST_DIGITS = 254, 20  # §5.2.22, §5.2.9
 _MOST_SHARED = 4096
 _MOST_ID = 255
+_JOINING_HEADERS = frozenset({6, 7})  # nothing but a reference of 8 or 16 bits
 _USER_DATA = 140  # octets of a TPDU, 3GPP TS 23.040 §9.2.3.24
 _LEAST_VALIDITY = timedelta(minutes=1)
 
@@ -83,14 +85,15 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
     ton, npi, source = write_source(part.sender, dialect)
     number = part.number.digits
     esm_class = dialect.esm_class
-    udh = part.udh if dialect.wide_reference else narrow_header(part.udh)
+    udh = _header_of(part, dialect)
     tlvs: tuple[Tlv, ...] = ()
-    if udh and part.total > 1 and dialect.long_messages is LongMessages.SAR:
+    place = read_place(part.udh)
+    if place.total > 1 and dialect.long_messages is LongMessages.SAR and len(part.udh) in _JOINING_HEADERS:
         udh = b""
         tlvs = (
-            Tlv(Tag.SAR_MSG_REF_NUM, part.reference),
-            Tlv(Tag.SAR_TOTAL_SEGMENTS, part.total),
-            Tlv(Tag.SAR_SEGMENT_SEQNUM, part.index),
+            Tlv(Tag.SAR_MSG_REF_NUM, place.reference or 0),
+            Tlv(Tag.SAR_TOTAL_SEGMENTS, place.total),
+            Tlv(Tag.SAR_SEGMENT_SEQNUM, place.index),
         )
     if part.alphabet is _UCS2:
         coding = dialect.flash_ucs2_data_coding if part.flash else dialect.ucs2_data_coding
@@ -129,6 +132,11 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
     )
 
 
+def _header_of(part: PartToSubmit, dialect: Dialect) -> bytes:
+    """Return the header of a part; that of a text which its sender divided stays as it is."""
+    return part.udh if dialect.wide_reference or part.total == 1 else narrow_header(part.udh)
+
+
 def _asks_for_receipt(part: PartToSubmit, dialect: Dialect) -> bool:
     is_asked = part.index == part.total or part.is_whole or dialect.receipt_request is ReceiptRequest.EACH_PART
     return part.receipt_wanted and is_asked
@@ -157,8 +165,8 @@ class SubmitWriter:
         number = digits if self._is_plain else write_number(digits, dialect.destination_form, dialect)
         if part.is_whole or (part.shifts != NO_SHIFTS and not dialect.national_shift):
             return None
-        if udh and not dialect.wide_reference:
-            udh = narrow_header(udh)
+        if udh:
+            udh = _header_of(part, dialect)
         wire = dialect.wire_alphabet(flash=part.flash)
         if wire in CODECS and (part.shifts != NO_SHIFTS or not _can_say(part, wire)):
             return None

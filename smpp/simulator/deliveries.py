@@ -3,16 +3,14 @@
 Used by the sandbox carrier. Not here: when they are sent (simulator). Standard: SMPP 3.4 §4.6.1, appendix B.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from smpp.dialect.dialect import Dialect, IdBase, LongMessages, NumberForm
 from smpp.dialect.fragments import read_place
 from smpp.dialect.numbers import write_number
-from smpp.dialect.receipts import STATES, WORD_OF
+from smpp.dialect.receipts import NUMBER_OF, WORD_OF, write_receipt_text
 from smpp.dialect.submissions import write_septets
 from smpp.simulator.script import ReceiptForm
 from smpp.wire.bodies import DeliverSm
@@ -23,10 +21,6 @@ from sms.parts import encoded_parts
 _RECEIPT = 0x04
 _UDH_INDICATOR = 0x40
 _INTERNATIONAL, _ISDN = 1, 1
-
-NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType(
-    {state: number for number, state in STATES.items() if 1 <= number <= 8}
-)
 
 
 def write_message_id(number: int, base: IdBase) -> str:
@@ -74,11 +68,14 @@ def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
         tlvs = (Tlv(Tag.RECEIPTED_MESSAGE_ID, in_base(base)), Tlv(Tag.MESSAGE_STATE, NUMBER_OF[state]))
     if form is not ReceiptForm.TLV:
         zone = dialect.receipt_zone
-        delivered = "001" if state is ReceiptState.DELIVERED else "000"
-        text = (
-            f"id:{in_base(dialect.id_in_receipt)} sub:001 dlvrd:{delivered}"
-            f" submit date:{_write_date(submitted_at, zone)} done date:{_write_date(done_at, zone)}"
-            f" stat:{WORD_OF[state]} err:{error} text:"
+        text = write_receipt_text(
+            message_id=in_base(dialect.id_in_receipt),
+            parts=1,
+            delivered=int(state is ReceiptState.DELIVERED),
+            submitted=_write_date(submitted_at, zone),
+            done=_write_date(done_at, zone),
+            state=WORD_OF[state],
+            error=error,
         )
     return DeliverSm(
         source_addr_ton=_INTERNATIONAL,

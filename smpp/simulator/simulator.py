@@ -16,13 +16,14 @@ from typing import TypeGuard, cast
 import structlog
 
 from gateway.ports import Clock
+from smpp.dialect.receipts import NUMBER_OF
 from smpp.dialect.submissions import normalise_id
 from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
 from smpp.session.states import Role
-from smpp.simulator.deliveries import NUMBER_OF, write_inbound, write_message_id, write_receipt
+from smpp.simulator.deliveries import write_inbound, write_message_id, write_receipt
 from smpp.simulator.lines import Courier, Line
 from smpp.simulator.record import PhoneSms, Record, Taken
 from smpp.simulator.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment

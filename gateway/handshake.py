@@ -42,7 +42,7 @@ class HandshakeFirst(asyncio.Protocol):
         peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._listener.admit(self, address) or not self._listener.begin_handshake():
-            log.warning("http_connection_refused", rip=address)
+            log.warning("connection_refused", rip=address)
             self._transport.abort()
             return
         self._transport.pause_reading()

@@ -1,0 +1,203 @@
+"""What an ESME asks about SMS that it submitted before, and what waits for ESMEs that are not there.
+
+An ESME sees what its own login submitted, and nothing else. Not here: its submits (applications), the requests on the
+wire (smpp.server.earlier).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from addressbook.senders import Principal
+from gateway.admin.edit import AuditAction
+from gateway.cancel import cancel_waiting
+from gateway.ports import Clock
+from gateway.worker import Worker
+from sms.esme import FINAL_BITS
+from sms.lifecycle import MessageState
+from sms.message import Alphabet
+from sms.outcome import Refusal, Refused
+from sms.parts import encode_text
+from sms.settings import Unencodable
+from store.answers import Rules
+from store.audit import AuditLine, write_audit
+from store.cancels import find_job_to_cancel
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys, to_instant, to_stored
+from store.esme import (
+    KEPT,
+    DropWaiting,
+    EarlierMessage,
+    Replacing,
+    drop_waiting,
+    find_open_to,
+    find_submitted,
+    replace_texts,
+)
+from store.results import ResultStore
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 60.0
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedSms:
+    """What has become of an SMS; `changed_at` is when it came to its state, `alphabet` what it is written in."""
+
+    state: MessageState
+    ended: bool
+    error: str
+    reason: str
+    changed_at: datetime
+    alphabet: Alphabet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewText:
+    """Another text for an SMS; what is None stays as it was. `validity` counts from now, or from the start."""
+
+    text: str
+    start_at: datetime | None
+    validity: timedelta | None
+    registered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cancelling:
+    principal: Principal
+    message_id: str
+    number: str
+    source: str
+
+
+class SubmittedMessages:
+    """The use cases; `offering` are the carriers that offer cancelling, `written` is called when receipts follow."""
+
+    def __init__(
+        self, *, database: Database, keys: Keys, clock: Clock, offering: frozenset[str], written: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._offering = offering
+        self._written = written
+        self._progress = ResultStore(keys, Rules())
+
+    async def find(self, principal: Principal, message_id: str, source: str) -> SubmittedSms | None:
+        """Return an SMS by the id that its submit was answered with; of several recipients the first."""
+        found = await self._database.read(partial(_find, principal=principal, message_id=message_id, source=source))
+        return _shown(found[0]) if found else None
+
+    async def cancel(self, principal: Principal, message_id: str, number: str, source: str) -> int:
+        """Take SMS back: those of a submit, or without an id all open ones from a source to a number.
+
+        Returns how many ended or were asked back from their carriers.
+        """
+        request = _Cancelling(principal=principal, message_id=message_id, number=number, source=source)
+        count = await self._database.write(self._cancel_all, request)
+        if count:
+            self._written()
+        return count
+
+    def _cancel_all(self, tx: Transaction, requests: list[_Cancelling]) -> list[int]:
+        return [self._cancel(tx, request) for request in requests]
+
+    def _cancel(self, tx: Transaction, asked: _Cancelling) -> int:
+        principal = asked.principal
+        if asked.message_id:
+            found = _find(tx, principal=principal, message_id=asked.message_id, source=asked.source)
+        else:
+            open_ones = find_open_to(tx, asked.number, principal.customer_id, principal.login)
+            found = [one for one in open_ones if one.origin.source == asked.source]
+        now = to_stored(self._clock.now())
+        count = 0
+        for job in dict.fromkeys(one.job_id for one in found):
+            wanted = {one.key for one in found if one.job_id == job}
+            known = find_job_to_cancel(tx, job)
+            keys = tuple(key for key in (*known.waiting, *known.at_carriers(self._offering)) if key in wanted)
+            if not keys:
+                continue
+            done = cancel_waiting(tx, self._progress, keys, now)
+            count += done.ended + done.asked
+            detail = f"cancelled {done.ended}, asked {done.asked}"
+            line = AuditLine(
+                action=AuditAction.CANCEL.value, target=job, detail=detail, customer_key=principal.customer_id
+            )
+            write_audit(tx, self._keys, principal.login, now, [line])
+        return count
+
+    async def replace(self, principal: Principal, message_id: str, source: str, new: NewText) -> bool | Refused:
+        """Replace the text of an SMS that no carrier was offered yet; False where it is too late, or there is none."""
+        found = await self._database.read(partial(_find, principal=principal, message_id=message_id, source=source))
+        if len(found) != 1 or found[0].begun or found[0].part_count != 1:
+            return False
+        sms = found[0]
+        encoded = encode_text(new.text, coding=sms.alphabet, unencodable=Unencodable.REJECT, max_parts=1)
+        if isinstance(encoded, Refused):
+            return encoded
+        if encoded.cut:
+            return Refused(refusal=Refusal.TOO_MANY_PARTS, detail="the text is longer than one part")
+        now = self._clock.now()
+        due_at = sms.due_at if new.start_at is None else to_stored(max(new.start_at, now))
+        expires_at = sms.expires_at
+        if new.validity is not None:
+            expires_at = to_stored(max(to_instant(due_at), now) + new.validity)
+        request = Replacing(
+            key=sms.key,
+            encoded=encoded,
+            due_at=due_at,
+            expires_at=expires_at,
+            registered=new.registered,
+            receipt_wanted=bool(new.registered & FINAL_BITS),
+        )
+        return await self._database.write(replace_texts, request)
+
+
+def _find(tx: Transaction, *, principal: Principal, message_id: str, source: str) -> list[EarlierMessage]:
+    if not (message_id.isascii() and message_id.isdecimal() and len(message_id) <= _MOST_DIGITS + 1):
+        return []
+    found = find_submitted(tx, int(message_id), principal.customer_id, principal.login)
+    # §4.8.1: the source address must be that of the submit; clients that leave it out know the id all the same.
+    return [one for one in found if source in ("", one.origin.source)]
+
+
+def _shown(sms: EarlierMessage) -> SubmittedSms:
+    return SubmittedSms(
+        state=sms.state,
+        ended=sms.ended,
+        error=sms.error or "",
+        reason=sms.reason,
+        changed_at=to_instant(sms.updated_at),
+        alphabet=sms.alphabet,
+    )
+
+
+class AbsentEsmes:
+    """Drops what waited two days for a login that did not bind, or beyond what is kept for one."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._worker = Worker("absent-esmes", self.step, look_every=_LOOK_EVERY)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._worker.stop()
+
+    async def step(self) -> bool:
+        """Drop what is too old or too much; returns whether there was any."""
+        now = self._clock.now()
+        request = DropWaiting(before=to_stored(now - KEPT), now=to_stored(now))
+        dropped = await self._database.write(drop_waiting, request)
+        for login, count in dropped.items():
+            log.warning("esme_deliveries_dropped", login=login, deliveries=count)
+        return bool(dropped)

@@ -1,0 +1,125 @@
+"""The SMPP server as working parts: its doors, what ESMEs may do, and what brings their receipts.
+
+Not here: the server itself (smpp.server).
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+
+from addressbook.senders import Principal
+from config.model import Config
+from config.smpp_server import SmppServerOptions
+from gateway.esme import AbsentEsmes, SubmittedMessages
+from gateway.listener import ConnectionLimits
+from gateway.outbox import ChannelRules
+from process.accept_path import AcceptPath
+from process.contexts import ListenerContexts
+from process.doors import Doors
+from process.routes import offers_cancelling
+from process.services import Service, service_of
+from smpp.server.connection import EsmeLimits, EsmeService
+from smpp.server.courier import Courier
+from smpp.server.earlier import EarlierRequests
+from smpp.server.server import EsmeDoor
+from smpp.session.limits import SessionLimits
+from sms.message import Origin
+from sms.outcome import Refused
+from sms.retry import Ladder
+from store.esme import KEPT
+
+ESME_LADDER = Ladder(waits=Ladder.of_seconds(2, 5, 15, 60, 300).waits, expire_after=KEPT)
+"""When a receipt is sent again that an ESME refused or did not answer."""
+
+
+def esme_rules(courier: Courier) -> ChannelRules:
+    """Return how receipts and inbound SMS are brought to ESMEs: to those that are bound, each at its own speed."""
+    return ChannelRules(sender=courier, ladder=ESME_LADDER, most=5000, each=500, reachable=courier.logins)
+
+
+class SmppServer:
+    """Everything of the SMPP server; `courier` brings receipts. Without a table of the file there are no doors."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - every collaborator
+        self,
+        config: Config,
+        core: AcceptPath,
+        doors: Doors,
+        courier: Courier,
+        tls: ListenerContexts,
+        written: Callable[[], None],
+    ) -> None:
+        """Raise ContextError for a certificate that can't be used."""
+        self._absent = AbsentEsmes(core.database, core.clock)
+        courier.arrived = written
+        messages = SubmittedMessages(
+            database=core.database,
+            keys=core.keys,
+            clock=core.clock,
+            offering=frozenset(item.name for item in config.carriers if offers_cancelling(item)),
+            written=written,
+        )
+
+        async def prove(login: str, password: str, client: str) -> Principal | Refused:
+            proven = await doors.authenticator.prove(login, password, client)
+            return proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP) or proven
+
+        self._doors: list[tuple[SmppServerOptions, EsmeDoor]] = []
+        for options in config.smpp_servers:
+            service = EsmeService(
+                prove=prove,
+                applications=doors.applications,
+                earlier=EarlierRequests(messages, core.clock, options.default_alphabet),
+                courier=courier,
+                clock=core.clock,
+                alphabet=options.default_alphabet,
+                limits=_limits(options),
+            )
+            self._doors.append((options, _door(options, service, tls)))
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """What runs: the doors, and what drops receipts that nobody fetches."""
+        if not self._doors:
+            return ()
+        doors = (
+            Service(name=f"smpp {options.name}", start=_starter(options, door), stop=door.stop)
+            for options, door in self._doors
+        )
+        return (service_of("absent-esmes", self._absent), *doors)
+
+
+def _starter(options: SmppServerOptions, door: EsmeDoor) -> Callable[[], Awaitable[None]]:
+    async def start() -> None:
+        try:
+            await door.start()
+        except OSError as error:
+            cause = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(f"[[smpp_server]] {options.name} can't listen at {options.address}: {cause}") from error
+
+    return start
+
+
+def _door(options: SmppServerOptions, service: EsmeService, tls: ListenerContexts) -> EsmeDoor:
+    contexts = tls.make(options.asked_tls)
+    return EsmeDoor(
+        service,
+        host=options.address.host,
+        port=options.address.port,
+        connections=ConnectionLimits(total=options.max_connections, per_address=options.max_connections_per_client),
+        contexts=contexts.current if contexts is not None else None,
+        proxies=options.proxy_from,
+    )
+
+
+def _limits(options: SmppServerOptions) -> EsmeLimits:
+    return EsmeLimits(
+        binds=options.binds_per_login,
+        rate=options.sms_per_second,
+        session=SessionLimits(
+            window=options.window,
+            inbound_window=1000,
+            response_seconds=options.answer_timeout.total_seconds(),
+            enquire_link_seconds=options.enquire_link.total_seconds(),
+            init_seconds=options.bind_timeout.total_seconds(),
+        ),
+    )

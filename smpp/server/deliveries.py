@@ -1,0 +1,61 @@
+"""The deliver_sm that an ESME gets: a receipt with its text and parameters, or an inbound SMS.
+
+A receipt names nothing but what SMPP 3.4 has, since clients break on anything else: the full text of appendix B, in
+GSM-7, and both parameters. Not here: when and over which bind it goes (courier). Standards: SMPP 3.4 §4.6.1, §5.2.12,
+appendix B.
+"""
+
+from datetime import UTC, datetime
+
+from smpp.dialect.receipts import NUMBER_OF, WORD_OF, write_receipt_text
+from smpp.server.statuses import error_digits
+from smpp.wire.bodies import DeliverSm
+from smpp.wire.tlv import Tag, Tlv
+from sms.alphabet import encode_gsm7
+from sms.esme import EsmeReceipt
+
+_RECEIPT, _INTERMEDIATE = 0x04, 0x20
+_MOST_OF_TEXT = 20  # appendix B
+
+
+def write_receipt(receipt: EsmeReceipt) -> tuple[DeliverSm, tuple[Tlv, ...]]:
+    """Return the deliver_sm of a receipt: its addresses are those of the submit, the other way round."""
+    origin = receipt.origin
+    text = write_receipt_text(
+        message_id=receipt.message_id,
+        parts=receipt.parts,
+        delivered=receipt.delivered,
+        submitted=_date(receipt.submitted_at),
+        done=_date(receipt.done_at),
+        state=WORD_OF[receipt.state],
+        error=error_digits(receipt.error, receipt.reason),
+        text=_in_gsm7(receipt.text[:_MOST_OF_TEXT]),
+    )
+    tlvs: tuple[Tlv, ...] = (
+        Tlv(Tag.RECEIPTED_MESSAGE_ID, receipt.message_id),
+        Tlv(Tag.MESSAGE_STATE, NUMBER_OF[receipt.state]),
+    )
+    if origin.user_message_reference is not None:
+        tlvs = (*tlvs, Tlv(Tag.USER_MESSAGE_REFERENCE, origin.user_message_reference))
+    body = DeliverSm(
+        source_addr_ton=origin.destination_ton,
+        source_addr_npi=origin.destination_npi,
+        source_addr=receipt.recipient,
+        dest_addr_ton=origin.source_ton,
+        dest_addr_npi=origin.source_npi,
+        destination_addr=origin.source,
+        esm_class=_INTERMEDIATE if receipt.intermediate else _RECEIPT,
+        short_message=text.encode("ascii"),
+    )
+    return body, tlvs
+
+
+def _date(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%y%m%d%H%M}"
+
+
+def _in_gsm7(text: str) -> str:
+    """Return the beginning of a text in characters that ASCII and GSM-7 write with the same octet; others as `?`."""
+    return "".join(
+        letter if encode_gsm7(letter) == letter.encode("utf-8") and letter >= " " else "?" for letter in text
+    )
