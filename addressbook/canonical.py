@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _IDEOGRAPHIC_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 §3.1
+_APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"')
 _ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"  # RFC 5322 §3.2.3, widened by RFC 6531 §3.3
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
@@ -61,6 +62,12 @@ def canonical_address(text: str) -> str | None:
     elif not _DOT_ATOM.fullmatch(local):
         return None
     return f"{local}@{domain}"
+
+
+def canonical_application(text: str) -> str | None:
+    """Return the one form of an application's name, None if it is none: it stands where people have an address."""
+    name = text.strip().lower()
+    return name if _APPLICATION.fullmatch(name) else None
 
 
 def canonical_login(text: str) -> str:

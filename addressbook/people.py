@@ -67,6 +67,7 @@ class Profile:
 class User:
     """One sender. `address` is canonical and unique over all customers; `phone` is E.164 without the plus, or empty.
 
+    A person's address is a mailbox, that of an application its name.
     An administrator decides `active`; its directory says that it is `disabled`, or has its entry no more (`missing`).
     `directory_id` is None where no directory speaks of it.
     """
@@ -81,6 +82,11 @@ class User:
     directory_id: int | None = None
     disabled: bool = False
     missing: bool = False
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it is no person, and has no mailbox."""
+        return "@" not in self.address
 
     @property
     def may_send(self) -> bool:

@@ -101,8 +101,9 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
     if isinstance(customer, Refused):
         return customer
     user = directory.user(address)
-    if user is not None and user.customer_id != customer.id:
-        return _refused("The sender address is a user of another customer.")
+    if user is not None and (user.is_application or user.customer_id != customer.id):
+        whose = "an application, which sends no mail" if user.is_application else "a user of another customer"
+        return _refused(f"The sender address is {whose}.")
     owner = directory.customer_of_domain(address.rpartition("@")[2])
     bar = find_domain_bar(customer, owner.id if owner is not None else None)
     if bar is not None:

@@ -92,6 +92,11 @@ PLACES: Final = {
     "user": CommandPlace(
         "users", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."
     ),
+    "login": CommandPlace(
+        "logins",
+        "login_commands",
+        "Handle what applications and people log in with, and the settings of what an application sends.",
+    ),
     "people": CommandPlace(
         "people",
         "people",

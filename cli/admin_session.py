@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from cli.context import opened, read_config
-from cli.files import read_text
+from cli.files import file_faults, read_text, write_private
 from cli.printed import join
 from gateway.admin.faults import AdminFault
 from store.engine.database import Database, Transaction
@@ -37,6 +37,15 @@ customer_option = click.option("--customer", required=True, metavar="NAME", help
 one_customer_option = click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 password_option = click.option(
     "--password-file", metavar="FILE", type=click.Path(path_type=Path), help="Holds the password in its first line."
+)
+
+
+random_option = click.option(
+    "--random-password-file",
+    "random_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a new random password there; the file must not exist.",
 )
 
 
@@ -127,6 +136,37 @@ def _own_name() -> str:
 def read_password(file: Path) -> str:
     """Return the password that a file's first line holds; a file that cannot be read ends the command."""
     return read_text(file).partition("\n")[0].removesuffix("\r")
+
+
+@contextmanager
+def asked_password(password_file: Path | None, random_file: Path | None) -> Iterator[str | None]:
+    """Give the password that the options name; a file made for a random one goes again if the command fails."""
+    if password_file is not None and random_file is not None:
+        raise click.UsageError("--password-file and --random-password-file exclude each other")
+    if random_file is None:
+        yield read_password(password_file) if password_file is not None else None
+        return
+    from gateway.admin.logins import random_password
+
+    password = random_password()
+    with file_faults("; nothing was changed"):
+        write_private(random_file, f"{password}\n".encode())
+    try:
+        yield password
+    except BaseException:
+        random_file.unlink(missing_ok=True)
+        raise
+    click.echo(f"{random_file}: the new password.")
+
+
+@contextmanager
+def new_password(password_file: Path | None, random_file: Path | None) -> Iterator[str]:
+    """Give the password that the options name, of which one is needed."""
+    if password_file is None and random_file is None:
+        raise click.UsageError("--password-file or --random-password-file is needed")
+    with asked_password(password_file, random_file) as password:
+        assert password is not None
+        yield password
 
 
 def verifiers_of(password: str) -> "Verifiers":

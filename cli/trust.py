@@ -12,7 +12,7 @@ import click
 from cli.admin_session import admin_session, read_password, verifiers_of
 from cli.context import config_option
 from cli.files import read_text
-from cli.shapes import NAME, change_command, table_command
+from cli.shapes import NAME, change_command
 from cli.use_cases import customers, logins, ranges
 
 if TYPE_CHECKING:
@@ -136,7 +136,6 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "remove-login", "Remove a login or certificate of a customer or of a user.", logins.remove_login, LOGIN
     ),
-    table_command("logins", "List the logins and certificates of a customer and its users.", logins.list_logins, NAME),
     change_command(
         "tls-required",
         "Take a customer's mail under TLS only, on every listener, or also in clear.",

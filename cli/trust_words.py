@@ -23,6 +23,11 @@ TRUST_FAULTS: Final[Mapping[FaultCode, Words]] = {
     ),
     FaultCode.BAD_ISSUER: "«{issuer}» is no issuer: an address such as https://login.example.com/tenant is expected.",
     FaultCode.NO_AUDIENCE: "Tokens of {issuer} need an audience, so that those for other services are no logins here.",
+    FaultCode.BAD_APPLICATION_NAME: (
+        "«{name}» cannot be the name of an application: up to 64 letters, digits, «.», «_» and «-» are expected;"
+        " --user names whose login it is otherwise."
+    ),
+    FaultCode.LOGIN_OF_NO_USER: "The login «{login}» belongs to no user, so that it has no settings of its own.",
     FaultCode.BAD_LOGIN: "«{login}» cannot be a login: 1 to 200 visible characters are expected.",
     FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
     FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
@@ -60,6 +65,11 @@ TRUST_DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.SET_LOGIN: lambda login, customer, address, new: (
         f"The login «{login}» of {address or f'«{customer}»'} {'was added' if new else 'has a new password'}."
     ),
+    AuditAction.ADD_APPLICATION: (
+        "The application «{name}» of «{customer}» was added{profile:| with the profile «{profile}»}."
+    ),
+    AuditAction.ENABLE_LOGIN: "The login «{login}» was enabled.",
+    AuditAction.DISABLE_LOGIN: "The login «{login}» was disabled: who uses it is refused.",
     AuditAction.REMOVE_LOGIN: "The login «{login}» was removed.",
     AuditAction.SET_CERTIFICATE: lambda login, customer, address, new: (
         f"The certificate «{login}» of {address or f'«{customer}»'} was {'added' if new else 'changed'}."

@@ -4,8 +4,6 @@ Not here: what is allowed (gateway.admin), the address book file (people).
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +13,16 @@ import click
 from cli.admin_session import (
     AdminSession,
     admin_session,
+    asked_password,
     customer_option,
     json_option,
+    new_password,
     one_customer_option,
     password_option,
-    read_password,
+    random_option,
     verifiers_of,
 )
 from cli.context import config_option
-from cli.files import file_faults, write_private
 from cli.printed import origin_words
 from cli.shapes import change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import BOUND, LOGIN, SET_LOGIN_HELP
@@ -35,32 +34,6 @@ if TYPE_CHECKING:
     from gateway.admin.explained import ExplainedUser
 
 _ADDRESS = click.argument("address")
-random_option = click.option(
-    "--random-password-file",
-    "random_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a new random password there; the file must not exist.",
-)
-
-
-@contextmanager
-def _password(password_file: Path | None, random_file: Path | None) -> Iterator[str | None]:
-    """Give the password that the options name; a file made for a random one goes again if the command fails."""
-    if password_file is not None and random_file is not None:
-        raise click.UsageError("--password-file and --random-password-file exclude each other")
-    if random_file is None:
-        yield read_password(password_file) if password_file is not None else None
-        return
-    password = logins.random_password()
-    with file_faults("; nothing was changed"):
-        write_private(random_file, f"{password}\n".encode())
-    try:
-        yield password
-    except BaseException:
-        random_file.unlink(missing_ok=True)
-        raise
-    click.echo(f"{random_file}: the new password.")
 
 
 @click.command("add")
@@ -86,7 +59,7 @@ def add_whole(  # noqa: PLR0913 - the options of the command
     random_file: Path | None,
 ) -> None:
     """Add a user, with a login where a password is given."""
-    with _password(password_file, random_file) as password, admin_session(file) as session:
+    with asked_password(password_file, random_file) as password, admin_session(file) as session:
         digits = _digits(session, customer, phone)
         changes: list[Change] = [
             lambda edit: users.add_user(edit, customer, address, profile=profile, name=name, phone=digits)
@@ -125,9 +98,7 @@ def give_login(
     file: Path, address: str, login: str | None, password_file: Path | None, random_file: Path | None
 ) -> None:
     """Add a login of a user, or give it a new password."""
-    with _password(password_file, random_file) as password, admin_session(file) as session:
-        if password is None:
-            raise click.UsageError("--password-file or --random-password-file is needed")
+    with new_password(password_file, random_file) as password, admin_session(file) as session:
         made = verifiers_of(password)
         session.change(
             lambda edit: logins.add_login(edit, login or address, made.password, user=address, scram=made.scram)

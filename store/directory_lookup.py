@@ -98,6 +98,11 @@ def find_user(tx: Transaction, address: str) -> User | None:
     return next(map(user_of, tx.select(UserRecord, USERS_IN_FORCE + " AND address = ?", (address,))), None)
 
 
+def find_user_by_key(tx: Transaction, key: int) -> User | None:
+    """Return the user with this key."""
+    return next(map(user_of, tx.select(UserRecord, USERS_IN_FORCE + " AND user_key = ?", (key,))), None)
+
+
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
     return {

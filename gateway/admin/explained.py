@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from addressbook.canonical import canonical_application
 from addressbook.hierarchy import Clamped, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Directory
 from gateway.admin.faults import AdminFault, FaultCode
@@ -88,7 +89,7 @@ def explain_user(  # noqa: PLR0913, PLR0917 - what is in force, and what is aske
     tx: Transaction, directory: Directory, layers: Layers, address: str, service: str, names: Sequence[str]
 ) -> ExplainedUser:
     """Return what is in force for a user's submissions through a service, for some fields or for all."""
-    user = directory.user(address)
+    user = directory.user(canonical_application(address) or address)
     if user is None:
         raise AdminFault(FaultCode.NO_USER, address=address)
     check_service(service)

@@ -13,12 +13,14 @@ from addressbook.canonical import canonical_login
 from addressbook.people import Credential, CredentialKind, Customer, User
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.lookup import bind, get_customer, get_user
+from gateway.admin.lookup import bind, get_customer, get_login, get_user
 from sms.facts import Fact
 from store.directory_lookup import (
+    all_customers,
     find_credential,
     find_credential_by_verifier,
     find_customer_by_key,
+    find_user_by_key,
     logins_of,
     profiles_of,
     users_of,
@@ -85,7 +87,7 @@ def add_certificate(  # noqa: PLR0913 - what a certificate has
 
 def set_login(edit: Edit, login: str, *, service: str | None = None, profile: str | None = None) -> Changed:
     """Say of which service a login's mails are, and which profile applies to senders who are no users."""
-    before = _get_login(edit, login)
+    before = get_login(edit.tx, login)
     owner = find_customer_by_key(edit.tx, before.customer_id)
     assert owner is not None
     after = bind(edit.tx, owner, before, service, profile)
@@ -97,21 +99,47 @@ def set_login(edit: Edit, login: str, *, service: str | None = None, profile: st
     return edit.done(AuditAction.BIND_LOGIN, about, login=before.login, service=service_named, profile=profile_named)
 
 
+def rotate_login(edit: Edit, login: str, verifier: str, scram: str) -> Changed:
+    """Give a login a new password; the one before proves nothing any more."""
+    before = get_login(edit.tx, login)
+    if before.kind is not CredentialKind.PASSWORD:
+        raise AdminFault(FaultCode.LOGIN_IS_CERTIFICATE, login=before.login)
+    edit.stored.put_credential(replace(before, verifier=verifier, scram=scram))
+    owner = find_customer_by_key(edit.tx, before.customer_id)
+    assert owner is not None
+    user = find_user_by_key(edit.tx, before.user_id or 0)
+    return _done(edit, AuditAction.SET_LOGIN, before.login, owner, user, new=False)
+
+
+def set_login_active(edit: Edit, login: str, *, active: bool) -> Changed:
+    """Let a login prove somebody, or stop it from proving anybody without removing it."""
+    before = get_login(edit.tx, login)
+    edit.stored.put_credential(replace(before, active=active))
+    values = differences({"active": before.active}, {"active": active})
+    action = AuditAction.ENABLE_LOGIN if active else AuditAction.DISABLE_LOGIN
+    return edit.done(action, Subject(before.login, before.customer_id, values=values), login=before.login)
+
+
 def remove_login(edit: Edit, login: str) -> Changed:
     """Remove a login or a certificate; who uses it is refused from then on."""
-    found = _get_login(edit, login)
+    found = get_login(edit.tx, login)
     edit.stored.remove_credential(found.login)
     return edit.done(AuditAction.REMOVE_LOGIN, Subject(found.login, found.customer_id), login=found.login)
 
 
-def list_logins(tx: Transaction, name: str) -> list[dict[str, object]]:
-    """Return the logins and certificates of a customer and its users by name."""
-    customer = get_customer(tx, name)
+def list_logins(tx: Transaction, customer: str = "") -> list[dict[str, object]]:
+    """Return the logins and certificates of a customer and its users by name; of all customers without a name."""
+    customers = [get_customer(tx, customer)] if customer else all_customers(tx)
+    return [view for owner in customers for view in _logins_view(tx, owner)]
+
+
+def _logins_view(tx: Transaction, customer: Customer) -> list[dict[str, object]]:
     profiles = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
     users = {user.id: user.address for user in users_of(tx, customer.id)}
     return [
         {
             "login": item.login,
+            "customer": customer.name,
             "kind": item.kind.value,
             "proved_by": _proved_by(item),
             "user": users.get(item.user_id or 0, ""),
@@ -163,13 +191,6 @@ def _find_own(edit: Edit, login: str, owner: Customer, user: User | None) -> Cre
     if before is not None and (before.customer_id, before.user_id) != (owner.id, user.id if user else None):
         raise AdminFault(FaultCode.LOGIN_TAKEN, login=canonical)
     return before
-
-
-def _get_login(edit: Edit, login: str) -> Credential:
-    found = find_credential(edit.tx, canonical_login(login))
-    if found is None:
-        raise AdminFault(FaultCode.NO_LOGIN, login=login)
-    return found
 
 
 def _done(  # noqa: PLR0913 - what was done, to whose login

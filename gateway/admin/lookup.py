@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from addressbook.canonical import canonical_address
+from addressbook.canonical import canonical_address, canonical_application, canonical_login
 from addressbook.lists import DistributionList
 from addressbook.people import AddressRange, Credential, Customer, Profile, User
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.message import MAIL_SERVICES, Origin
-from store.directory_lookup import find_customer, find_profile, find_user
+from store.directory_lookup import find_credential, find_customer, find_profile, find_user
 from store.engine.database import Transaction
 from store.lists import find_list
 
@@ -32,12 +32,20 @@ def get_profile(tx: Transaction, customer: Customer, name: str) -> Profile:
 
 
 def get_user(tx: Transaction, address: str) -> User:
-    """Return the user with this address. Raises AdminFault."""
-    canonical = canonical_address(address)
+    """Return the user with this address, or the application of this name. Raises AdminFault."""
+    canonical = canonical_address(address) or canonical_application(address)
     user = find_user(tx, canonical) if canonical is not None else None
     if user is None:
         raise AdminFault(FaultCode.NO_USER, address=address)
     return user
+
+
+def get_login(tx: Transaction, login: str) -> Credential:
+    """Return the credential of this login. Raises AdminFault."""
+    found = find_credential(tx, canonical_login(login))
+    if found is None:
+        raise AdminFault(FaultCode.NO_LOGIN, login=login)
+    return found
 
 
 def get_list(tx: Transaction, customer: Customer, name: str) -> DistributionList:

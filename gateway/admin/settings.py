@@ -13,13 +13,13 @@ from addressbook.numbers import OwnNumbers
 from addressbook.options import Option
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.lookup import get_customer, get_list, get_profile, get_user
+from gateway.admin.lookup import get_customer, get_list, get_login, get_profile, get_user
 from sms.facts import Fact
 from sms.message import Origin, Priority
 from sms.number import SenderId
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, format_setting, parse_setting
 from store.directory_changes import CellToStore, read_cells
-from store.directory_lookup import find_customer_by_key, read_constraints
+from store.directory_lookup import find_customer_by_key, find_user_by_key, read_constraints
 from store.engine.database import Transaction
 from store.inbound_rules import load_numbers
 from store.mail_templates import graphics_of
@@ -55,6 +55,13 @@ class UserScope:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginScope:
+    """The pinned settings of a login's user."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListScope:
     """A distribution list's settings."""
 
@@ -62,7 +69,7 @@ class ListScope:
     name: str
 
 
-Scope = SystemScope | CustomerScope | ProfileScope | UserScope | ListScope
+Scope = SystemScope | CustomerScope | ProfileScope | UserScope | LoginScope | ListScope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +116,12 @@ def find_scope(tx: Transaction, scope: Scope) -> FoundScope:
             user = get_user(tx, address)
             key = LayerKey(LayerKind.PINNED, user.id)
             return FoundScope(key=key, customer_id=user.customer_id, name=user.address)
+        case LoginScope(login):
+            found_login = get_login(tx, login)
+            owner_of_login = find_user_by_key(tx, found_login.user_id or 0)
+            if owner_of_login is None:
+                raise AdminFault(FaultCode.LOGIN_OF_NO_USER, login=found_login.login)
+            return find_scope(tx, UserScope(owner_of_login.address))
         case ProfileScope(owner, name):
             customer = get_customer(tx, owner)
             profile = get_profile(tx, customer, name)

@@ -122,7 +122,7 @@ def _as_user(stored: StoredUser) -> User:
 
 
 def export_users(tx: Transaction, customer: str) -> list[ExportedUser]:
-    """Return a customer's users with what is set for each of them; where an administrator pinned it, that, named so."""
+    """Return a customer's people with what is set for each; where an administrator pinned it, that, named so."""
     owner = get_customer(tx, customer)
     names = {profile.id: profile.name for profile in profiles_of(tx, owner.id)}
     of_file = read_cells_of(tx, owner.id, LayerKind.USER)
@@ -138,4 +138,5 @@ def export_users(tx: Transaction, customer: str) -> list[ExportedUser]:
             pinned=frozenset(pinned.get(user.id, {})),
         )
         for user in users_of(tx, owner.id)
+        if not user.is_application
     ]

@@ -5,7 +5,7 @@ Not here: their logins, their settings, the address book file (user_import).
 
 from dataclasses import replace
 
-from addressbook.canonical import canonical_address
+from addressbook.canonical import canonical_address, canonical_application
 from addressbook.people import Customer, User
 from addressbook.senders import DomainBar
 from gateway.admin.domains import find_domain_bars
@@ -42,13 +42,31 @@ def add_user(  # noqa: PLR0913 - what a user has
     return edit.done(AuditAction.ADD_USER, Subject(canonical, owner.id, named), **facts)
 
 
-def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
+def add_application(edit: Edit, customer: str, name: str, *, profile: str = "") -> Changed:
+    """Make a user that is no person: it has logins and settings, and no mailbox. A name has one owner."""
+    owner = get_customer(edit.tx, customer)
+    canonical = canonical_application(name)
+    if canonical is None:
+        raise AdminFault(FaultCode.BAD_APPLICATION_NAME, name=name)
+    _check_unused(edit.tx, canonical)
+    chosen = get_profile(edit.tx, owner, profile) if profile else None
+    user = User(id=0, customer_id=owner.id, address=canonical, profile_id=chosen.id if chosen is not None else None)
+    edit.stored.add_users([user], "manual")
+    facts = {"name": canonical, "customer": owner.name, "profile": chosen.name if chosen is not None else ""}
+    return edit.done(AuditAction.ADD_APPLICATION, Subject(canonical, owner.id, facts["profile"]), **facts)
+
+
+def _check_unused(tx: Transaction, address: str) -> None:
     found = find_user(tx, address)
     if found is not None:
         owner = find_customer_by_key(tx, found.customer_id)
         raise AdminFault(FaultCode.USER_EXISTS, address=address, owner=owner.name if owner else "")
     if find_owners(tx, [address]):
         raise AdminFault(FaultCode.ADDRESS_AWAITED, address=address)
+
+
+def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
+    _check_unused(tx, address)
     domain = address.rpartition("@")[2]
     bar = find_domain_bars(tx, customer, [domain]).get(domain)
     if bar is DomainBar.OF_ANOTHER:
