@@ -284,7 +284,8 @@ class Config:
     @property
     def http_listeners(self) -> Sequence[HttpOptions]:
         """Where HTTP is served: as the file says, else to this machine alone."""
-        return self.http or ((LOCAL_HTTP,) if self.server.local_http else ())
+        server = self.server
+        return self.http or ((LOCAL_HTTP,) if server.local_http else ())
 
     @property
     def mail_from(self) -> str:

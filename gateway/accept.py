@@ -5,10 +5,12 @@ Not here: what is decided about it (gateway.plan).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 
 import structlog
 
 from gateway.limit_watch import LimitWatch
+from gateway.metrics import Metric, Metrics
 from gateway.plan import JobPlan, stopped
 from gateway.usage_claims import refuse
 from sms.job import NewJob
@@ -43,8 +45,15 @@ class Acceptance:
     """The use case; one object serves all doors. `accepted` is called after each new job is committed."""
 
     def __init__(
-        self, *, database: Database, outbound: Outbound, limits: LimitWatch, accepted: Callable[[], None]
+        self,
+        *,
+        database: Database,
+        outbound: Outbound,
+        limits: LimitWatch,
+        accepted: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._limits = limits
         self._database = database
         self._outbound = outbound
@@ -55,6 +64,7 @@ class Acceptance:
         job = plan.job
         if job is None:
             return plan.refused or Refused(refusal=Refusal.INTERNAL)
+        began = monotonic()
         try:
             added = await self._database.write(self._outbound.add_jobs, job)
         except StorageError as error:
@@ -70,6 +80,9 @@ class Acceptance:
         self._limits.used(job.customer_key, added.news)
         _log(job, added)
         if not added.repeated:
+            self._metrics.observe(Metric.ACCEPT_SECONDS, monotonic() - began)
+            self._metrics.count(Metric.ACCEPTED_JOBS, job.service)
+            self._metrics.count(Metric.ACCEPTED, job.service, by=len(job.messages))
             self._accepted()
         digests = tuple(message.digest for message in job.messages if message.digest)
         return Accepted(

@@ -19,6 +19,7 @@ from gateway.accept import Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
+from gateway.metrics import Metric, Metrics
 from gateway.plan import stopped
 from gateway.taking_back import TakenBack, TakingBack
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
@@ -32,6 +33,7 @@ from mta.repeats import Repeats
 from mta.smtp.engine.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession, eager_hook
 from mta.verify.prover import ProofRequest, Prover, Verdict
+from sms.message import Origin
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 
@@ -61,7 +63,9 @@ class MailHandler:
         sessions: SessionProofs,
         prover: Prover | None = None,
         postmaster: PostmasterDoor | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._judge = judge
         self._reading = reading
         self._repeats = repeats
@@ -81,7 +85,7 @@ class MailHandler:
     ) -> str:
         """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
-            return str(reply_to(Refused(refusal=Refusal.NO_STORAGE)))
+            return str(self._refuse(Refused(refusal=Refusal.NO_STORAGE)))
         refused = None
         if not session.tls:
             refused = await self._certain(
@@ -96,7 +100,7 @@ class MailHandler:
             if principal is not None:
                 peer, customer = session.client_address, principal.customer_id
                 log.info("sender_refused", customer_id=customer, reason=refused.refusal.value, peer=peer)
-            return str(reply_to(refused))
+            return str(self._refuse(refused))
         envelope.mail_from = address
         envelope.mail_options.extend(mail_options)
         return _SENDER_TAKEN
@@ -119,7 +123,7 @@ class MailHandler:
             refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(session, judged)
         if refused is not None:
             log.info("recipient_refused", reason=refused.refusal.value, peer=session.client_address)
-            return str(reply_to(refused))
+            return str(self._refuse(refused))
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(rcpt_options)
         return _RECIPIENT_TAKEN
@@ -132,7 +136,7 @@ class MailHandler:
         if self._postmaster is None or not self._is_for_postmaster(envelope):
             return None
         refused = self._postmaster.admit(session)
-        return None if refused is None else str(reply_to(refused))
+        return None if refused is None else str(self._refuse(refused))
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's hook
         self, _server: object, session: MailSession, envelope: MailEnvelope
@@ -146,7 +150,7 @@ class MailHandler:
         if principal is None and self._prover is not None:
             verdict = await self._prove(self._prover, session, facts, raw)
             if isinstance(verdict, Refused):
-                return str(reply_to(verdict))
+                return str(self._refuse(verdict))
             principal = verdict.principal and bind(verdict.principal, session, self._book.current, self._terms)
             facts = replace(facts, identity=verdict.identity, first_use=verdict.first_use)
         return str(await self._keep(session, facts, raw, principal))
@@ -171,7 +175,7 @@ class MailHandler:
             if reply is not None:
                 return reply
             await self._book.refresh()
-        return reply_to(Refused(refusal=Refusal.INTERNAL))
+        return self._refuse(Refused(refusal=Refusal.INTERNAL))
 
     async def _prove(
         self, prover: Prover, session: MailSession, facts: ReceivedEnvelope, raw: bytes
@@ -208,7 +212,7 @@ class MailHandler:
         if isinstance(done, SnapshotChanged):
             return None
         if isinstance(done, Refused):
-            return reply_to(done)
+            return self._refuse(done)
         text = f"{done.job_id} kept" if isinstance(done, Accepted) else str(done)
         return Reply(code=OK.code, enhanced=OK.enhanced, text=text)
 
@@ -217,11 +221,16 @@ class MailHandler:
         if decision.dropped is not None:
             traced = await self._dropped.keep(decision.dropped, session.client_address)
             if isinstance(traced, Refused):
-                return reply_to(traced)
+                return self._refuse(traced)
             told = f"{traced} taken, not sent: {decision.dropped.reason} by {decision.dropped.mark}"
             return Reply(code=OK.code, enhanced=OK.enhanced, text=printable(told, TEXT_LIMIT))
         refused = decision.refused or Refused(refusal=Refusal.INTERNAL)
         log.info("mail_refused", reason=refused.refusal.value, peer=session.client_address)
+        return self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> Reply:
+        """Count a refusal and return its reply."""
+        self._metrics.count(Metric.REFUSED, self._terms.service or Origin.MAIL, refused.refusal)
         return reply_to(refused)
 
     async def _certain(self, judge: Callable[[], T]) -> T | Refused:

@@ -10,6 +10,7 @@ from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limit_watch import LimitWatch
+from gateway.metrics import Metrics
 from gateway.ports import Clock
 from gateway.taking_back import TakingBack
 from gateway.usage_claims import SpentLimits
@@ -38,6 +39,7 @@ class AcceptPath:
         self.keys = Keys(config.server.node, time.time)
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
+        self.metrics = Metrics([carrier.name for carrier in config.carriers])
         self.book = DirectoryFollower(
             database,
             config.settings,

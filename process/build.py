@@ -24,6 +24,8 @@ from gateway.inbound import Inbound
 from gateway.inbound_lists import InboundLists
 from gateway.lease import NodeLeaseKeeper
 from gateway.links import Links
+from gateway.measuring import MeasuredCarrier, MeasuredSender
+from gateway.metrics import Metric, Metrics
 from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents, LinkState
 from gateway.query_carrier import Asking
@@ -86,7 +88,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     telling = _build_telling(config, core, owner, courier)
     carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
     inbound = _build_inbound(config, core, telling, carrying.dispatch.kick)
-    links = _build_links(carrying, inbound, Links(database=database, clock=core.clock, owner=owner))
+    links = _build_links(carrying, inbound, Links(database=database, clock=core.clock, owner=owner), core.metrics)
     directories = DirectorySchedule(
         database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
     )
@@ -96,6 +98,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         outbound=core.outbound,
         limits=core.watch_limits(mail_out.alerts.raise_alert),
         accepted=carrying.dispatch.kick,
+        metrics=core.metrics,
     )
     doors = Doors(config, core, acceptance)
     smpp_server = SmppServer(config, core, doors, courier, tls, telling.outbox.kick)
@@ -191,7 +194,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courie
     mail_out = build_mail_out(config, core, outbox, written=kicked.set)
     alert = mail_out.alerts.raise_alert
     mail = ChannelRules(
-        sender=mail_out.notifier,
+        sender=MeasuredSender(mail_out.notifier, Channel.MAIL, core.metrics),
         ladder=mail_ladder(config),
         most=config.mail.connections,
         each=PoolLimits().connections,
@@ -199,7 +202,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courie
     )
     push_out = build_push_out(config, database, clock, core.book, mail_out.large_reports)
     push = ChannelRules(
-        sender=push_out.sender,
+        sender=MeasuredSender(push_out.sender, Channel.PUSH, core.metrics),
         ladder=PUSH_LADDER,
         most=config.push.connections,
         each=max(config.push.connections // 2, 1),
@@ -273,10 +276,16 @@ class _Carrying:
     """What gives SMS to the carriers and takes what comes back."""
 
     clients: Mapping[str, SmppClient]
+    measured: Mapping[str, MeasuredCarrier]
     dispatch: Dispatch
     track: Track
     cancelling: Cancelling
     asking: Asking
+
+    def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Take a carrier's answer."""
+        self.measured[carrier].answered(part_key, outcome)
+        self.dispatch.answered(carrier, part_key, outcome)
 
     async def stop(self, grace_seconds: float) -> None:
         """Give the carriers nothing more, wait for their answers and leave them."""
@@ -315,14 +324,24 @@ class _Links:
             await self.hold(carrier)
 
 
-def _build_links(carrying: _Carrying, inbound: _Inbound, states: Links) -> _Links:
+def _build_links(carrying: _Carrying, inbound: _Inbound, states: Links, metrics: Metrics) -> _Links:
+    async def reported(receipts: Sequence[Receipt]) -> None:
+        await carrying.track.reported(receipts)
+        for receipt in receipts:
+            metrics.count(Metric.RECEIPTS, receipt.carrier, receipt.state)
+
+    async def arrived(fragments: Sequence[InboundFragment]) -> None:
+        await inbound.arrived(fragments)
+        for fragment in fragments:
+            metrics.count(Metric.INBOUND, fragment.carrier)
+
     events = _Events(
-        answered=carrying.dispatch.answered,
+        answered=carrying.answered,
         answered_late=carrying.dispatch.answered_late,
         window_changed=carrying.dispatch.window_changed,
         link_changed=states.changed,
-        reported=carrying.track.reported,
-        arrived=inbound.arrived,
+        reported=reported,
+        arrived=arrived,
     )
     return _Links(clients=carrying.clients, events=events, states=states)
 
@@ -336,12 +355,13 @@ def _build_carrying(
 ) -> _Carrying:
     database, clock = core.database, core.clock
     clients = build_clients(config.carriers, sandboxes, clock)
+    measured = {name: MeasuredCarrier(client, core.metrics) for name, client in clients.items()}
     results = ResultStore(core.keys, rules_of(config.carriers))
     dispatch = Dispatch(
         database=database,
         outbound=core.outbound,
         progress=results,
-        carriers=list(clients.values()),
+        carriers=list(measured.values()),
         routes=core.routes,
         numbers=lambda: core.book.current.numbers,
         clock=clock,
@@ -372,4 +392,6 @@ def _build_carrying(
         clock=clock,
         reported=track.reported,
     )
-    return _Carrying(clients=clients, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking)
+    return _Carrying(
+        clients=clients, measured=measured, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking
+    )

@@ -6,19 +6,22 @@ Not here: the server and what it serves (web), what applications may call (proce
 import asyncio
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import structlog
 
 from config.http import HttpOptions, HttpService
 from config.model import Config
 from gateway.admin.health import HealthReport, report_health
+from gateway.gauges import read_report
 from gateway.listener import ConnectionLimits
+from gateway.metrics import Metric, Sample
 from process.accept_path import AcceptPath
 from process.contexts import ListenerContexts
 from process.services import Service
 from process.surroundings import look_around
 from web.connection import HttpLimits
-from web.operator import OperatorPages
+from web.operator import MetricsOf, OperatorPages
 from web.server import HttpServer, Routes, names_of
 
 log = structlog.get_logger()
@@ -35,7 +38,12 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
         around = await asyncio.to_thread(look_around, config, "this process")
         return await core.database.read(lambda tx: report_health(tx, around, core.clock.now(), config.alerts))
 
-    routes = {HttpService.API: api, HttpService.OPERATOR: OperatorPages(report).routes()}
+    routes = {HttpService.API: api, HttpService.OPERATOR: OperatorPages(report, _metrics_of(config, core)).routes()}
+
+    def seen(method: str, status: int, seconds: float) -> None:
+        core.metrics.count(Metric.HTTP, method, f"{status // 100}xx")
+        core.metrics.observe(Metric.HTTP_SECONDS, seconds, method)
+
     for options in config.http_listeners:
         contexts = tls.make(options.asked_tls)
         connections = ConnectionLimits(total=options.max_connections, per_address=options.max_connections_per_client)
@@ -45,6 +53,7 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
             port=options.address.port,
             hosts=names_of(options.address.host, (config.server.hostname, *options.host_names)),
             limits=HttpLimits(connections=connections),
+            seen=seen,
             contexts=contexts.current if contexts is not None else None,
             proxies=options.proxy_from,
         )
@@ -59,3 +68,17 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
                 log.warning("http_not_served", address=str(options.address), cause=cause, remedy="name an [[http]]")
 
         yield Service(name=f"http {options.name}", start=start, stop=server.stop)
+
+
+def _metrics_of(config: Config, core: AcceptPath) -> MetricsOf:
+    started = core.clock.now().timestamp()
+
+    def gauges(report: HealthReport | None) -> Iterator[Sample]:
+        yield Metric.INFO, (version("mail2sms"), config.server.node), 1
+        yield Metric.START, (), started
+        yield Metric.DIRECTORY, (), core.book.current.version
+        yield Metric.DATABASE, (), report is not None
+        if report is not None:
+            yield from read_report(report, core.clock.now())
+
+    return lambda report, openmetrics: core.metrics.render(gauges(report), openmetrics=openmetrics)

@@ -156,6 +156,7 @@ def build_listeners(
                     service=Origin(options.service) if options.service is not None else None,
                 ),
                 prover=prover if options.domain_proof else None,
+                metrics=core.metrics,
             ),
         )
         for options in config.listeners

@@ -25,6 +25,25 @@ class QueueCount:
     oldest_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxCount:
+    """How many rows of the outbox wait by one channel; `oldest_at` is since when the first is due, None: none is."""
+
+    channel: str
+    kind: str
+    state: str
+    rows: int
+    oldest_at: datetime | None = None
+
+
+class _CountedRows(Struct, frozen=True, array_like=True):
+    channel: str
+    kind: str
+    state: str
+    rows: int
+    oldest: int
+
+
 class _Counted(Struct, frozen=True, array_like=True):
     name: str
     waiting: int
@@ -45,6 +64,13 @@ _NOTICES = query(
     name="destination",
     **_COUNTED,
 )
+# Each half has its own narrow index.
+_ROWS = (
+    "SELECT channel, kind, 'queued', COUNT(*), MIN(due_at) FROM outbox WHERE state = 'queued' GROUP BY channel, kind"
+    " UNION ALL "
+    "SELECT channel, kind, 'sending', COUNT(*), MIN(due_at) FROM outbox WHERE state = 'sending' GROUP BY channel, kind"
+    " ORDER BY 1, 2, 3"
+)
 _OUT = "SELECT COUNT(*) FROM message WHERE state = 'submitting'"
 
 
@@ -56,6 +82,20 @@ def count_messages(tx: Transaction, late: int) -> list[QueueCount]:
 def count_notices(tx: Transaction, late: int) -> list[QueueCount]:
     """Return the mails and pushes that wait, by the domain or host that they go to, the most late ones first."""
     return _counted(tx, _NOTICES, late)
+
+
+def count_outbox(tx: Transaction, now: int) -> list[OutboxCount]:
+    """Return what waits in the outbox or is being sent, at an instant (microseconds)."""
+    return [
+        OutboxCount(
+            channel=row.channel,
+            kind=row.kind,
+            state=row.state,
+            rows=row.rows,
+            oldest_at=to_instant(row.oldest) if row.oldest <= now else None,
+        )
+        for row in tx.select(_CountedRows, _ROWS)
+    ]
 
 
 def count_submitting(tx: Transaction) -> int:

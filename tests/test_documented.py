@@ -150,6 +150,7 @@ def test_every_option_is_read_by_the_program(place):
         "database_password_file",
         "hosts",
         "client_ca_file",
+        "local_http",
     }
     unread = [
         item.name

@@ -5,7 +5,7 @@ DNS rebinding, and a plain 500. Not here: routes, logins, limits of time and siz
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from email.utils import formatdate
 from time import monotonic, time
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger()
 
+Seen = Callable[[str, int, float], None]
 _LONGEST_PATH = 200
 _CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 # An application may set its own content policy and caching; the others are the same for all.
@@ -42,10 +43,14 @@ class _Answer:
 
 
 class Front:
-    """The outermost ASGI application. `hosts` are the names under which it answers, without port."""
+    """The outermost ASGI application. `hosts` are the names under which it answers, without port.
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+    `seen` hears the method, the status and the seconds of each answer.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], seen: Seen = lambda *_: None) -> None:
         self._app = app
+        self._seen = seen
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +76,7 @@ class Front:
             log.exception("http_failed", request=answer.request_id, cause=f"{type(error).__name__}: {error}"[:300])
         finally:
             _log(scope, answer)
+            self._seen(scope["method"], answer.status, monotonic() - answer.began)
 
 
 async def answer_failure(request: Request, _: Exception) -> PlainTextResponse:

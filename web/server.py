@@ -22,7 +22,7 @@ from gateway.listener import Listener
 from gateway.proxied import Proxied
 from sms.setting_texts import is_loopback
 from web.connection import HttpConnection, HttpLimits, make_logger
-from web.front import Front, answer_failure
+from web.front import Front, Seen, answer_failure
 
 log = structlog.get_logger()
 
@@ -52,12 +52,13 @@ class HttpServer:
         port: int = 0,
         hosts: Collection[str] = LOOPBACK_NAMES,
         limits: HttpLimits | None = None,
+        seen: Seen = lambda *_: None,
         contexts: Callable[[], ssl.SSLContext] | None = None,
         proxies: Sequence[IpNetwork] = (),
     ) -> None:
         self._limits = limits or HttpLimits()
         app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
-        self._app = Front(app, hosts={*hosts, f"[{host}]" if ":" in host else host})
+        self._app = Front(app, hosts={*hosts, f"[{host}]" if ":" in host else host}, seen=seen)
         self._host = host
         self._port = port
         self._contexts = contexts

@@ -15,10 +15,12 @@ from store.carrier_links import CarrierLink, list_links
 from store.engine.database import Transaction
 from store.engine.keys import to_instant_if_set, to_stored
 from store.queue_counts import (
+    OutboxCount,
     QueueCount,
     count_fragments,
     count_messages,
     count_notices,
+    count_outbox,
     count_submitting,
     has_directories,
 )
@@ -79,6 +81,7 @@ class HealthReport:
     notices: tuple[QueueCount, ...]
     submitting: int
     fragments: int
+    outbox: tuple[OutboxCount, ...]
     directories: tuple["DirectoryState", ...]
     concerns: tuple[Concerned, ...]
 
@@ -96,6 +99,7 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime, options:
         notices=tuple(notices),
         submitting=count_submitting(tx),
         fragments=count_fragments(tx),
+        outbox=tuple(count_outbox(tx, to_stored(now))),
         directories=tuple(directories),
         concerns=(
             *_of_machine(around, now, options),

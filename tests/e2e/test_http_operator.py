@@ -36,10 +36,42 @@ async def test_a_gateway_that_takes_mail_is_ready_and_says_what_needs_a_hand(sit
     await site.start()
     port = site.ports["http"]
     assert ask(port, "/health") == (200, {"status": "ok"})
-    assert ask(port, "/ready") == (200, {"status": "ready", "concerns": []})
+    status, said = ask(port, "/ready")
+    assert (status, said["status"], said["database"], said["concerns"]) == (200, "ready", "ok", [])
+    await site.until(
+        lambda: [(one["carrier"], one["up"]) for one in ask(port, "/ready")[1]["links"]] == [("alpha", True)]
+    )
     await site.stop()
     with pytest.raises(ConnectionRefusedError):
         ask(port, "/health")
+
+
+async def test_what_was_accepted_refused_sent_and_reported_is_counted(site):
+    await site.start()
+    await site.send("hello", to=("+447700900123", "+447700900124"))
+    await site.until_all_told()
+    with site.client() as client:
+        client.mail("anna@example.com")
+        assert client.rcpt("nobody@sms.example.net")[0] == 550
+    connection = HTTPConnection("127.0.0.1", site.ports["http"], timeout=60)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    lines = answer.read().decode().splitlines()
+    connection.close()
+    assert answer.status == 200
+    for line in (
+        'mail2sms_accepted_jobs_total{service="mail"} 1',
+        'mail2sms_accepted_messages_total{service="mail"} 2',
+        'mail2sms_refused_total{service="mail",reason="address-unknown"} 1',
+        "mail2sms_accept_seconds_count 1",
+        'mail2sms_carrier_answers_total{carrier="alpha",outcome="done"} 2',
+        'mail2sms_carrier_answer_seconds_count{carrier="alpha"} 2',
+        'mail2sms_outbox_attempts_total{channel="mail",outcome="done"} 1',
+        "mail2sms_database_up 1",
+        'mail2sms_concerns{concern="link-down"} 0',
+    ):
+        assert line in lines, [found for found in lines if found.startswith(line.partition("{")[0])]
+    assert any(line.startswith('mail2sms_link_up{carrier="alpha",link="') and line.endswith("} 1") for line in lines)
 
 
 async def test_a_gateway_whose_disk_is_full_lives_and_is_not_ready(site):
