@@ -16,6 +16,7 @@ from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
 from gateway.limits import DiskReserve, MailRate
+from gateway.metrics import Metric, Metrics
 from gateway.plan import JobPlan, hold_back, plan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
@@ -68,7 +69,9 @@ class Applications:
         clock: Clock,
         disk: DiskReserve,
         rate: MailRate,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._book = book
         self._routes = routes
         self._acceptance = acceptance
@@ -87,13 +90,15 @@ class Applications:
     async def submit(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
         """Keep a job. After `Accepted` it survives anything; a refusal stored nothing of it."""
         if not self._disk.enough():
-            return Refused(refusal=Refusal.NO_STORAGE)
-        if not self._rate.take(principal.customer_id, monotonic()):
-            return Refused(refusal=Refusal.RATE_LIMITED)
-        refused = await self._keep(principal, job)
-        if isinstance(refused, Refused):
-            log.info("job_refused", service=job.service.value, login=principal.login, reason=refused.refusal.value)
-        return refused
+            done: Accepted | Refused = Refused(refusal=Refusal.NO_STORAGE)
+        elif not self._rate.take(principal.customer_id, monotonic()):
+            done = Refused(refusal=Refusal.RATE_LIMITED)
+        else:
+            done = await self._keep(principal, job)
+        if isinstance(done, Refused):
+            log.info("job_refused", service=job.service.value, login=principal.login, reason=done.refusal.value)
+            self._metrics.count(Metric.REFUSED, job.service, done.refusal)
+        return done
 
     async def _keep(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
         """Plan and keep a job as often as the address book changes meanwhile."""

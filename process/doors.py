@@ -32,6 +32,7 @@ class Doors:
             clock=core.clock,
             disk=self.disk,
             rate=self.rate,
+            metrics=core.metrics,
         )
 
     @property

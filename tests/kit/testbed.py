@@ -102,6 +102,7 @@ class HouseCore(AcceptPath, DatabaseReaders):
             clock=self.clock,
             disk=DiskReserve(self.folder, 0),
             rate=MailRate(0),
+            metrics=self.metrics,
         )
 
     def _count(self) -> None:

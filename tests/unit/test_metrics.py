@@ -9,12 +9,13 @@ from starlette.testclient import TestClient
 
 from gateway.measuring import MeasuredSender
 from gateway.metrics import BUCKETS, Metric, MetricKind, Metrics
-from gateway.ports import MailAttempt
+from gateway.ports import AlertMail, MailAttempt
 from sms.message import Origin, ReceiptState
 from sms.outcome import Done, Problem, ProblemCode, Refusal, Retry
 from sms.report import Channel
 from web.operator import OperatorPages
 
+_ALERT = AlertMail(identity="A.1", recipient="ops@example.com", subject="s", text="t")
 PAGE = Path(__file__).parents[2] / "docs/metrics.md"
 _SAMPLE = re.compile(r'([a-z0-9_]+)(\{([a-z]+="([^"\\\n]|\\["\\n])*"(,(?=[a-z])|))+\})? -?[0-9.e+-]+')
 
@@ -96,7 +97,7 @@ async def test_an_attempt_counts_by_what_came_of_it_and_a_rest_is_none():
         lambda: next(now),
     )
     for _ in range(3):
-        await sender.send(None)
+        await sender.send(_ALERT)
     assert [metrics.value(Metric.ATTEMPTS, "push", word) for word in ("done", "retry", "skipped")] == [1, 0, 1]
     assert 'mail2sms_outbox_attempt_seconds_sum{channel="push"} 2.5' in metrics.render([])
 
