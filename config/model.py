@@ -112,6 +112,20 @@ class ListenerTimeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnprovenOptions:
+    """What one client may do that has proven nothing: an address, or the /64 of IPv6; 0: any number.
+
+    Twice as many may come from the /56 around it, four times as many from the /48. Who logs in, shows a certificate or
+    comes from a customer's address range is bounded by [limits] instead; a mail proven by its domain does not count.
+    """
+
+    connections_per_minute: Count = option("Connections that end without a proof.", default=300)
+    recipients_per_minute: Count = option("Recipients, taken or not.", default=3000)
+    mails_per_minute: Count = option("Mails that prove nothing.", default=100)
+    max_recipients: Count = option("Recipients of one mail; its client sends the rest as another one.", default=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerOptions:
     """An address on which mail is taken. Repeat the table for more of them."""
 
@@ -162,6 +176,10 @@ class ListenerOptions:
         "The longest line of a mail, in octets without its end.", default=8192
     )
     max_errors: Positive = option("Wrong commands before the connection is closed.", default=20)
+    max_commands: Positive = option("Commands without a mail that is taken, before it is closed.", default=10_000)
+    max_idle_commands: Positive = option(
+        "Commands that advance no mail (NOOP, RSET, VRFY, EHLO), before it is closed.", default=100
+    )
     min_data_rate: Count = option("Octets per second that a mail must keep up on average; 0: any.", default=100)
     bare_newlines: BareNewlines = option(
         "What a CR or LF of its own in a mail comes to: «normalise» only for clients that you know.",
@@ -171,6 +189,7 @@ class ListenerOptions:
         "MAIL and RCPT also without angle brackets, as old devices write them: MAIL FROM:a@example.com.", default=False
     )
     timeouts: ListenerTimeouts = option("", default=ListenerTimeouts)
+    unproven: UnprovenOptions = option("", default=UnprovenOptions)
 
     @property
     def is_loopback(self) -> bool:
@@ -192,6 +211,8 @@ class ListenerOptions:
         """Yield: half a certificate, logins or client certificates without TLS."""
         with_tls = self.tls is not TlsMode.OFF
         yield from one_without_the_other(self.certificate_file, self.key_file)
+        if self.max_commands <= self.max_recipients:
+            yield ConfigIssue("max_commands", f"expected more than max_recipients, {self.max_recipients}")
         if self.auth_in_clear and not self.is_loopback:
             yield ConfigIssue("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
         if self.auth_in_clear and self.proxy_from:
@@ -224,6 +245,9 @@ class LimitOptions:
     )
     disk_reserve: Size = option("Free disk below which no mail is taken.", default=200 << 20)
     mails_per_minute: Count = option("Mails per minute from one customer; 0: any number.", default=0)
+    recipients_per_minute: Count = option("Recipients per minute from one customer, taken or not.", default=0)
+    connections_per_minute: Count = option("Connections per minute from one customer.", default=0)
+    max_connections_per_customer: Count = option("Connections at a time from one customer.", default=200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

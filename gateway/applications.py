@@ -15,7 +15,7 @@ from addressbook.senders import Principal, find_login_sender
 from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
-from gateway.limits import DiskReserve, MailRate
+from gateway.limits import DiskReserve, Rate
 from gateway.metrics import Metric, Metrics
 from gateway.plan import JobPlan, hold_back, plan
 from gateway.ports import Clock
@@ -68,7 +68,7 @@ class Applications:
         acceptance: Acceptance,
         clock: Clock,
         disk: DiskReserve,
-        rate: MailRate,
+        rate: Rate,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics

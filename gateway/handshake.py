@@ -35,14 +35,14 @@ class HandshakeFirst(asyncio.Protocol):
         self._encrypted: list[bytes] | None = []
         self._decrypted: list[bytes] = []
         self._ended = False
+        self.waiting_since: float | None = listener.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake, unless there are too many connections or handshakes."""
         self._transport = cast("asyncio.Transport", transport)
         peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if not self._listener.admit(self, address) or not self._listener.begin_handshake():
-            log.warning("connection_refused", rip=address)
+        if self._listener.admit(self, address) is not None or not self._listener.begin_handshake(self):
             self._transport.abort()
             return
         self._transport.pause_reading()
@@ -62,6 +62,10 @@ class HandshakeFirst(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Nothing is under way."""
+        self.abort()
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place."""
         self.abort()
 
     def abort(self) -> None:
@@ -85,7 +89,7 @@ class HandshakeFirst(asyncio.Protocol):
             write("tls_handshake_failed", rip=address, error=str(error)[:200])
             secured = None
         finally:
-            self._listener.end_handshake()
+            self._listener.end_handshake(self)
         if secured is None or self._ended:
             self.abort()
             self._listener.release(self)

@@ -1,6 +1,8 @@
-"""How much is taken: what counts as one client, mails per minute of a customer, room on the disk."""
+"""How much is taken: what counts as one client, what somebody may do in a minute, room on the disk."""
 
 import shutil
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
 from ipaddress import IPv6Address
 from pathlib import Path
 from time import monotonic
@@ -16,6 +18,18 @@ def client_network(address: str) -> str:
         return address
     parsed = IPv6Address(address.partition("%")[0])
     return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]
+
+
+def client_networks(address: str) -> tuple[tuple[str, int], ...]:
+    """Return the networks whose bounds an address must keep, each with how many clients' worth it may do.
+
+    Whoever has a /64 of IPv6 may have more of them: the /56 and the /48 around it are bounded too.
+    """
+    near = client_network(address)
+    if ":" not in near:
+        return ((near, 1),)
+    whole = int(IPv6Address(address.partition("%")[0]))
+    return ((near, 1), (f"{whole >> 72:x}/56", 2), (f"{whole >> 80:x}/48", 4))
 
 
 class DiskReserve:
@@ -39,18 +53,44 @@ class DiskReserve:
         return self._enough
 
 
-class MailRate:
-    """Mails per minute of each customer, as a bucket that refills steadily; 0 means any number."""
+class Rate:
+    """How often somebody may do something in a minute, as a bucket that refills steadily; 0 means any number.
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._buckets: dict[int, tuple[float, float]] = {}
+    Instants are monotonic seconds. At most `tallies` are kept, those of late.
+    """
 
-    def take(self, customer_id: int, now: float) -> bool:
-        """Take one mail's worth for a customer at a monotonic instant in seconds; False where there is none."""
-        if not self._per_minute:
+    def __init__(self, per_minute: int, *, tallies: int = 100_000) -> None:
+        self.per_minute = per_minute
+        self._tallies = tallies
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: Hashable, now: float) -> bool:
+        """Take one from the bucket of a key; False where there is none."""
+        return self.take_all(((key, 1),), now)
+
+    def take_all(self, shares: Iterable[tuple[Hashable, int]], now: float) -> bool:
+        """Take one from each key's bucket, which holds so many times the rate; False where one of them is empty."""
+        if not self.per_minute:
             return True
-        level, since = self._buckets.get(customer_id, (float(self._per_minute), now))
-        level = min(self._per_minute, level + (now - since) * self._per_minute / 60)
-        self._buckets[customer_id] = (level - 1 if level >= 1 else level, now)
-        return level >= 1
+        levels = [(key, self._level(key, times, now)) for key, times in shares]
+        enough = all(level >= 1 for _, level in levels)
+        for key, level in levels:
+            self._keep(key, level - enough, now)
+        return enough
+
+    def give_back(self, shares: Iterable[tuple[Hashable, int]], now: float) -> None:
+        """Give back what was taken."""
+        if self.per_minute:
+            for key, times in shares:
+                self._keep(key, min(self.per_minute * times, self._level(key, times, now) + 1), now)
+
+    def _level(self, key: Hashable, times: int, now: float) -> float:
+        full = float(self.per_minute * times)
+        level, since = self._buckets.get(key, (full, now))
+        return min(full, level + (now - since) * full / 60)
+
+    def _keep(self, key: Hashable, level: float, now: float) -> None:
+        self._buckets[key] = (level, now)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > self._tallies:
+            self._buckets.popitem(last=False)

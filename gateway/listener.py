@@ -10,22 +10,30 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from addressbook.people import IpNetwork
-from gateway.limits import client_network
+from gateway.limits import Rate, client_networks
 from gateway.proxied import HeaderFirst, MakeConnection
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many at once. The /64 of an IPv6 client counts as one. Times are seconds.
+    """How many at once, and `per_minute` from one client. The /64 of an IPv6 client counts as one. Times are seconds.
 
-    `handshakes` and `handshake_seconds` bound open TLS handshakes, `header_seconds` how long a proxy may take to name
-    its client, `linger_seconds` how long a refused peer may take to read its last reply, `sweep_seconds` is the
-    resolution of every timer of a dialogue.
+    Twice as many may come from the /56 around it, and four times as many from the /48. A client that proves whose it is
+    does not count for the minute. Where all places are taken, the one that has proven nothing and lets us wait longest
+    makes room, after `spare_seconds` at least; so with handshakes. `handshakes` and `handshake_seconds` bound open TLS
+    handshakes, `header_seconds` how long a proxy may take to name its client, `linger_seconds` how long a refused peer
+    may take to read its last reply, `sweep_seconds` is the resolution of every timer of a dialogue.
     """
 
     total: int = 2000
     per_address: int = 200
+    per_minute: int = 0
+    spare_seconds: float = 5.0
     handshakes: int = 200
     handshake_seconds: float = 20.0
     header_seconds: float = 5.0
@@ -35,6 +43,13 @@ class ConnectionLimits:
 
 class ListenerConnection(Protocol):
     """What a listener needs from its connections."""
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when it waits for a peer that has proven nothing; None while it may not be given up."""
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place; it is no longer counted."""
 
     def tick(self, now: float) -> None:
         """Take the time of the loop's clock."""
@@ -60,9 +75,11 @@ class Listener:
         self._proxies = proxies
         self._server: asyncio.AbstractServer | None = None
         self._addresses: list[tuple[str, int]] = []
-        self._connections: dict[ListenerConnection, str] = {}
-        self._per_address: Counter[str] = Counter()
-        self._handshakes = 0
+        self._connections: dict[ListenerConnection, tuple[tuple[str, int], ...]] = {}
+        self._per_network: Counter[str] = Counter()
+        self._handshakes: dict[ListenerConnection, float] = {}
+        self._rate = Rate(limits.per_minute)
+        self._told = Rate(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._emptied = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -93,45 +110,50 @@ class Listener:
         self._addresses = [opened.getsockname()[:2] for opened in server.sockets]
         self._sweep()
 
-    def admit(self, connection: ListenerConnection, address: str) -> bool:
-        """Count a new connection in, unless there are too many; an admitted one must be released."""
-        key = client_network(address)
-        limits = self.limits
-        if len(self._connections) >= limits.total or self._per_address[key] >= limits.per_address:
-            return False
-        self._connections[connection] = key
-        self._per_address[key] += 1
-        return True
+    def admit(self, connection: ListenerConnection, address: str) -> str | None:
+        """Count a new connection in, or return the limit that forbids it; an admitted one must be released."""
+        networks = client_networks(address)
+        reached = self._limit_reached(networks)
+        if reached is None:
+            self._count_in(connection, networks)
+        elif self._told.take(networks[0][0], self.loop.time()):  # once a minute, or a flood would fill the log
+            log.warning("connection_refused", rip=address, limit=reached)
+        return reached
 
     def admit_proxy(self, connection: ListenerConnection) -> bool:
         """Count in a connection that has not named its client yet, unless there are too many in all."""
-        if len(self._connections) >= self.limits.total:
+        if not self._has_room():
             return False
-        self._connections[connection] = ""
-        self._per_address[""] += 1
+        self._count_in(connection, ())
         return True
+
+    def forgive(self, address: str) -> None:
+        """Let a connection of this client not count for its minute: it proved whose it is."""
+        self._rate.give_back(client_networks(address), self.loop.time())
 
     def release(self, connection: ListenerConnection) -> None:
         """Count a connection out; one never admitted, or released before, is ignored."""
-        key = self._connections.pop(connection, None)
-        if key is None:
-            return
-        self._per_address[key] -= 1
-        if not self._per_address[key]:
-            del self._per_address[key]
+        for key, _ in self._connections.pop(connection, ()):
+            self._per_network[key] -= 1
+            if not self._per_network[key]:
+                del self._per_network[key]
         if not self._connections:
             self._emptied.set()
 
-    def begin_handshake(self) -> bool:
+    def begin_handshake(self, connection: ListenerConnection) -> bool:
         """Count a handshake in, unless too many are open."""
-        if self._handshakes >= self.limits.handshakes:
-            return False
-        self._handshakes += 1
+        now = self.loop.time()
+        if len(self._handshakes) >= self.limits.handshakes:
+            longest, since = next(iter(self._handshakes.items()))
+            if now - since < self.limits.spare_seconds:
+                return False
+            self._give_up(longest)
+        self._handshakes[connection] = now
         return True
 
-    def end_handshake(self) -> None:
-        """Count a handshake out."""
-        self._handshakes -= 1
+    def end_handshake(self, connection: ListenerConnection) -> None:
+        """Count a handshake out; one that ended before is ignored."""
+        self._handshakes.pop(connection, None)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a connection's work as a task that outlives the connection and ends by itself."""
@@ -165,6 +187,34 @@ class Listener:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+
+    def _limit_reached(self, networks: tuple[tuple[str, int], ...]) -> str | None:
+        limits = self.limits
+        if any(self._per_network[key] >= limits.per_address * times for key, times in networks):
+            return f"at most {limits.per_address} at a time from one client"
+        if not self._rate.take_all(networks, self.loop.time()):
+            return f"at most {limits.per_minute} a minute from one client that proves nothing"
+        return None if self._has_room() else f"at most {limits.total} at a time"
+
+    def _has_room(self) -> bool:
+        """Return whether there is a place, or one was made."""
+        if len(self._connections) < self.limits.total:
+            return True
+        waiting = [(since, one) for one in self._connections if (since := one.waiting_since) is not None]
+        since, longest = min(waiting, key=lambda pair: pair[0], default=(0.0, None))
+        if longest is None or self.loop.time() - since < self.limits.spare_seconds:
+            return False
+        self._give_up(longest)
+        return True
+
+    def _give_up(self, connection: ListenerConnection) -> None:
+        self.end_handshake(connection)
+        self.release(connection)
+        connection.give_way()
+
+    def _count_in(self, connection: ListenerConnection, networks: tuple[tuple[str, int], ...]) -> None:
+        self._connections[connection] = networks
+        self._per_network.update(key for key, _ in networks)
 
     def _sweep(self) -> None:
         # Plan the next sweep first: an error in one connection must not stop the others' clocks.

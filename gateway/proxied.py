@@ -47,7 +47,7 @@ class HeaderFirst(asyncio.Protocol):
         self._make = make
         self._transport: asyncio.Transport | None = None
         self._data = b""
-        self._since: float | None = None
+        self.waiting_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Await the header of a listed proxy; another peer's connection begins at once."""
@@ -80,13 +80,17 @@ class HeaderFirst(asyncio.Protocol):
 
     def tick(self, now: float) -> None:
         """Cut a proxy that takes too long; the first tick begins its time."""
-        self._since = now if self._since is None else self._since
-        if now - self._since > self._seconds:
+        self.waiting_since = now if self.waiting_since is None else self.waiting_since
+        if now - self.waiting_since > self._seconds:
             log.warning("proxy_header_missing", proxy=self._peer()[0])
             self.abort()
 
     def shut_down(self) -> None:
         """Nothing is under way."""
+        self.abort()
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place."""
         self.abort()
 
     def abort(self) -> None:

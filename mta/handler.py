@@ -9,7 +9,6 @@ says (judge), the postmaster's mail (postmaster), storing (gateway).
 
 from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic
 from typing import TypeVar
 
 import structlog
@@ -18,7 +17,7 @@ from addressbook.senders import Principal
 from gateway.accept import Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
-from gateway.limits import DiskReserve, MailRate
+from gateway.limits import DiskReserve
 from gateway.metrics import Metric, Metrics
 from gateway.plan import stopped
 from gateway.taking_back import TakenBack, TakingBack
@@ -58,7 +57,6 @@ class MailHandler:
         dropped: DroppedMails,
         book: DirectoryFollower,
         disk: DiskReserve,
-        rate: MailRate,
         terms: ListenerTerms,
         sessions: SessionProofs,
         prover: Prover | None = None,
@@ -73,7 +71,6 @@ class MailHandler:
         self._dropped = dropped
         self._book = book
         self._disk = disk
-        self._rate = rate
         self._terms = terms
         self._sessions = sessions
         self._prover = None if terms.by_login_only else prover
@@ -94,13 +91,16 @@ class MailHandler:
         if refused is None and not self._is_heard_at_rcpt(session):
             refused = await self._certain(lambda: self._judge_sender(session, _plain_address(address)))
         principal = self.principal(session)
-        if refused is None and principal is not None and not self._rate.take(principal.customer_id, monotonic()):
-            refused = Refused(refusal=Refusal.RATE_LIMITED)
+        customer = principal.customer_id if principal is not None else None
         if refused is not None:
-            if principal is not None:
-                peer, customer = session.client_address, principal.customer_id
-                log.info("sender_refused", customer_id=customer, reason=refused.refusal.value, peer=peer)
+            if customer is not None:
+                reason = refused.refusal.value
+                log.info("sender_refused", customer_id=customer, reason=reason, peer=session.client_address)
             return str(self._refuse(refused))
+        limited = session.quota.begin_mail(customer)
+        if limited is not None:
+            log.info("sender_limited", customer_id=customer, peer=session.client_address)
+            return str(self._refuse(limited) if isinstance(limited, Refused) else limited)
         envelope.mail_from = address
         envelope.mail_options.extend(mail_options)
         return _SENDER_TAKEN
@@ -117,7 +117,9 @@ class MailHandler:
                 return str(APART)
             refused = door.refuse_recipient(session, envelope)
         else:
-            judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
+            judged: MobileNumber | Refused | Reply | None = session.quota.take_recipient(len(envelope.rcpt_tos))
+            if judged is None:
+                judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
             if isinstance(judged, Reply):
                 return str(judged)
             refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(session, judged)
@@ -132,10 +134,11 @@ class MailHandler:
     async def handle_CONTENT(  # noqa: N802 - a hook
         self, _server: object, session: MailSession, envelope: MailEnvelope
     ) -> str | None:
-        """Let the content come; a stranger's to the postmaster is counted first."""
-        if self._postmaster is None or not self._is_for_postmaster(envelope):
-            return None
-        refused = self._postmaster.admit(session)
+        """Let the content come; that of a stranger is counted first."""
+        if self._postmaster is not None and self._is_for_postmaster(envelope):
+            refused = self._postmaster.admit(session)
+        else:
+            refused = session.quota.take_content()
         return None if refused is None else str(self._refuse(refused))
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's hook
@@ -191,9 +194,9 @@ class MailHandler:
         verdict = await prover.prove(asked, self._book.current)
         refused, principal = verdict.refused, verdict.principal
         if principal is not None:
+            limited = session.quota.prove_content(principal.customer_id)
             refused = await self._certain(lambda: self._judge.judge_reverse_path(principal, facts.reverse_path))
-            if refused is None and not self._rate.take(principal.customer_id, monotonic()):
-                refused = Refused(refusal=Refusal.RATE_LIMITED)
+            refused = refused or limited
         if refused is None:
             return verdict
         peer, why = session.client_address, printable(refused.detail, TEXT_LIMIT)

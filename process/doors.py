@@ -7,7 +7,7 @@ from config.model import Config
 from gateway.accept import Acceptance
 from gateway.applications import Applications
 from gateway.auth.authenticator import Authenticator
-from gateway.limits import DiskReserve, MailRate
+from gateway.limits import DiskReserve, Rate
 from process.accept_path import AcceptPath
 from process.services import Service
 
@@ -24,7 +24,7 @@ class Doors:
             shared_key=lambda: core.conversations.secret,
         )
         self.disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
-        self.rate = MailRate(config.limits.mails_per_minute)
+        self.rate = Rate(config.limits.mails_per_minute)
         self.applications = Applications(
             book=core.book,
             routes=core.routes,

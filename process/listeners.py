@@ -6,7 +6,7 @@ from time import monotonic
 
 import structlog
 
-from config.model import AuthMode, BareNewlines, Config, ListenerOptions
+from config.model import AuthMode, BareNewlines, Config, LimitOptions, ListenerOptions
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.tokens import IssuerKeys, Tokens
 from gateway.listener import ConnectionLimits, Listener
@@ -18,6 +18,7 @@ from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom
 from mta.smtp.engine.events import DialogueLimits
+from mta.smtp.server.quotas import ClientLimits, CustomerLimits, CustomerQuotas, Quotas
 from mta.smtp.server.server import ServerSettings, listen
 from mta.verify.prover import Prover
 from process.accept_path import AcceptPath
@@ -38,6 +39,7 @@ class _Listener:
     settings: ServerSettings
     contexts: ServerContexts | None
     handler: MailHandler
+    quotas: Quotas
 
 
 class Listeners:
@@ -75,6 +77,7 @@ class Listeners:
                     else None,
                     mechanisms=self._sessions.mechanisms,
                     room=self._room,
+                    quotas=door.quotas,
                 )
             )
         self._reading.warm()
@@ -105,6 +108,8 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
             session=times.session.total_seconds(),
             rate=float(options.min_data_rate),
             recipients=options.max_recipients,
+            commands=options.max_commands,
+            idle_commands=options.max_idle_commands,
             errors=options.max_errors,
             content=ContentLimits(
                 size=options.max_size,
@@ -115,8 +120,25 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
         connections=ConnectionLimits(
             total=options.max_connections,
             per_address=options.max_connections_per_client,
+            per_minute=options.unproven.connections_per_minute,
             handshake_seconds=times.handshake.total_seconds(),
         ),
+    )
+
+
+def _client_limits(options: ListenerOptions) -> ClientLimits:
+    return ClientLimits(
+        recipients=options.unproven.max_recipients,
+        recipients_per_minute=options.unproven.recipients_per_minute,
+        mails_per_minute=options.unproven.mails_per_minute,
+    )
+
+
+def _customer_limits(options: LimitOptions) -> CustomerLimits:
+    return CustomerLimits(
+        connections=options.max_connections_per_customer,
+        connections_per_minute=options.connections_per_minute,
+        recipients_per_minute=options.recipients_per_minute,
     )
 
 
@@ -131,6 +153,8 @@ def build_listeners(
         directory=lambda: core.book.current.directory, keys=IssuerKeys(fetcher, monotonic), clock=core.clock
     )
     sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
+    room = ContentRoom(config.limits.content_memory)
+    customers = CustomerQuotas(_customer_limits(config.limits), mails=doors.rate)
     reading = IntakePool(core.judge)
     prover = Prover(build_resolver(config), core.clock)
     repeats = Repeats(doors.acceptance)
@@ -139,6 +163,7 @@ def build_listeners(
             options=options,
             settings=_settings(options, config.server.hostname),
             contexts=tls.make(options.asked_tls),
+            quotas=Quotas(_client_limits(options), customers, room=room, largest=options.max_size),
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,
@@ -147,7 +172,6 @@ def build_listeners(
                 dropped=core.dropped,
                 book=core.book,
                 disk=doors.disk,
-                rate=doors.rate,
                 postmaster=postmaster,
                 sessions=sessions,
                 terms=ListenerTerms(
@@ -161,4 +185,4 @@ def build_listeners(
         )
         for options in config.listeners
     )
-    return Listeners(listeners, authenticator, sessions, reading, prover, ContentRoom(config.limits.content_memory))
+    return Listeners(listeners, authenticator, sessions, reading, prover, room)

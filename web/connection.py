@@ -81,9 +81,8 @@ class HttpConnection(H11Protocol):
         """Count the connection; beyond the bounds it hears 503."""
         peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if not self._listener.admit(self, address):
+        if self._listener.admit(self, address) is not None:
             self._refused = True
-            log.warning("http_connection_refused", rip=address)
             transport.write(_TOO_MANY)
             transport.close()
             return
@@ -117,6 +116,15 @@ class HttpConnection(H11Protocol):
     def shut_down(self) -> None:
         """Close now if no answer is under way, else after it."""
         self.shutdown()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when it waits for a head; None while it may not be given up."""
+        return self._awaited_since if self._awaited is not None and self._awaited[0] == "head" else None
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place."""
+        self.abort()
 
     def abort(self) -> None:
         """Drop the connection now."""

@@ -8,12 +8,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv6Address
-from typing import Final
 
-from gateway.limits import client_network
-
-_WIDER_THAN_64: Final = (56, 48)
+from gateway.limits import client_network, client_networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +17,8 @@ class GuessLimits:
     """How much guessing is allowed. Times are seconds.
 
     Each bound is a number of different wrong passwords within `window`: `failures` for one login from one client (IPv6:
-    its /64), `per_login` for one login from everywhere, `per_client` for all logins from one client, `per_56` and
-    `per_48` from the IPv6 networks of that size around it. What is beyond them is not looked at until the oldest is
+    its /64), `per_login` for one login from everywhere, `per_client` for all logins from one client, with twice as many
+    for the /56 around it and four times as many for the /48. What is beyond them is not looked at until the oldest is
     that old. A login that was proven from a client before is bound by the first alone there, so that nobody can lock
     its owner out from elsewhere.
     `at_once` is how many proofs of one client are under way at the same time, `waiting` how many wait for a place.
@@ -33,8 +29,6 @@ class GuessLimits:
     failures: int = 10
     per_login: int = 20
     per_client: int = 50
-    per_56: int = 100
-    per_48: int = 200
     window: float = 600.0
     at_once: int = 4
     waiting: int = 256
@@ -90,14 +84,12 @@ class Guesses:
 
     def _bounds(self, login: str, client: str) -> Iterator[tuple[str, int]]:
         """Yield key and bound, that of login and client first and that of the client second."""
-        limits, near = self.limits, client_network(client)
-        yield f"{near} {login}", limits.failures
-        yield near, limits.per_client
-        yield f" {login}", limits.per_login
-        if ":" in near:
-            address = int(IPv6Address(client.partition("%")[0]))
-            for length, most in zip(_WIDER_THAN_64, (limits.per_56, limits.per_48), strict=True):
-                yield f"{address >> (128 - length):x}/{length}", most
+        (near, _), *wider = client_networks(client)
+        yield f"{near} {login}", self.limits.failures
+        yield near, self.limits.per_client
+        yield f" {login}", self.limits.per_login
+        for network, times in wider:
+            yield network, self.limits.per_client * times
 
     def _tally(self, key: str) -> _Tally:
         tally = self._tallies.setdefault(key, _Tally())

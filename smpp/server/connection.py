@@ -114,6 +114,7 @@ class EsmeConnection:
         self._proving = False
         self._under_way = 0
         self._is_closing = False
+        self._opened_at = listener.loop.time()
         self.link = Link(Session(Role.SMSC, service.limits.session, listener.loop.time()), self, slot="esme")
 
     # What the listener calls
@@ -125,6 +126,15 @@ class EsmeConnection:
         """Take nothing new, and unbind once every request is answered."""
         self._is_closing = True
         self._leave()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when it waits for a bind; None once there is one."""
+        return self._opened_at if self._principal is None else None
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place."""
+        self.abort()
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -145,10 +155,8 @@ class EsmeConnection:
     def on_opened(self, link: Link) -> None:
         """Count the connection; one too many is dropped."""
         self._host = self._host or link.peer.rpartition(":")[0]
-        if not self._listener.admit(self, self._host):
-            log.warning("esme_connection_refused", rip=self._host)
+        if self._listener.admit(self, self._host) is not None:
             link.abort()
-            return
 
     def on_event(self, link: Link, event: Event) -> None:  # noqa: ARG002 - the protocol's
         """Take what the ESME asks for, and its answers."""

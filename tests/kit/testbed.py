@@ -21,7 +21,7 @@ from config.model import Config, load_config
 from gateway.accept import Acceptance
 from gateway.alerts import Alert
 from gateway.applications import Applications
-from gateway.limits import DiskReserve, MailRate
+from gateway.limits import DiskReserve, Rate
 from gateway.ports import Clock
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
@@ -101,7 +101,7 @@ class HouseCore(AcceptPath, DatabaseReaders):
             acceptance=self.acceptance,
             clock=self.clock,
             disk=DiskReserve(self.folder, 0),
-            rate=MailRate(0),
+            rate=Rate(0),
             metrics=self.metrics,
         )
 

@@ -164,12 +164,12 @@ def test_contents_under_way_have_one_room_and_give_it_back_however_they_end():
     first.dialogue.abandon()
     assert say(second, ENVELOPE + b"DATA\r\n" + b"x" * 90 + b"\r\n.\r\n").codes[-1] == "250"
     second.dialogue.content_done()
-    assert room.take(100)
+    assert room.take(100) is None
 
 
 def test_where_there_is_no_room_it_is_said_at_data():
     room = ContentRoom(10)
-    assert room.take(10)
+    assert room.take(10) is None
     heard = talk(HELLO + (ENVELOPE + b"DATA\r\nRSET\r\n") * 30, room=room)
     assert heard.codes[:5] == ["250", "250", "250", "452", "250"]
     assert not heard.dialogue.closed

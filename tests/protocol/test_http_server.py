@@ -366,7 +366,7 @@ async def test_one_client_has_so_many_connections_and_the_next_hears_503():
             while house.server._listener.connections > 1:
                 await asyncio.sleep(0.01)  # until the server has seen the end
             assert (await (await connect()).say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
-    assert [line["rip"] for line in lines if line["event"] == "http_connection_refused"] == ["127.0.0.1"]
+    assert [line["rip"] for line in lines if line["event"] == "connection_refused"] == ["127.0.0.1"]
 
 
 @on_both_loops

@@ -346,7 +346,7 @@ async def test_case_8_a_flood_hears_421_and_is_gone():
     async with door(Accepting()) as listener, client_of(listener) as client:
         client.writer.write(b"XYZZY\r\n" * 10_000)
         replies = [await client.hear() for _ in range(21)]
-        assert replies[-1] == "421 4.7.0 Too many errors, closing connection"
+        assert replies[-1] == "421 4.7.0 Too many errors, closing connection: at most 20 refused commands"
         assert await client.ended()
 
 
@@ -378,7 +378,9 @@ async def test_one_address_gets_so_many_connections_and_all_together_so_many():
     few = ConnectionLimits(per_address=1, sweep_seconds=0.01)
     async with door(Accepting(), settings(connections=few)) as listener, client_of(listener):
         async with client_of(listener, greeted=False) as second:
-            assert await second.hear() == "421 4.7.0 Too many connections, try again later"
+            assert await second.hear() == (
+                "421 4.7.0 Too many connections, try again later: at most 1 at a time from one client"
+            )
             assert await second.ended()
         assert listener.connections == 1
     async with door(Accepting(), settings(connections=few)) as listener:
@@ -393,11 +395,11 @@ async def test_one_address_gets_so_many_connections_and_all_together_so_many():
 async def test_an_ipv6_client_counts_with_its_network_and_a_mapped_one_as_ipv4():
     listener = Listener(ConnectionLimits(per_address=1), asyncio.get_running_loop())
     connection: Any = object
-    assert listener.admit(connection(), "2001:db8::1")
-    assert not listener.admit(connection(), "2001:db8::2")
-    assert listener.admit(connection(), "2001:db8:0:1::1")
-    assert listener.admit(connection(), "192.0.2.1")
-    assert not listener.admit(connection(), "::ffff:192.0.2.1")
+    assert listener.admit(connection(), "2001:db8::1") is None
+    assert listener.admit(connection(), "2001:db8::2") == "at most 1 at a time from one client"
+    assert listener.admit(connection(), "2001:db8:0:1::1") is None
+    assert listener.admit(connection(), "192.0.2.1") is None
+    assert listener.admit(connection(), "::ffff:192.0.2.1") == "at most 1 at a time from one client"
 
 
 @on_both_loops

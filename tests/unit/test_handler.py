@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from addressbook.senders import Principal
-from gateway.limits import DiskReserve, MailRate
+from gateway.limits import DiskReserve, Rate
 from mta.handler import MailHandler
 from mta.identify import ListenerTerms
 from mta.intake_pool import IntakePool
@@ -21,6 +21,7 @@ from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
 from mta.smtp.engine.events import Data, Mail, Rcpt
 from mta.smtp.server.hooks import Hooks, MailDsn, MailEnvelope, MailSession, RcptDsn
+from mta.smtp.server.quotas import ClientLimits, CustomerLimits, CustomerQuotas, Quotas, SessionQuota
 from mta.smtp.server.server import offer_passwords
 from store.dropped import find_dropped
 from store.engine.database import StorageFullError
@@ -49,7 +50,6 @@ def handler(core, **changes) -> MailHandler:
         "taking_back": core.taking_back,
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),
-        "rate": MailRate(0),
         "terms": ListenerTerms(),
         "sessions": proofs_of(core),
     }
@@ -247,18 +247,43 @@ async def test_below_the_disk_reserve_and_above_the_rate_mail_is_deferred(core):
     who = await session(core)
     full = handler(core, disk=SimpleNamespace(enough=lambda: False))
     assert (await converse(full, who)).startswith("452 4.3.1 ")
-    limited = handler(core, rate=MailRate(1))
-    assert (await converse(limited, who)).startswith("250 ")
-    assert (await converse(limited, who)).startswith("451 4.7.1 ")
+    who.quota = SessionQuota(Quotas(customers=CustomerQuotas(CustomerLimits(), mails=Rate(1))))
+    assert (await converse(handler(core), who)).startswith("250 ")
+    said = await converse(handler(core), who)
+    assert said == "451 4.7.1 Rate limit reached, try again later: at most 1 mails of one customer in a minute"
+
+
+@pytest.mark.parametrize(
+    ("limits", "refusal"),
+    [
+        (ClientLimits(recipients=1), "452 4.5.3 Too many recipients: at most 1 of a sender who has proven nothing yet"),
+        (
+            ClientLimits(recipients_per_minute=1),
+            "451 4.7.1 Rate limit reached, try again later: at most 1 recipients of",
+        ),
+    ],
+)
+async def test_a_client_that_has_proven_nothing_names_few_recipients_and_a_customer_as_many_as_he_likes(
+    core, limits, refusal
+):
+    for peer, told in ((OURS, "250 2.1.5 Recipient OK"), (("198.51.100.7", 40000), refusal)):
+        who = await session(core, peer=peer)
+        who.quota = SessionQuota(Quotas(limits), peer[0])
+        door, envelope = handler(core, prover=SimpleNamespace(refuse_envelope=lambda *_: None)), MailEnvelope()
+        assert (await door.handle_MAIL(None, who, envelope, ANNA, [])).startswith("250")
+        for _ in range(2):
+            said = await door.handle_RCPT(None, who, envelope, "447700900123@sms.example.net", [])
+            envelope.rcpt_dsn += [RcptDsn()] * (len(envelope.rcpt_tos) - len(envelope.rcpt_dsn))
+        assert said.startswith(told)
 
 
 def test_a_rate_is_a_bucket_that_refills_steadily_and_is_each_customers_own():
-    rate = MailRate(60)
+    rate = Rate(60)
     assert [rate.take(1, 0.0) for _ in range(61)] == [True] * 60 + [False]
     assert rate.take(2, 0.0)
     assert not rate.take(1, 0.5)
     assert [rate.take(1, 2.0) for _ in range(3)] == [True, True, False]
-    assert [MailRate(0).take(1, 0.0) for _ in range(100)] == [True] * 100
+    assert [Rate(0).take(1, 0.0) for _ in range(100)] == [True] * 100
 
 
 def test_the_disk_is_asked_and_compared_with_the_reserve(tmp_path):

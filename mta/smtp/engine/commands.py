@@ -100,6 +100,8 @@ class Commands:
         """Return what a line without its end is: an event to be answered, or the answer."""
         if self.state is DialogueState.EXCHANGE and self._exchange is not None:
             return self._respond(self._exchange, line)
+        if too_many := self._tolerance.command():
+            return _too_many(too_many)
         command = verbs.parse_command(line)
         return command if isinstance(command, Reply) else self._act(*command)
 
@@ -149,8 +151,8 @@ class Commands:
         )
         if refusal is not None:
             return refusal
-        if verb in verbs.IDLE_VERBS and self._tolerance.idle_command():
-            return Ending(incident=Incident.TOO_MANY_COMMANDS, reply=replies.TOO_MANY_COMMANDS)
+        if verb in verbs.IDLE_VERBS and (too_many := self._tolerance.idle_command()):
+            return _too_many(too_many)
         return act(self, argument)
 
     def _hello(self, argument: str, *, extended: bool) -> Event | Reply:
@@ -184,7 +186,7 @@ class Commands:
         return Rcpt(command=command)
 
     def _data(self, _argument: str) -> Event | Reply:
-        return replies.NO_ROOM if self._room is not None and self._room.full else Data()
+        return (self._room.full if self._room is not None else None) or Data()
 
     def _vrfy(self, argument: str) -> Event | Reply:
         return Verify(argument=argument) if argument else replies.BAD_PARAMETER
@@ -242,6 +244,11 @@ class Commands:
         "STARTTLS": _starttls,
         "AUTH": _auth,
     }
+
+
+def _too_many(limit: str) -> Ending:
+    reply = replies.TOO_MANY_COMMANDS.with_detail(limit)
+    return Ending(incident=Incident.TOO_MANY_COMMANDS, reply=reply, detail=limit)
 
 
 def _challenge(octets: bytes) -> Reply:

@@ -28,28 +28,42 @@ class ContentLimits:
 
 
 class ContentRoom:
-    """The octets that all open contents together may keep, from 354 until their mails are answered."""
+    """The octets that some open contents together may keep, from 354 until their mails are answered.
 
-    __slots__ = ("_free",)
+    It may be part `of` a larger room; `whose` says in words what it is for.
+    """
 
-    def __init__(self, octets: int) -> None:
-        self._free = octets
+    __slots__ = ("__weakref__", "_free", "_of", "octets", "whose")
+
+    def __init__(self, octets: int, *, whose: str = "all mails", of: "ContentRoom | None" = None) -> None:
+        self.octets = self._free = octets
+        self.whose = whose
+        self._of = of
 
     @property
-    def full(self) -> bool:
-        """Whether there is no room for another content."""
-        return self._free <= 0
+    def full(self) -> Reply | None:
+        """Why there is no room for another content, None where there is."""
+        if self._free <= 0:
+            return self._refusal()
+        return self._of.full if self._of is not None else None
 
-    def take(self, octets: int) -> bool:
-        """Take room for these octets; False if there is too little."""
+    def take(self, octets: int) -> Reply | None:
+        """Take room for these octets, or return why there is too little."""
         if octets > self._free:
-            return False
+            return self._refusal()
+        if self._of is not None and (refusal := self._of.take(octets)):
+            return refusal
         self._free -= octets
-        return True
+        return None
 
     def give_back(self, octets: int) -> None:
         """Give back what was taken."""
         self._free += octets
+        if self._of is not None:
+            self._of.give_back(octets)
+
+    def _refusal(self) -> Reply:
+        return replies.NO_ROOM.with_detail(f"{self.whose} take at most {self.octets} octets at a time")
 
 
 class Content:
@@ -140,8 +154,8 @@ class Content:
             self._refuse(replies.TOO_LARGE.with_detail(f"at most {self._limits.size} octets"))
         elif not self._lines_fit(region):
             self._refuse(replies.CONTENT_LINE_TOO_LONG)
-        elif self._room is not None and not self._room.take(len(region)):
-            self._refuse(replies.NO_ROOM)
+        elif self._room is not None and (no_room := self._room.take(len(region))):
+            self._refuse(no_room)
         else:
             self._taken += len(region)
             self._keep(region)

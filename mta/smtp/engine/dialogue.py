@@ -110,6 +110,11 @@ class Dialogue:
         return self._unanswered is not None
 
     @property
+    def waiting_since(self) -> float | None:
+        """Since when it waits for the peer, None while the peer waits for an answer."""
+        return None if self._unanswered is not None else self._patience.waiting_since
+
+    @property
     def wants_data(self) -> bool:
         """Whether the driver should read on: false while much waits behind an unanswered event."""
         return self._unanswered is None or len(self._input) < self._limits.waiting
@@ -238,13 +243,18 @@ class Dialogue:
         heard, self._unanswered = self._unanswered, None
         self._answer(self._commands.challenge(heard, octets))
 
-    def take_content(self, octets: int | None = None) -> None:
-        """Answer `Data` with 354; a content longer than `octets`, or than the listener's limit, is refused."""
+    def take_content(self, octets: int | None = None, room: ContentRoom | None = None) -> None:
+        """Answer `Data` with 354; a content longer than `octets`, or than the listener's limit, is refused.
+
+        It is kept in this `room`, else in the common one.
+        """
         if not isinstance(self._unanswered, Data):
             raise LocalProtocolError(f"no content is asked for in state {self.state}")
         self._unanswered = None
         limits = self._limits.content
-        self._content = Content(replace(limits, size=octets) if octets and octets < limits.size else limits, self._room)
+        self._content = Content(
+            replace(limits, size=octets) if octets and octets < limits.size else limits, room or self._room
+        )
         self._commands.advance("DATA")
         self._patience.wait_for_content()
         self._send(str(replies.SEND_CONTENT))
@@ -294,7 +304,7 @@ class Dialogue:
     def _tolerate(self, event: Event | None, code: int) -> None:
         too_many = self._tolerance.answered(event, code)
         if too_many is not None:
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, too_many)
+            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS.with_detail(too_many), too_many)
 
     def _next_line(self) -> bytes | None:
         if not self._spoken and self._input:

@@ -103,12 +103,13 @@ class Capabilities:
 class DialogueLimits:
     """The bounds of one connection. Times are seconds and have the resolution of `Dialogue.tick`.
 
-    `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as a
-    whole. `session`: the connection as a whole, outside DATA. `rate`: the least octets per second of DATA over each
-    `rate_window`. RFC 5321 §4.5.3.2 gives the customary values. `errors` counts refused commands and mails,
-    `idle_commands` those that advance no mail, `refused_recipients` RCPTs refused by the handler, `failed_logins` AUTH;
-    the first three restart after an accepted mail. Temporary refusals (4yz) are our fault and never counted. `waiting`
-    is how many octets may wait while a command is being answered before the reader should pause.
+    `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA
+    as a whole. `session`: the connection as a whole, outside DATA. `rate`: the least octets per second of DATA over
+    each `rate_window`. RFC 5321 §4.5.3.2 gives the customary values. `commands` counts all, `idle_commands` those
+    that advance no mail, `errors` refused commands and mails, `refused_recipients` RCPTs refused by the handler,
+    `failed_logins` AUTH; all but the last restart after an accepted mail. Temporary refusals (4yz) are our fault
+    and no errors. `waiting` is how many octets may wait while a command is being answered before the reader should
+    pause.
     """
 
     command: float = 300.0
@@ -118,6 +119,7 @@ class DialogueLimits:
     rate: float = 64.0
     rate_window: float = 60.0
     recipients: int = 1000
+    commands: int = 100_000
     errors: int = 20
     idle_commands: int = 100
     refused_recipients: int = 200

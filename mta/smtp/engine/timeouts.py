@@ -1,4 +1,4 @@
-"""How long a peer may take and how many faults it may make: time per command, silence, content, session; rate; counts.
+"""How long a peer may take, how many commands it may send and how many faults it may make.
 
 Not here: the reply to a peer beyond its limits (mta.smtp.engine.dialogue). RFC 5321 §4.5.3.2.
 """
@@ -18,7 +18,10 @@ _OUT_OF_SEQUENCE = 503
 
 
 class Timeouts:
-    """The timers of one connection. `now` is set from outside: seconds of any clock that never goes back."""
+    """The timers of one connection. `now` is set from outside: seconds of any clock that never goes back.
+
+    `waiting_since` is when the last command was answered.
+    """
 
     __slots__ = (
         "_block_since",
@@ -27,23 +30,23 @@ class Timeouts:
         "_rate_received",
         "_rate_since",
         "_started_at",
-        "_waiting_since",
         "now",
+        "waiting_since",
     )
 
     def __init__(self, limits: DialogueLimits, now: float) -> None:
         self._limits = limits
-        self.now = self._started_at = self._waiting_since = now
+        self.now = self._started_at = self.waiting_since = now
         self._content_since = self._block_since = self._rate_since = now
         self._rate_received = 0
 
     def wait_for_command(self) -> None:
         """Start the timer of the next command; only a reply restarts it, not its octets."""
-        self._waiting_since = self.now
+        self.waiting_since = self.now
 
     def wait_for_content(self) -> None:
         """Start the timers of a content."""
-        self._content_since = self._block_since = self._rate_since = self.now
+        self.waiting_since = self._content_since = self._block_since = self._rate_since = self.now
         self._rate_received = 0
 
     def heard(self) -> None:
@@ -53,7 +56,7 @@ class Timeouts:
     def exhausted_by_command(self) -> bool:
         """Return whether the peer took too long for a command or for the session."""
         limits, now = self._limits, self.now
-        return now - self._waiting_since > limits.command or now - self._started_at > limits.session
+        return now - self.waiting_since > limits.command or now - self._started_at > limits.session
 
     def exhausted_by_content(self, received: int) -> Incident | None:
         """Return what is wrong with the speed of a content after `received` octets."""
@@ -69,13 +72,21 @@ class Timeouts:
 
 
 class ErrorBudget:
-    """Counts the faults of one connection.
+    """Counts the commands and faults of one connection.
 
     Temporary refusals are our fault and do not count, nor does what a client had sent behind one (RFC 2920 §3.1) and
     which is out of sequence for that reason.
     """
 
-    __slots__ = ("_errors", "_excused", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
+    __slots__ = (
+        "_commands",
+        "_errors",
+        "_excused",
+        "_failed_logins",
+        "_idle_commands",
+        "_limits",
+        "_refused_recipients",
+    )
 
     def __init__(self, limits: DialogueLimits) -> None:
         self._limits = limits
@@ -83,13 +94,20 @@ class ErrorBudget:
         self._excused = 0
         self._forgive()
 
-    def idle_command(self) -> bool:
-        """Count a command that advances no mail; returns whether there were too many."""
+    def command(self) -> str | None:
+        """Count a command, well-formed or not; returns the limit that it is beyond, or None."""
+        self._commands += 1
+        most = self._limits.commands
+        return f"at most {most} before a mail is taken" if self._commands > most else None
+
+    def idle_command(self) -> str | None:
+        """Count a command that advances no mail; returns the limit that it is beyond, or None."""
         self._idle_commands += 1
-        return self._idle_commands > self._limits.idle_commands
+        most = self._limits.idle_commands
+        return f"at most {most} that advance no mail" if self._idle_commands > most else None
 
     def answered(self, event: Event | None, code: int) -> str | None:
-        """Count an answer; `event` is None for a command without event. Returns what was too much, or None."""
+        """Count an answer; `event` is None for a command without event. Returns the limit reached, or None."""
         if code < 400:
             self._excused = 0
             if isinstance(event, ContentReceived):
@@ -97,16 +115,20 @@ class ErrorBudget:
             return None
         if self._is_excused(event, code):
             return None
+        limits = self._limits
         match event:
             case Rcpt():
                 self._refused_recipients += 1
-                return "refused recipients" if self._refused_recipients > self._limits.refused_recipients else None
+                if self._refused_recipients > limits.refused_recipients:
+                    return f"at most {limits.refused_recipients} refused recipients"
             case Login():
                 self._failed_logins += 1
-                return "failed logins" if self._failed_logins >= self._limits.failed_logins else None
+                if self._failed_logins >= limits.failed_logins:
+                    return f"at most {limits.failed_logins} failed logins"
             case None | Mail() | Data() | ContentReceived():
                 self._errors += 1
-                return "errors" if self._errors >= self._limits.errors else None
+                if self._errors >= limits.errors:
+                    return f"at most {limits.errors} refused commands"
         return None
 
     def _is_excused(self, event: Event | None, code: int) -> bool:
@@ -119,4 +141,4 @@ class ErrorBudget:
 
     def _forgive(self) -> None:
         """Restart the counts after an accepted mail, except failed logins."""
-        self._errors = self._idle_commands = self._refused_recipients = 0
+        self._commands = self._errors = self._idle_commands = self._refused_recipients = 0

@@ -23,6 +23,7 @@ from mta.smtp.engine.dialogue import Dialogue
 from mta.smtp.engine.events import Capabilities, DialogueLimits, Event, Noticed, StartTls
 from mta.smtp.server.eager import Unfinished, begin
 from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
+from mta.smtp.server.quotas import Quotas, SessionQuota
 from tls.listening import CertificateRequest, TlsMode
 
 ContextMaker = Callable[[], ssl.SSLContext]
@@ -60,6 +61,7 @@ class SmtpService:
         *,
         contexts: ContextMaker | None,
         room: ContentRoom | None,
+        quotas: Quotas,
     ) -> None:
         if settings.tls is not TlsMode.OFF and contexts is None:
             raise ValueError(f"tls mode {settings.tls} needs contexts")
@@ -67,6 +69,7 @@ class SmtpService:
         self.hooks = hooks
         self.contexts = contexts
         self.room = room
+        self.quotas = quotas
         self.implicit_tls = settings.tls is TlsMode.IMPLICIT
         self.terms = Capabilities(
             hostname=settings.hostname,
@@ -117,6 +120,20 @@ class SmtpConnection(asyncio.Protocol):
         self._reading_paused = False
         self._blocked_since: float | None = None
         self._closing_since: float | None = None
+        self._opened_at = self.loop.time()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when it waits for a peer that has proven nothing; None while it may not be given up."""
+        if self.session.quota.proven:
+            return None
+        if self._is_shaking_hands:
+            return self._opened_at
+        return self._closing_since or self._blocked_since or self.dialogue.waiting_since
+
+    @property
+    def _is_shaking_hands(self) -> bool:
+        return self._encrypted is not None or self._decrypted is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, then begin the handshake or send the greeting."""
@@ -125,15 +142,17 @@ class SmtpConnection(asyncio.Protocol):
         if self._proxied is not None:
             self.session.peer = cast("str", self._proxied.client)  # aiosmtpd's class declares a text, and has a tuple
         self.session.delivered_replies.confirmed = self._all_confirmed
-        if not self._listener.admit(self, self.session.client_address):
-            self.hooks.log.warning("smtp_connection_refused", rip=self.session.client_address)
+        address = self.session.client_address
+        if (limit := self._listener.admit(self, address)) is not None:
             if self._service.implicit_tls:
                 transport.abort()
             else:
-                transport.write(f"{replies.TOO_MANY_CONNECTIONS}\r\n".encode())
+                transport.write(f"{replies.TOO_MANY_CONNECTIONS.with_detail(limit)}\r\n".encode())
                 transport.close()
             self.dialogue.abandon()
-        elif self._service.implicit_tls:
+            return
+        self.session.quota = SessionQuota(self._service.quotas, address, lambda: self._listener.forgive(address))
+        if self._service.implicit_tls:
             self._encrypted = []
             transport.pause_reading()
             self._task = self._listener.start(self._begin_with_tls())
@@ -144,6 +163,7 @@ class SmtpConnection(asyncio.Protocol):
         """End the connection; a running handler continues to its end, its answer is dropped."""
         self.transport = None
         self.session.delivered_replies.lose()
+        self.session.quota.close()
         self.dialogue.abandon()
         self._listener.release(self)
 
@@ -196,6 +216,18 @@ class SmtpConnection(asyncio.Protocol):
         """Close with 421 once no content is open."""
         self.dialogue.shut_down()
         self._react()
+
+    def give_way(self) -> None:
+        """Close now, for one who needs the place; it is no longer counted."""
+        self.hooks.log.info("smtp_gave_way", rip=self.session.client_address)
+        if self.transport is None or self._is_shaking_hands:
+            self.abort()
+            return
+        if not self.dialogue.closed:
+            self.dialogue.close_with(replies.GIVING_WAY)
+            self.transport.write(self.dialogue.data_to_send())
+        self.transport.close()
+        self.loop.call_later(self._listener.limits.linger_seconds, self.abort)  # where it reads nothing
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -257,7 +289,7 @@ class SmtpConnection(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         context = self._service.make_context()
-        if context is None or self.transport is None or not self._listener.begin_handshake():
+        if context is None or self.transport is None or not self._listener.begin_handshake(self):
             self.dialogue.reply(replies.TLS_UNAVAILABLE)
             return
         try:
@@ -271,14 +303,14 @@ class SmtpConnection(asyncio.Protocol):
                 self._judge_certificate()
                 await judge_handshake(self)
         finally:
-            self._listener.end_handshake()
+            self._listener.end_handshake(self)
             self._read_decrypted()
 
     async def _begin_with_tls(self) -> None:
         """Do the handshake, then greet (RFC 8314 §3.3)."""
         context = self._service.make_context()
         try:
-            if context is None or not self._listener.begin_handshake():
+            if context is None or not self._listener.begin_handshake(self):
                 self.abort()
                 return
             self._decrypted = []
@@ -288,7 +320,7 @@ class SmtpConnection(asyncio.Protocol):
                     self._judge_certificate()
                     self._greet_in_time()
             finally:
-                self._listener.end_handshake()
+                self._listener.end_handshake(self)
         finally:
             self._task = None
             self._read_decrypted()
@@ -314,9 +346,9 @@ class SmtpConnection(asyncio.Protocol):
             self.connection_lost(None)
             return False
         self.transport = transport
-        peer, self.session = self.session.peer, MailSession(self.loop)
+        before, self.session = self.session, MailSession(self.loop)
         self.envelope = MailEnvelope()
-        self.session.peer = peer
+        self.session.peer, self.session.quota = before.peer, before.quota
         self.session.delivered_replies.confirmed = self._all_confirmed
         self.session.ssl = {
             name: transport.get_extra_info(name) for name in ("peercert", "cipher", "compression", "ssl_object")

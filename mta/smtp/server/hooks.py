@@ -34,6 +34,7 @@ from mta.smtp.engine.events import (
 )
 from mta.smtp.engine.replies import Reply
 from mta.smtp.engine.sasl import MakeMechanism
+from mta.smtp.server.quotas import Quotas, SessionQuota
 
 __all__ = [
     "MISSING",
@@ -60,6 +61,7 @@ Authenticator = Callable[..., AuthResult | Awaitable[AuthResult]]
 Status = Reply | str | list[str]
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
 
+_ANY: Final = Quotas()
 _LOGGED: Final = 200
 _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
     {
@@ -135,7 +137,7 @@ class MailSession(Session):
     `delivered_replies` knows which replies to its mails the client has heard. `tls` is such as
     `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
     context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`. `unheard_login` is the result of an AUTH
-    whose last challenge is unanswered.
+    whose last challenge is unanswered. `quota` is what the session may still use.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -145,6 +147,7 @@ class MailSession(Session):
         self.client_certificate: Mapping[str, Any] | None = None
         self.client_certificate_der: bytes | None = None
         self.unheard_login: AuthAnswer | None = None
+        self.quota = SessionQuota(_ANY)
 
     @property
     def client_address(self) -> str:
@@ -299,7 +302,11 @@ async def _data(server: Server, _event: Data) -> Any:
     status = await _ask(server, "CONTENT")
     if status is not MISSING and status is not None:
         return status
-    server.dialogue.take_content(server.envelope.content_limit)
+    room = server.session.quota.room
+    refused = room.full if room is not None else None
+    if refused is not None:
+        return refused
+    server.dialogue.take_content(server.envelope.content_limit, room)
     return None
 
 

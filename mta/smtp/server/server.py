@@ -26,6 +26,7 @@ from mta.smtp.server.hooks import (
     MechanismsOf,
     RcptDsn,
 )
+from mta.smtp.server.quotas import Quotas
 
 __all__ = [
     "MISSING",
@@ -57,6 +58,7 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     contexts: ContextMaker | None = None,
     authenticator: Authenticator | None = None,
     room: ContentRoom | None = None,
+    quotas: Quotas | None = None,
     mechanisms: MechanismsOf = offer_passwords,
     log: structlog.stdlib.BoundLogger | None = None,
 ) -> Listener:
@@ -65,10 +67,10 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     `contexts` returns an SSLContext for each handshake, so that a new certificate is used from the next one on.
     `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one;
     of a mechanism without a password it gets the claim instead. `mechanisms` are asked for at each EHLO.
-    `room` bounds the memory of open contents; several listeners may share one.
+    `room` bounds the memory of open contents; several listeners may share one. `quotas` bound clients and customers.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger(), mechanisms)
-    service = SmtpService(settings, hooks, contexts=contexts, room=room)
+    service = SmtpService(settings, hooks, contexts=contexts, room=room, quotas=quotas or Quotas(room=room))
     listener = Listener(settings.connections, asyncio.get_running_loop(), settings.proxies)
     await listener.open(lambda proxied: SmtpConnection(service, listener, proxied), host=host, port=port, sock=sock)
     return listener
