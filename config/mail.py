@@ -204,6 +204,11 @@ class MailOptions:
         'After which the sender of an SMS that is still on its way is told so, once; "0s": never.',
         default=timedelta(hours=4),
     )
+    tls_reports: bool = option(
+        "Whether domains that ask for it are told once a day how TLS with their servers went (RFC 8460); only where "
+        "a [[mail.dkim]] signs our mails.",
+        default=True,
+    )
     routes: tuple[MailRoute, ...] = option("", default=(), key="route")
     tls_policies: tuple[MailTls, ...] = option("", default=(), key="tls")
     dkim_keys: tuple[DkimKey, ...] = option("", default=(), key="dkim")

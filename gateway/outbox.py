@@ -281,6 +281,7 @@ class OutboxLoop:
             policy=shown.policy,
             reply=shown.reply,
             unanswered=unanswered,
+            sessions=shown.sessions,
             ends_action=KINDS[taken.kind].action_of(taken) if reason == ProblemCode.PUSH_GONE else None,
         )
 

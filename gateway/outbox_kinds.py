@@ -14,8 +14,18 @@ import structlog
 
 from gateway.alerts import ALERT
 from gateway.directory_mails import DIRECTORY_MAIL
-from gateway.ports import AlertMail, DirectoryMail, InboundList, InboundMail, InboundPush, Item, PostmasterMail
+from gateway.ports import (
+    AlertMail,
+    DirectoryMail,
+    InboundList,
+    InboundMail,
+    InboundPush,
+    Item,
+    PostmasterMail,
+    TlsReport,
+)
 from gateway.postmaster import POSTMASTER, unpack
+from gateway.tls_reports import TLS_REPORT
 from inbound.actions import ListMode
 from inbound.report import InboundReport
 from sms.outbox import OutboxEvent
@@ -186,6 +196,34 @@ def _directory_mail(taken: TakenRow, _: Report | None) -> DirectoryMail:
     )
 
 
+def _tls_report(taken: TakenRow, _: Report | None) -> TlsReport:
+    about = json.loads(taken.about)
+    return TlsReport(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        domain=about["domain"],
+        day=about["day"],
+        submitter=about["submitter"],
+        report_id=about["report_id"],
+        content=taken.content or b"",
+        created_at=to_instant(taken.created_at),
+    )
+
+
+def _log_tls_report(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
+    about = json.loads(taken.about)
+    log.info(
+        "tls_report_attempted",
+        report=taken.public_id,
+        domain=about["domain"],
+        day=about["day"],
+        channel=taken.channel.value,
+        state=end.state.value,
+        host=end.host,
+        reply=end.reply or end.problem,
+    )
+
+
 def _log_inbound_mail(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
     say = log.error if end.event is OutboxEvent.FAIL else log.info
     say(
@@ -239,5 +277,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
         DIRECTORY_MAIL: Kind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
         ESME_RECEIPT: Kind(open=lambda taken, _: open_receipt(taken), log=_log_receipt),
+        TLS_REPORT: Kind(open=_tls_report, log=_log_tls_report),
     }
 )

@@ -16,6 +16,7 @@ from sms.esme import EsmeReceipt
 from sms.message import InboundFragment, PartToSubmit, Receipt
 from sms.outcome import Outcome
 from sms.report import Notice
+from tls.report import SessionResult
 
 
 class Clock(Protocol):
@@ -84,6 +85,7 @@ class MailAttempt:
 
     `tls` is protocol version and cipher, empty in clear; `policy` is the level demanded and where it came from.
     `called` is false where nobody was called, as when the destination rests: that is no attempt, and a `Retry`.
+    `sessions` are what a TLS report counts.
     """
 
     outcome: Outcome
@@ -93,6 +95,7 @@ class MailAttempt:
     policy: str = ""
     reply: str = ""
     called: bool = True
+    sessions: tuple[SessionResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +180,34 @@ class DirectoryMail:
     created_at: datetime
 
 
-Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush | DirectoryMail | EsmeReceipt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsReport:
+    """Our report of a day's TLS sessions with a domain, for whom it names: a mail address, or a URL (RFC 8460 §5).
+
+    `content` is JSON in gzip; `day` is its date, `submitter` our domain.
+    """
+
+    identity: str
+    recipient: str
+    domain: str
+    day: str
+    submitter: str
+    report_id: str
+    content: bytes
+    created_at: datetime
+
+
+Item = (
+    Notice
+    | AlertMail
+    | PostmasterMail
+    | InboundMail
+    | InboundList
+    | InboundPush
+    | DirectoryMail
+    | EsmeReceipt
+    | TlsReport
+)
 """What the outbox gives to a sender."""
 
 

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from addressbook.canonical import canonical_name
-from gateway.ports import InboundPush, Item, MailAttempt, PushRequest
+from gateway.ports import InboundPush, Item, MailAttempt, PushRequest, TlsReport
 from gateway.report_pool import LargeReports
+from gateway.tls_reports import TLS_REPORT_TYPE
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
 from sms.outcome import Failed, Problem, ProblemCode, Retry
 from sms.report import Notice
@@ -61,6 +62,8 @@ class Pushes:
                 return await self._status(item)
             case InboundPush():
                 return await self._inbound(item)
+            case TlsReport(identity=identity, recipient=url, content=content):
+                return PushRequest(identity=event_id(identity), url=url, content=content, content_type=TLS_REPORT_TYPE)
             case _:
                 raise TypeError(f"{type(item).__name__} does not go by push")
 

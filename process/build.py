@@ -30,6 +30,7 @@ from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents, LinkState
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
+from gateway.tls_reports import TlsReports
 from gateway.track import Track
 from gateway.traffic_watch import TrafficWatch
 from gateway.worker import Trouble
@@ -43,7 +44,7 @@ from process.dirsync_schedule import DirectorySchedule
 from process.doors import Doors
 from process.http import http_services
 from process.listeners import build_listeners
-from process.mail_out import MailOut, build_mail_out, mail_ladder
+from process.mail_out import MailOut, build_mail_out, build_tls_reports, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
@@ -153,6 +154,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("track", carrying.track),
             service_of("cancelling", carrying.cancelling),
             service_of("delays", telling.delays),
+            *([service_of("tls-reports", telling.tls_reports)] if telling.tls_reports is not None else []),
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
@@ -186,6 +188,7 @@ class _Telling:
     push_out: PushOut
     outbox: OutboxLoop
     delays: Delays
+    tls_reports: TlsReports | None
 
 
 def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courier) -> _Telling:
@@ -224,7 +227,13 @@ def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courie
         clock=clock,
         notices_written=loop.kick,
     )
-    return _Telling(mail_out=mail_out, push_out=push_out, outbox=loop, delays=delays)
+    return _Telling(
+        mail_out=mail_out,
+        push_out=push_out,
+        outbox=loop,
+        delays=delays,
+        tls_reports=build_tls_reports(config, core, loop.kick),
+    )
 
 
 def _build_watch(config: Config, core: AcceptPath, telling: "_Telling") -> HealthWatch:

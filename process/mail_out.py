@@ -15,6 +15,7 @@ from gateway.phone_names import PhoneNames
 from gateway.ports import Clock
 from gateway.postmaster import Postmaster
 from gateway.report_pool import LargeReports
+from gateway.tls_reports import TlsReports
 from mta.sending.attempts import Deliverer
 from mta.sending.compose import MailIdentity
 from mta.sending.deliver import deliverer_of
@@ -32,7 +33,8 @@ from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 from tls.mtasts import MemoryStsCache, StsCache, StsFetcher, StsLookup
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsPolicy
-from tls.resolver import Resolver
+from tls.report import parse_destinations
+from tls.resolver import Lookup, Resolver
 from tls.stsfetch import HttpsStsFetcher
 
 PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -82,12 +84,39 @@ def build_transport(config: Config) -> MailTransport:
             patience=ClientTimeouts(
                 connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()
             ),
+            counts_sessions=tells_of_tls(config),
         ),
         resolver=resolver,
         contexts=contexts,
         guard=guard,
         fetcher=HttpsStsFetcher(resolver, lambda: contexts.get(policy_host), guard=guard),
         routes=RouteTable(_route(route) for route in mail.routes),
+    )
+
+
+def tells_of_tls(config: Config) -> bool:
+    """Return whether TLS reports go out: wanted, and signed (RFC 8460 §3)."""
+    return config.mail.tls_reports and bool(config.mail.dkim_keys) and config.mail.sandbox is None
+
+
+def build_tls_reports(config: Config, core: AcceptPath, written: Callable[[], None]) -> TlsReports | None:
+    """Return what reports to other domains how TLS with their servers went, None where nobody is told."""
+    if not tells_of_tls(config):
+        return None
+    resolver = build_resolver(config)
+
+    async def destinations_of(domain: str) -> tuple[str, ...] | None:
+        answer = await resolver.txt(f"_smtp._tls.{domain}")
+        return None if answer.lookup is Lookup.FAILED else parse_destinations(answer.values)
+
+    return TlsReports(
+        database=core.database,
+        keys=core.keys,
+        destinations_of=destinations_of,
+        sender=identity_of(config).message_id_domain,
+        contact=f"postmaster@{config.server.domains[0]}",
+        clock=core.clock,
+        written=written,
     )
 
 

@@ -28,6 +28,8 @@ from store.inbound_rules import end_action
 from store.leases import check_alive, end_overdue
 from store.outbox_order import hold_sequences, let_next, put_behind
 from store.tables import OutboxAttemptRow, OutboxRow
+from store.tls_sessions import count_sessions
+from tls.report import SessionResult
 
 OUTBOX = Insert(OutboxRow)
 _ATTEMPTS = Insert(OutboxAttemptRow)
@@ -104,7 +106,7 @@ class OutboxEnd:
     `unanswered` marks an attempt after which nobody knows whether it arrived. Where nobody was called (given back)
     there was no attempt. It changes the row only while `taken` is the last word on it: what a process says that was
     declared dead, and whose row another one took, is recorded and changes nothing. `ends_action` is the key of an
-    action whose receiver said that it is gone.
+    action whose receiver said that it is gone; `sessions` are counted for TLS reports.
     """
 
     taken: TakenRow
@@ -120,6 +122,7 @@ class OutboxEnd:
     reply: str = ""
     unanswered: bool = False
     ends_action: int | None = None
+    sessions: tuple[SessionResult, ...] = ()
 
     @property
     def state(self) -> OutboxState:
@@ -265,6 +268,7 @@ class Outbox:
                 if end.event is not OutboxEvent.GIVE_BACK
             ],
         )
+        count_sessions(tx, ((end.at, session) for end in ends for session in end.sessions))
         rows = tx.select_in(_Sending, _SENDING, {end.taken.key for end in ends})
         sending = {row.key: (row.owner, row.attempts) for row in rows}
         valid = [end for end in ends if sending.get(end.taken.key) == (end.taken.owner, end.taken.attempt)]

@@ -148,12 +148,13 @@ class ClientContexts:
 
     def paths(self, role: ClientRole) -> tuple[Path, ...]:
         """Return the files of a role."""
-        authorities = (role.ca_file or self._system_bundle()) if role.verify else None
+        authorities = (role.ca_file or self.system_bundle()) if role.verify else None
         own = role.certificate
         paths = (authorities, own.certificate_file if own else None, own.key_file if own else None)
         return tuple(path for path in paths if path is not None)
 
-    def _system_bundle(self) -> Path | None:
+    def system_bundle(self) -> Path | None:
+        """Return the file of the system's authorities, None if it has none."""
         if self._system_ca_file is not None:
             return self._system_ca_file
         found = ssl.get_default_verify_paths().cafile

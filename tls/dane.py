@@ -88,7 +88,7 @@ def _find_authority_fault(records: Sequence[Tlsa], certificates: Sequence[x509.C
     anchors = _find_anchors([record for record in records if record.usage == _DANE_TA], certificates)
     if not anchors:
         return f"none of {len(records)} records describes the certificate or its authority"
-    if not _leads_to(anchors, certificates, now):
+    if not leads_to(anchors, certificates, now):
         return "the chain does not lead to the authority that the records name, or is out of date"
     return ""
 
@@ -108,7 +108,8 @@ def _find_anchors(records: Sequence[Tlsa], certificates: Sequence[x509.Certifica
     return shown + given
 
 
-def _leads_to(anchors: Sequence[x509.Certificate], chain: Sequence[x509.Certificate], now: datetime) -> bool:
+def leads_to(anchors: Sequence[x509.Certificate], chain: Sequence[x509.Certificate], now: datetime) -> bool:
+    """Return whether a chain (the host's own first) leads to one of the anchors now; names are no matter of it."""
     # Our own rule judges the name, so the verifier needs no subject, and no SAN of authorities.
     authority = ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     verifier = (

@@ -18,6 +18,7 @@ import structlog
 from tls.names import parse_domain
 from tls.policy import StsMode, StsResult
 from tls.resolver import Lookup, Resolver
+from tls.result_types import ResultType
 
 log = structlog.get_logger()
 
@@ -127,10 +128,11 @@ class MemoryStsCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The answer of a policy host: the body, or why there is none."""
+    """The answer of a policy host: the body, or why there is none; `untrusted`: for want of a good certificate."""
 
     body: bytes = b""
     fault: str = ""
+    untrusted: bool = False
 
 
 class StsFetcher(Protocol):
@@ -150,7 +152,7 @@ class StsLookup:
         self._fetcher = fetcher
         self._cache = cache
         self._now = now
-        self._failed_at: dict[str, datetime] = {}
+        self._failed_at: dict[str, tuple[datetime, ResultType]] = {}
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, domain: str) -> StsResult:
@@ -174,27 +176,41 @@ class StsLookup:
 
     async def _renew(self, domain: str, policy_id: str, kept: CachedPolicy | None) -> StsResult:
         now = self._now()
-        failed_at = self._failed_at.get(domain)
-        if failed_at is not None and now - failed_at < _RETRY_FETCH:
-            return _in_force(kept, StsMode.FAILED, "the policy could not be fetched a short while ago")
+        failed = self._failed_at.get(domain)
+        if failed is not None and now - failed[0] < _RETRY_FETCH:
+            cause = "the policy could not be fetched a short while ago"
+            return _in_force(kept, StsMode.FAILED, cause, failed[1])
         fetched = await self._fetcher.fetch(domain)
         policy = None if fetched.fault else parse_sts_policy(fetched.body)
         if policy is None:
-            fault = fetched.fault or "the policy file is malformed"
-            self._note_failure(domain, now)
+            fault, result = fetched.fault or "the policy file is malformed", _result_of(fetched)
+            self._note_failure(domain, now, result)
             log.warning("mta_sts_fetch_failed", domain=domain, fault=fault, kept=kept is not None)
-            return _in_force(kept, StsMode.FAILED, fault)
+            return _in_force(kept, StsMode.FAILED, fault, result)
         self._failed_at.pop(domain, None)
         fresh = CachedPolicy(policy=policy, policy_id=policy_id, fetched_at=now)
         await self._cache.put(domain, fresh)
         return _in_force(fresh)
 
-    def _note_failure(self, domain: str, now: datetime) -> None:
-        self._failed_at = {name: at for name, at in self._failed_at.items() if now - at < _RETRY_FETCH}
-        self._failed_at[domain] = now
+    def _note_failure(self, domain: str, now: datetime, result: ResultType) -> None:
+        self._failed_at = {name: kept for name, kept in self._failed_at.items() if now - kept[0] < _RETRY_FETCH}
+        self._failed_at[domain] = (now, result)
 
 
-def _in_force(cached: CachedPolicy | None, otherwise: StsMode = StsMode.ABSENT, cause: str = "") -> StsResult:
+def _result_of(fetched: Fetched) -> ResultType:
+    """Return what a TLS report calls a policy that could not be had."""
+    if not fetched.fault:
+        return ResultType.STS_POLICY_INVALID
+    return ResultType.STS_WEBPKI_INVALID if fetched.untrusted else ResultType.STS_POLICY_FETCH_ERROR
+
+
+def _in_force(
+    cached: CachedPolicy | None,
+    otherwise: StsMode = StsMode.ABSENT,
+    cause: str = "",
+    fault: ResultType | None = None,
+) -> StsResult:
     if cached is None:
-        return StsResult(mode=otherwise, cause=cause)
-    return StsResult(mode=cached.policy.mode, mx=cached.policy.mx)
+        return StsResult(mode=otherwise, cause=cause, fault=fault)
+    policy = cached.policy
+    return StsResult(mode=policy.mode, mx=policy.mx, max_age=int(policy.max_age.total_seconds()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tls.names import matches_name, parse_domain
+from tls.result_types import ResultType
 
 _SHA256_HEX = 64
 
@@ -261,11 +262,16 @@ class StsMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StsResult:
-    """The MTA-STS policy in force for a domain; `mx` holds its patterns."""
+    """The MTA-STS policy in force for a domain; `mx` holds its patterns, `max_age` is in seconds.
+
+    `fault` is what a TLS report calls the failure to get it.
+    """
 
     mode: StsMode = StsMode.ABSENT
     mx: tuple[str, ...] = ()
     cause: str = ""
+    max_age: int = 0
+    fault: ResultType | None = None
 
 
 class HostProof(StrEnum):

@@ -43,7 +43,7 @@ class HttpsStsFetcher:
         except TimeoutError:
             return Fetched(fault=f"{host} did not answer in time")
         except ssl.SSLCertVerificationError as error:
-            return Fetched(fault=f"{host}: {error.verify_message}")
+            return Fetched(fault=f"{host}: {error.verify_message}", untrusted=True)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             return Fetched(fault=f"{host}: {type(error).__name__}")
 

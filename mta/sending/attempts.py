@@ -24,6 +24,8 @@ from sms.message import TlsTag
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.retry import CLOSED
 from tls.policy import DaneState, Demand, PolicyTable, StsMode, TlsLevel
+from tls.report import SessionResult, judge_session
+from tls.verdict import TlsVerdict
 
 log = structlog.get_logger()
 
@@ -34,24 +36,30 @@ _PROBING = timedelta(seconds=15)
 
 
 class FaultError(Exception):
-    """A stage of the dialogue failed; `tls_begun`: the peer offered TLS and we tried it."""
+    """A stage of the dialogue failed; `tls_begun`: the peer offered TLS and we tried it; `verdict` if TLS failed."""
 
-    def __init__(self, fault: DeliveryFault, *, tls_begun: bool = False) -> None:
+    def __init__(self, fault: DeliveryFault, *, tls_begun: bool = False, verdict: TlsVerdict | None = None) -> None:
         super().__init__(str(fault))
         self.fault = fault
+        self.verdict = verdict
         self.tls_begun = tls_begun
 
 
 @dataclass(slots=True)
 class Call:
-    """One call of one host, up to `deadline` in monotonic seconds; the call fills in the rest."""
+    """One call of one host, up to `deadline` in monotonic seconds; the call fills in the rest.
+
+    `source` is our own address, `verdict` the one on its TLS.
+    """
 
     target: MailTarget
     demand: Demand
     deadline: float
     address: str = ""
+    source: str = ""
     tls: str = ""
     chain: tuple[bytes, ...] = ()
+    verdict: TlsVerdict | None = None
 
 
 class OpenConnection(PooledConnection, Protocol):
@@ -158,8 +166,10 @@ class Deliverer:
         destination: Destination[OpenConnection],
     ) -> MailAttempt:
         plan = await self._planner.plan(domain, customer, table, mail.tls_tag)
+        sessions: list[SessionResult] = []
         if isinstance(plan, DeliveryPlan):
-            attempt, destination_failed = await self._try_hosts(plan, mail, destination)
+            attempt, destination_failed = await self._try_hosts(plan, mail, destination, sessions)
+            attempt = replace(attempt, sessions=tuple(sessions))
         else:
             attempt, destination_failed = MailAttempt(outcome=plan), isinstance(plan, Retry)
         outcome = attempt.outcome
@@ -194,9 +204,13 @@ class Deliverer:
             self._on_tls_failure(alert)
 
     async def _try_hosts(
-        self, plan: DeliveryPlan, mail: ComposedMail, destination: Destination[OpenConnection]
+        self,
+        plan: DeliveryPlan,
+        mail: ComposedMail,
+        destination: Destination[OpenConnection],
+        sessions: list[SessionResult],
     ) -> tuple[MailAttempt, bool]:
-        """Try the hosts in order; the second value says whether all of them failed."""
+        """Try the hosts in order; the second value says whether all of them failed. Each call adds its session."""
         deadline = self._monotonic() + self._settings.patience.attempt
         failed: MailAttempt | None = None
         tls_only, certain = False, True
@@ -206,6 +220,8 @@ class Deliverer:
             try:
                 reply = await self._try_with_less(mail, call, destination)
             except FaultError as error:
+                call.verdict = error.verdict or call.verdict
+                self._note_session(call, sessions)
                 decision = decide_outcome(error.fault, plan.domain)
                 attempt = _describe_attempt(decision.outcome, call, str(error.fault))
                 if not decision.try_next:
@@ -216,6 +232,7 @@ class Deliverer:
                 if failed is None or not _is_tls_failure(failed):
                     failed = attempt
             else:
+                self._note_session(call, sessions)
                 return _describe_attempt(Done(reference=reply), call, reply), False
         if failed is None:
             problem = _problem(ProblemCode.HOST_UNREACHABLE, f"The domain {plan.domain} names no usable mail server.")
@@ -223,6 +240,14 @@ class Deliverer:
         if plan.tag is TlsTag.REQUIRED and certain and isinstance(failed.outcome, Retry):
             failed = replace(failed, outcome=_never(failed.outcome))
         return failed, True
+
+    def _note_session(self, call: Call, sessions: list[SessionResult]) -> None:
+        """Add what a call's TLS came to; a call over a kept connection is no session of its own."""
+        if call.verdict is None or not self._settings.counts_sessions:
+            return
+        noted = judge_session(call.demand, call.verdict, address=call.address, source=call.source)
+        if noted is not None:
+            sessions.append(noted)
 
     async def _try_with_less(self, mail: ComposedMail, call: Call, destination: Destination[OpenConnection]) -> str:
         """Try a host; once more in clear where TLS failed and the mail's sender asked for no more (RFC 8689 §4.2.2)."""

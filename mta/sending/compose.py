@@ -116,6 +116,7 @@ def compose_notice(  # noqa: PLR0913 - what a mail is made of, by name
         message_id=message_id,
         smtputf8=smtputf8,
         fallback=rendered.fallback,
+        tls_tag=_tag_of(report),
     )
 
 
@@ -161,7 +162,12 @@ def _compose_dsn(
         message=header.encode() + multipart(written.boundary, written.parts),
         message_id=message_id,
         smtputf8=smtputf8,
+        tls_tag=_tag_of(notice.report),
     )
+
+
+def _tag_of(report: JobReport) -> TlsTag:
+    return report.mail.tls_tag if report.mail is not None else TlsTag.NONE
 
 
 def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datetime) -> str:

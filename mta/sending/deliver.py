@@ -30,12 +30,15 @@ from tls.contexts import ClientContexts, ContextError, read_peer, role_of
 from tls.dane import find_dane_fault
 from tls.mtasts import StsLookup
 from tls.mx import AddressGuard
-from tls.policy import Demand, PolicyTable, TlsLevel
+from tls.policy import Demand, PolicyTable, StsMode, TlsLevel
 from tls.resolver import Resolver
+from tls.result_types import ResultType
 from tls.sessions import Sessions
 from tls.verdict import NO_REQUIRETLS, Achieved, TlsVerdict, explain_refusal, judge
+from tls.webpki import Authorities
 
 Clock = Callable[[], float]
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
 
 
 class ClientConnection:
@@ -117,11 +120,12 @@ class SmtpOpener:
         self._now = now
         self._monotonic = monotonic
         self._sessions = Sessions(monotonic=monotonic)
+        self._authorities = Authorities(contexts.system_bundle())
 
     async def open(self, call: Call) -> ClientConnection:
         """Make the call and judge the host."""
         if call.demand.blocked:
-            _refuse(call.demand, call.demand.blocked)
+            _refuse(call.demand, judge(call.demand, Achieved(encrypted=False)))
         context = self._find_context(call.target, call.demand)
         addresses = await self._planner.find_addresses(call.target)
         if isinstance(addresses, DeliveryFault):
@@ -141,7 +145,7 @@ class SmtpOpener:
         try:
             return self._contexts.get(role_of(demand, target.route.certificate if target.route else None))
         except ContextError as error:
-            _refuse(demand, str(error))
+            _refuse(demand, TlsVerdict(granted=False, cause=str(error), status="4.7.5"))
 
     async def _connect(self, call: Call) -> socket.socket:
         opened = socket.socket(socket.AF_INET6 if ":" in call.address else socket.AF_INET, socket.SOCK_STREAM)
@@ -152,6 +156,7 @@ class SmtpOpener:
                     opened.bind((call.target.source_address, 0))
                 async with asyncio.timeout(seconds_left(call.deadline, self._patience.connect, self._monotonic)):
                     await asyncio.get_running_loop().sock_connect(opened, (call.address, call.target.port))
+                call.source = str(opened.getsockname()[0])
         except BaseException:
             opened.close()
             raise
@@ -172,11 +177,12 @@ class SmtpOpener:
                 if not implicit:
                     extensions = await self._greet(line, deadline, old_too=not demand.tls_required)
                     await self._secure(line, extensions, demand, context, deadline)
-            _judge_connection(line, call, self._now())
+            self._judge_connection(line, call)
             if call.tls:
                 extensions = await self._greet(line, deadline, old_too=True)
             if demand.policy.require_tls and "requiretls" not in extensions:
-                _refuse(demand, "the server does not offer REQUIRETLS", status=NO_REQUIRETLS)
+                cause = "the server does not offer REQUIRETLS"
+                _refuse(demand, TlsVerdict(granted=False, cause=cause, status=NO_REQUIRETLS))
             if route is not None:
                 await self._log_in(line, extensions, route, deadline)
         except BaseException:
@@ -208,12 +214,42 @@ class SmtpOpener:
             return
         if "starttls" not in extensions:
             if demand.tls_required:
-                _refuse(demand, "the server does not offer STARTTLS", status="4.7.4")
+                result = ResultType.STARTTLS_NOT_SUPPORTED
+                cause = "the server does not offer STARTTLS"
+                _refuse(demand, TlsVerdict(granted=False, cause=cause, status="4.7.4", result=result))
             return
         with _faults_of(Stage.STARTTLS, demand):
             seconds = seconds_left(deadline, self._patience.handshake, self._monotonic)
             expect(await line.ask(b"STARTTLS", seconds), ReplyKind.YES)
             await line.begin_tls(context, demand.sni, seconds)
+
+    def _judge_connection(self, line: SmtpLine, call: Call) -> None:
+        """Note TLS and verdict in the call; raises if the connection does not meet the demand."""
+        demand, now = call.demand, self._now()
+        if not line.is_open:
+            raise FaultError(DeliveryFault(stage=Stage.HELLO, cause="connection lost"))
+        tls = line.tls
+        achieved = Achieved(encrypted=False)
+        if tls is not None:
+            cipher, peer = tls.cipher(), read_peer(tls)
+            chain, names = (peer.chain, peer.names) if peer else ((), ())
+            tests = demand.sts.mode is StsMode.TESTING and not demand.dane_in_force
+            achieved = Achieved(
+                encrypted=True,
+                version=tls.version() or "",
+                cipher=cipher[0] if cipher else "",
+                trusted=tls.context.verify_mode is ssl.CERT_REQUIRED,
+                names=names,
+                certificate=peer.certificate if peer else "",
+                public_key=peer.public_key if peer else "",
+                dane_fault=_find_dane_fault(demand, chain, names, now),
+                testing_fault=self._authorities.find_fault(demand, chain, names, now) if tests else None,
+            )
+            call.tls = f"{achieved.version} {achieved.cipher}"
+            call.chain = chain
+        call.verdict = verdict = judge(demand, achieved)
+        if not verdict.granted:
+            _refuse(demand, verdict, tls_begun=achieved.encrypted)
 
     async def _log_in(self, line: SmtpLine, extensions: Mapping[str, str], route: Route, deadline: float) -> None:
         offered = extensions.get("auth", "")
@@ -290,33 +326,6 @@ def _nothing() -> None:
     """Keep no session of a connection in clear."""
 
 
-def _judge_connection(line: SmtpLine, call: Call, now: datetime) -> None:
-    """Note protocol version and cipher in the call; raises if the connection does not meet the demand."""
-    demand = call.demand
-    if not line.is_open:
-        raise FaultError(DeliveryFault(stage=Stage.HELLO, cause="connection lost"))
-    tls = line.tls
-    achieved = Achieved(encrypted=False)
-    if tls is not None:
-        cipher, peer = tls.cipher(), read_peer(tls)
-        achieved = Achieved(
-            encrypted=True,
-            version=tls.version() or "",
-            cipher=cipher[0] if cipher else "",
-            trusted=tls.context.verify_mode is ssl.CERT_REQUIRED,
-            names=peer.names if peer else (),
-            certificate=peer.certificate if peer else "",
-            public_key=peer.public_key if peer else "",
-            dane_fault=_find_dane_fault(demand, peer.chain if peer else (), peer.names if peer else (), now),
-        )
-        call.tls = f"{achieved.version} {achieved.cipher}"
-        call.chain = peer.chain if peer else ()
-    verdict = judge(demand, achieved)
-    if not verdict.granted:
-        fault = DeliveryFault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))
-        raise FaultError(fault, tls_begun=achieved.encrypted)
-
-
 def _find_dane_fault(demand: Demand, chain: tuple[bytes, ...], names: tuple[str, ...], now: datetime) -> str:
     if not demand.dane_in_force:
         return ""
@@ -325,9 +334,9 @@ def _find_dane_fault(demand: Demand, chain: tuple[bytes, ...], names: tuple[str,
     return find_dane_fault(demand.dane.records, chain, names, reference, now)
 
 
-def _refuse(demand: Demand, cause: str, *, status: str = "4.7.5") -> NoReturn:
-    verdict = TlsVerdict(granted=False, cause=cause, status=status)
-    raise FaultError(DeliveryFault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict)))
+def _refuse(demand: Demand, verdict: TlsVerdict, *, tls_begun: bool = False) -> NoReturn:
+    fault = DeliveryFault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))
+    raise FaultError(fault, tls_begun=tls_begun, verdict=verdict)
 
 
 @contextmanager
@@ -343,11 +352,24 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
         if tls is not None and stage in {Stage.STARTTLS, Stage.HANDSHAKE}:
             begun = stage is Stage.STARTTLS
             words = f"TLS failed: {code} {cause}" if code else f"TLS failed: {cause}"
-            verdict = TlsVerdict(granted=False, cause=words, status="4.7.5")
+            verdict = TlsVerdict(granted=False, cause=words, status="4.7.5", result=_result_of(error, tls))
             raise FaultError(
-                DeliveryFault(stage=stage, cause=explain_refusal(tls, verdict)), tls_begun=begun
+                DeliveryFault(stage=stage, cause=explain_refusal(tls, verdict)), tls_begun=begun, verdict=verdict
             ) from error
         raise FaultError(DeliveryFault(stage=stage, code=code, cause=cause)) from error
+
+
+def _result_of(error: BaseException, demand: Demand) -> ResultType | None:
+    """Return what a TLS report calls a TLS that did not come about."""
+    if isinstance(error, RefusedError):
+        return ResultType.STARTTLS_NOT_SUPPORTED
+    while error.__cause__ is not None and not isinstance(error, TimeoutError):
+        error = error.__cause__
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return ResultType.VALIDATION_FAILURE
+    if not demand.sts_in_force:
+        return None  # a rule of ours asked for the authority
+    return ResultType.CERTIFICATE_EXPIRED if error.verify_code == _EXPIRED else ResultType.CERTIFICATE_NOT_TRUSTED
 
 
 def _say(error: BaseException) -> str:

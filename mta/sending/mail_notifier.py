@@ -21,13 +21,24 @@ from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
 from gateway.phone_names import PhoneNames
-from gateway.ports import AlertMail, Clock, DirectoryMail, InboundList, InboundMail, Item, MailAttempt, PostmasterMail
+from gateway.ports import (
+    AlertMail,
+    Clock,
+    DirectoryMail,
+    InboundList,
+    InboundMail,
+    Item,
+    MailAttempt,
+    PostmasterMail,
+    TlsReport,
+)
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
 from mta.sending.directory import compose_directory
 from mta.sending.forward import compose_forward
 from mta.sending.inbound import compose_inbound, compose_list
 from mta.sending.sign import Signer
+from mta.sending.tls_report import compose_tls_report
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
 from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
@@ -141,8 +152,6 @@ class MailNotifier:
                 mail = await self._compose(item)
                 if mail is None:
                     return None
-                if report.mail is not None:
-                    mail = replace(mail, tls_tag=report.mail.tls_tag)
                 signed = await self._large.work(report, partial(self._sign, mail))
                 return await self._delivery.deliver(signed, customer=report.customer)
             case AlertMail():
@@ -161,6 +170,10 @@ class MailNotifier:
                 directory = partial(compose_directory, item, news, identity=self._identity, renderer=self._renderer)
                 signed = await self._large.work_apart(lambda: self._sign(directory()))
                 return await self._delivery.deliver(signed, customer=news.customer)
+            case TlsReport():
+                mail = compose_tls_report(item, identity=self._identity)
+                attempt = await self._delivery.deliver(self._sign(mail), customer="")
+                return replace(attempt, sessions=())  # RFC 8460 §3: else reports would beget reports
             case InboundList():
                 customer, settings = self._readers.settings_of(item)
                 words = self._renderer.words(settings.language)

@@ -34,7 +34,10 @@ class ClientTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """The operator's settings for mail out. `helo` is our name; every `alert_after` TLS failures in a row alert."""
+    """The operator's settings for mail out. `helo` is our name; every `alert_after` TLS failures in a row alert.
+
+    `counts_sessions`: attempts tell what their TLS came to, for TLS reports.
+    """
 
     helo: str
     port: int = 25
@@ -45,6 +48,7 @@ class DeliverySettings:
     mails_per_connection: int = 100
     hosts_per_attempt: int = 5
     alert_after: int = 10
+    counts_sessions: bool = False
 
 
 TlsFailureTaker = Callable[[TlsFailure], None]

@@ -41,7 +41,16 @@ OVERSIGNED = (
     "content-transfer-encoding",
 )
 # These are signed if they are present.
-SIGNED = ("sender", "auto-submitted", "content-language", "x-auto-response-suppress", "x-mail2sms-notice")
+SIGNED = (
+    "sender",
+    "auto-submitted",
+    "content-language",
+    "x-auto-response-suppress",
+    "x-mail2sms-notice",
+    "tls-report-domain",
+    "tls-report-submitter",
+    "tls-required",
+)
 
 _BLANKS = re.compile(rb"[ \t]+")
 _SMALLEST_RSA = 1024  # RFC 8301 §3.2

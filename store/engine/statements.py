@@ -29,10 +29,12 @@ class Insert:
     """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
 
     Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key,
-    with `if_new` it is left out where one like it is there.
+    with `if_new` it is left out where one like it is there, with `add` that one's column of this name grows by its own.
     """
 
-    def __init__(self, model: type[peewee.Model], *columns: str, replace: bool = False, if_new: bool = False) -> None:
+    def __init__(
+        self, model: type[peewee.Model], *columns: str, replace: bool = False, if_new: bool = False, add: str = ""
+    ) -> None:
         self.table = table_of(model)
         fields = {} if columns else columns_of(model)
         defaults = {name: field.default for name, field in fields.items() if field.null or field.default is not None}
@@ -41,6 +43,8 @@ class Insert:
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         in_place = _in_place(model, columns) if replace else " ON CONFLICT DO NOTHING" if if_new else ""
+        if add:
+            in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {add} = {self.table}.{add} + excluded.{add}"
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
@@ -81,10 +85,14 @@ def _row(model: type[peewee.Model], names: Sequence[str], defaults: Sequence[Any
     return namedtuple(model.__name__, names, defaults=defaults)  # noqa: PYI024 - the names come from the model
 
 
+def _keys_of(model: type[peewee.Model]) -> str:
+    return ", ".join(str(field.column_name) for field in model._meta.get_primary_keys())  # type: ignore[no-untyped-call]  # noqa: SLF001 - as below
+
+
 def _in_place(model: type[peewee.Model], columns: Sequence[str]) -> str:
-    keys = [str(field.column_name) for field in model._meta.get_primary_keys()]  # type: ignore[no-untyped-call]  # noqa: SLF001 - as below
-    values = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
-    return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}"
+    keys = _keys_of(model)
+    values = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys.split(", "))
+    return f" ON CONFLICT ({keys}) DO UPDATE SET {values}"
 
 
 def table_of(model: type[peewee.Model]) -> str:

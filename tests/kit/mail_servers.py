@@ -309,6 +309,7 @@ def make_deliverer(
         patience=patience,
         pool=pool or PoolLimits(),
         breaker=breaker,
+        counts_sessions=more.pop("counts_sessions", True),
     )
     table = table_of(*entries)
     return deliverer_of(

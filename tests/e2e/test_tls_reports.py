@@ -1,0 +1,54 @@
+"""TLS reports on the real process: counted with the mails, sent signed and once, and they beget no reports."""
+
+import gzip
+import json
+from email import message_from_bytes, policy
+
+import dkim
+
+from store.tls_tables import TlsSessionRow
+from tests.kit.installation import Installation
+from tests.kit.mail_servers import Peer, issue, server_context
+from tests.kit.name_server import name_server
+
+RECORDS = {
+    ("example.com", "MX"): ["10 mx.example.com."],
+    ("mx.example.com", "A"): ["127.0.0.1"],
+    ("_smtp._tls.example.com", "TXT"): ['"v=TLSRPTv1; rua=mailto:tls@example.com"'],
+}
+
+
+def counted(site: Installation) -> list[tuple]:
+    return [(row.domain, row.sessions) for row in site.stored(TlsSessionRow)]
+
+
+async def test_a_domain_that_asks_for_reports_gets_one_signed_report_of_a_day(tmp_path, gateway_database):
+    async with Peer(server_context(issue(), tmp_path)) as peer, name_server(RECORDS) as names:
+        mail = {"resolvers": [f"127.0.0.1:{names.port}"], "private_hosts": True, "port": peer.port}
+        site = Installation(tmp_path / "site", gateway_database, mail=mail)
+        try:
+            await site.open()
+            said = await site.command("dkim", "new", "--kind", "ed25519", "--selector", "s1", "sms.example.net")
+            record = said.split('"')[1].encode()
+            site.file.write_text(f"{site.file.read_text()}\n{said[said.index('[[mail.dkim]]') :]}")
+            await site.start()
+            await site.send("Pump 7 has stopped")
+            await site.until(lambda: len(peer.mails) == 1)
+            await site.until(lambda: counted(site) == [("example.com", 1)])
+            await site.stop()
+            site.execute("UPDATE tls_session SET day = day - 2")
+            await site.start()
+            await site.until(lambda: len(peer.mails) == 2)
+            await site.until(lambda: [row.state for row in site.outbox_rows(kind="tls-report")] == ["sent"])
+            assert counted(site) == []
+        finally:
+            await site.close()
+    wire = peer.mails[1].removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+    message = message_from_bytes(wire, policy=policy.default)
+    assert (message["To"], message["TLS-Report-Domain"]) == ("tls@example.com", "example.com")
+    _, attached = message.iter_parts()
+    (told,) = json.loads(gzip.decompress(attached.get_content()))["policies"]
+    assert told["summary"] == {"total-successful-session-count": 1, "total-failure-session-count": 0}
+    assert "s=s1" in message["DKIM-Signature"]
+    assert "tls-report-submitter" in message["DKIM-Signature"].lower()
+    assert dkim.DKIM(wire).verify(dnsfunc=lambda name, timeout=5: record)
