@@ -19,7 +19,7 @@ from smpp.wire.fields import Address
 from smpp.wire.pdu import Pdu
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
-from sms.esme import EsmeOrigin, EsmeRequest
+from sms.esme import FINAL_BITS, INTERMEDIATE, EsmeOrigin, EsmeRequest
 from sms.message import Alphabet, Header, Priority
 from sms.number import SenderId, SenderKind, parse_sender_id
 
@@ -115,7 +115,7 @@ def _read(pdu: Pdu, body: Submit, alphabet: WireAlphabet, bind: str, now: dateti
     sender_id = _read_source(body)
     if sender_id is not None:
         options["sender_id"] = sender_id
-    if body.registered_delivery & 0x03:
+    if body.registered_delivery & (FINAL_BITS | INTERMEDIATE):
         options["delivery_receipt"] = True
     cost_centre = _read_ours(pdu, COST_CENTRE)
     if cost_centre:

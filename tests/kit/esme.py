@@ -24,14 +24,35 @@ from smpp.wire.tlv import Tag
 TRANSMITTER, RECEIVER, TRANSCEIVER = BindTransmitter, BindReceiver, BindTransceiver
 
 
+class _Line(Link):
+    """A link whose octets the test may read and write, and that may stop hearing."""
+
+    def data_received(self, data: bytes) -> None:
+        esme = self._owner
+        assert isinstance(esme, Esme)
+        esme.heard += data
+        if not esme.is_deaf:
+            super().data_received(data)
+        esme.on_quiet(self)
+
+    def write(self, octets: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(octets)
+
+
 class Esme:
-    """One connection; `answer_with` decides about each delivery: a status, or None for silence."""
+    """One connection; `answer_with` decides about each delivery: a status, or None for silence.
+
+    `heard` are all octets that came. One that `is_deaf` reads none of them.
+    """
 
     def __init__(self, *, window: int = 5000, interface_version: int = 0x34) -> None:
         self.session = Session(
             Role.ESME, SessionLimits(window=window, response_seconds=60), asyncio.get_running_loop().time()
         )
-        self.link = Link(self.session, self)
+        self.link = _Line(self.session, self)
+        self.heard = b""
+        self.is_deaf = self.is_lost = False
         self.delivered: list[Pdu] = []
         self.answer_with = lambda _: Status.ROK
         self.refused_with: int | None = None
@@ -50,6 +71,10 @@ class Esme:
         self.link.pump()
         await self.until(lambda: self.session.was_bound or self.end is not None)
         return Status.ROK if self.session.was_bound else self.refused_with
+
+    def write(self, octets):
+        """Send octets as they are."""
+        self.link.write(octets)
 
     def ask(self, body, tlvs=()):
         """Send a request and return the future of its answer, a PDU or why there is none."""
@@ -90,6 +115,7 @@ class Esme:
     def on_writable(self, link): ...
 
     def on_closed(self, link):
+        self.is_lost = True
         self._news.set()
 
     def on_event(self, link, event):
