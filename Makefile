@@ -68,10 +68,11 @@ bench: install ## what it costs, as ratios against peers of the same run
 crash: install ## kill -9 under load on both databases: KILLS times each, at the moments of CRASH_SEED
 	$(BIN)/python -m pytest -n $(JOBS) -m crash --timeout 0 --kills $(KILLS) --crash-seed $(CRASH_SEED) $(ARGS)
 
-fuzz: install ## raw bytes into the mail reader for ten minutes: a coverage-guided search, and Hypothesis beside it
-	$(BIN)/python -m tests.fuzz.search $(SEARCH) & search=$$!; status=0; \
+fuzz: install ## raw bytes into the mail reader and the SMTP dialogue for ten minutes: coverage-guided searches, and Hypothesis beside them
+	$(BIN)/python -m tests.fuzz.search mails $(SEARCH) & mails=$$!; \
+	$(BIN)/python -m tests.fuzz.search conversations $(SEARCH) & conversations=$$!; status=0; \
 	HYPOTHESIS_PROFILE=$(if $(SEED),seeded,fuzz) $(BIN)/python -m pytest -n 0 --timeout 0 tests/fuzz $(ARGS) || status=$$?; \
-	wait $$search || status=$$?; exit $$status
+	wait $$mails || status=$$?; wait $$conversations || status=$$?; exit $$status
 
 example: install ## write what is generated: the example file, the pictures of the documentation, the standard mails inlined
 	$(BIN)/python -m config.example > mail2sms.example.toml

@@ -4,6 +4,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from addressbook.table_file import MAIL_ROWS_LIMIT, read_table
 from mta.reading.addresses import read_recipient
@@ -46,6 +47,12 @@ def take(raw):
     else:
         assert one_line(found.detail)
     return mail, found
+
+
+def seeds():
+    """Yield the mails that a search begins with."""
+    for file in sorted((Path(__file__).parents[1] / "corpus" / "mails").iterdir()):
+        yield file.read_bytes()
 
 
 def one_line(text):
