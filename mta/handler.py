@@ -268,9 +268,16 @@ class MailHandler:
                 detail = "The client certificate is nobody's here."
                 return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail=detail)
             if self._prover is None:
-                return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+                return self._refuse_stranger(session)
             return self._prover.refuse_envelope(reverse_path, self._book.current)
         return self._judge.judge_reverse_path(principal, reverse_path)
+
+    def _refuse_stranger(self, session: MailSession) -> Refused:
+        """Refuse a client that no mail of its own could prove."""
+        if self._terms.takes_logins:
+            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+        told = f"{session.client_address} is in no customer's address range, and no logins are taken here."
+        return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail=told)
 
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:
         """Return whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""

@@ -39,9 +39,10 @@ def login_hook(authenticator: Authenticator, sessions: SessionProofs) -> LoginHo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerTerms:
-    """What a listener says of its sessions: whether only a login proves, and of which service all their mails are."""
+    """What a listener says of its sessions: whether logins are taken, only they prove, and whose service mails are."""
 
     name: str = ""
+    takes_logins: bool = True
     by_login_only: bool = False
     service: Origin | None = None
 

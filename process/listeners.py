@@ -176,6 +176,7 @@ def build_listeners(
                 sessions=sessions,
                 terms=ListenerTerms(
                     name=options.name,
+                    takes_logins=options.auth is not AuthMode.OFF,
                     by_login_only=options.auth is AuthMode.REQUIRE,
                     service=Origin(options.service) if options.service is not None else None,
                 ),
