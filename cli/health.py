@@ -31,6 +31,8 @@ _CONCERNS: Mapping[Concern, str] = MappingProxyType(
         "«mail2sms dirsync list» says why",
         Concern.DIRECTORY_OLD: "the directory {name} of {customer} was read last at {since}",
         Concern.CERTIFICATE_ENDS: "the certificate of {name} ({file}) ends at {ends}",
+        Concern.CERTIFICATE_REFUSED: "the authority of [acme] gives no certificate ({failures} attempts): {problem}; "
+        "next attempt at {next}",
         Concern.CERTIFICATE_UNUSABLE: "the TLS of {name} can't be used as its files are: {fault}",
         Concern.DISK_FULL: "{folder} has {free} bytes free, and under {reserve} no mail is taken",
     }
@@ -71,6 +73,8 @@ def _lines(report: HealthReport, now: datetime) -> Iterator[str]:
         yield f"directory    {state.customer}/{state.stored.directory.name}: {count(state.users, 'user')}, {said}"
     for name, path, end in around.certificates:
         yield f"certificate  {name}: {(end - now).days} days left ({path})"
+    if report.renewal.ends_at is not None:
+        yield f"certificate  [acme]: {(report.renewal.ends_at - now).days} days left, renewed by itself"
     yield f"disk         {around.free // 1_000_000:,} MB free at {around.folder}"
     for concern in report.concerns:
         yield f"LOOK         {_said(concern)}"
@@ -111,6 +115,7 @@ def _view(report: HealthReport) -> dict[str, object]:
         "certificates": [
             {"name": name, "file": path, "ends": end.isoformat()} for name, path, end in report.around.certificates
         ],
+        "acme": report.renewal.ends_at and report.renewal.ends_at.isoformat(),
         "disk_free": report.around.free,
         "concerns": [{"code": item.code.value, **item.facts, "text": _said(item)} for item in report.concerns],
     }

@@ -25,6 +25,7 @@ from tls.listening import ListenerTls
 class HttpService(StrEnum):
     """What one HTTP listener serves."""
 
+    ACME = "acme"
     API = "api"
     OPERATOR = "operator"
 
@@ -42,7 +43,7 @@ class HttpOptions:
     )
     serves: tuple[HttpService, ...] = option(
         "api: what applications send and ask. operator: /health says that the process lives, /ready whether it takes "
-        "mail, and what needs a hand, as JSON.",
+        "mail, and what needs a hand, as JSON. acme: what an authority asks before it gives the certificate of [acme].",
         example=("api", "operator"),
     )
     host_names: tuple[Domain, ...] = option(
@@ -68,9 +69,11 @@ class HttpOptions:
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: half a certificate, nothing to serve, the operator's pages where other machines could read them."""
         yield from one_without_the_other(self.certificate_file, self.key_file)
+        if HttpService.ACME in self.serves and self.tls:
+            yield ConfigIssue("tls", '"acme" is asked for without TLS (RFC 8555 §8.3): give it a listener of its own')
         if not self.serves:
             yield ConfigIssue(
-                "serves", 'expected "api", "operator" or both: a listener that serves nothing helps nobody'
+                "serves", 'expected "acme", "api" or "operator": a listener that serves nothing helps nobody'
             )
         if HttpService.OPERATOR in self.serves and not is_loopback(self.address.host):
             yield ConfigIssue(

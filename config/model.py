@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from config.acme import AcmeOptions
 from config.alerts import AlertOptions
 from config.carriers import CarrierOptions, find_conflicts
 from config.certificates import CertificateOptions, one_without_the_other, own_certificate
@@ -30,7 +31,7 @@ from config.field_types import (
     option,
     whole_number,
 )
-from config.http import LOCAL_HTTP, HttpOptions
+from config.http import LOCAL_HTTP, HttpOptions, HttpService
 from config.lines import KeyPath, line_of
 from config.mail import MailOptions
 from config.push import PushOptions
@@ -259,6 +260,7 @@ class Config:
     http: tuple[HttpOptions, ...] = option("", default=(), key="http")
     certificates: tuple[CertificateOptions, ...] = option("", default=(), key="certificate")
     smpp_servers: tuple[SmppServerOptions, ...] = option("", default=(), key="smpp_server")
+    acme: AcmeOptions = option("", default=AcmeOptions)
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
@@ -284,12 +286,15 @@ class Config:
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
         yield from twice("http", "name", [one.name for one in self.http])
         yield from twice("http", "address", [str(one.address) for one in self.http])
-        for table, at, one in self.doors() if not self.certificates else ():
+        for table, at, one in self.doors() if not (self.certificates or self.acme.domains) else ():
             if one.asked_tls is not None and not one.asked_tls.certificates:
-                text = "TLS needs a certificate: name certificate_file and key_file here, or add a [[certificate]]"
+                text = "TLS needs a certificate: certificate_file and key_file here, or a [[certificate]], or [acme]"
                 yield ConfigIssue((table, at, "tls"), text)
         yield from twice("smpp_server", "name", [one.name for one in self.smpp_servers])
         yield from twice("smpp_server", "address", [str(one.address) for one in self.smpp_servers])
+        if self.acme.domains and not any(HttpService.ACME in one.serves for one in self.http):
+            text = 'expected an [[http]] that serves "acme": the authority asks there, at port 80 of each domain'
+            yield ConfigIssue(("acme", "domains"), text)
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
         yield from find_conflicts(self.carriers)
         largest = max((listener.max_size for listener in self.listeners), default=0)
@@ -310,6 +315,11 @@ class Config:
         """Where HTTP is served: as the file says, else to this machine alone."""
         server = self.server
         return self.http or ((LOCAL_HTTP,) if server.local_http else ())
+
+    @property
+    def acme_file(self) -> Path | None:
+        """Where the certificate of [acme] stands with its key, None where none is asked for."""
+        return self.server.data_dir / "acme" / "certificate.pem" if self.acme.domains else None
 
     @property
     def mail_from(self) -> str:

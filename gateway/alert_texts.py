@@ -15,6 +15,7 @@ from inbound.sms import InboundSms
 from sms.message import InboundFragment
 from sms.number import mask_number
 from sms.outcome import ProblemCode
+from store.acme import Renewal
 from store.carrier_links import CarrierLink
 from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
@@ -209,6 +210,18 @@ def certificate_ends(name: str, file: str, ends: datetime, now: datetime) -> Ale
         subject=f"The certificate of {name} {when}",
         text=f"The certificate of {name} in {file} {'ended' if ends < now else 'ends'} at {_at(ends)} UTC.\n\n"
         "Put a new one in its place: it is taken up by itself.\n",
+    )
+
+
+def certificate_refused(renewal: Renewal) -> Alert:
+    """Return the alert of an authority that does not give the certificate of [acme]."""
+    kept = f"The one in use ends at {_at(renewal.ends_at)} UTC" if renewal.ends_at else "There is none so far"
+    return Alert(
+        topic="",
+        subject="The certificate of [acme] is not renewed",
+        text=f"Its authority does not give a certificate ({renewal.failures} attempts in a row).\n\n"
+        f"Cause: {renewal.problem}\n\n{kept}. The authority is asked again by itself, ever more seldom; SIGHUP "
+        "(«systemctl reload mail2sms») asks at once. «mail2sms health» shows the state.\n",
     )
 
 

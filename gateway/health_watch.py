@@ -26,6 +26,7 @@ from store.outbox_views import ToldTopic, told_topics
 TOPICS: Final = "health:"
 # What comes and goes every minute is one concern.
 _CALM = timedelta(minutes=2)
+_FAR_AWAY = 10_000  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class Lasting:
 def find_lasting(report: HealthReport, options: AlertOptions, now: datetime, node: str) -> list[Lasting]:
     """Return what is to be told of a gateway; `node` names what is this machine's alone."""
     found = [*_of_machine(report, options, now, node)]
+    renewal = report.renewal
+    if renewal.problem:
+        stages = [days for days in options.certificate_days if _ends_within(renewal.ends_at, now, days)]
+        alert = alert_texts.certificate_refused(renewal)
+        found.append(Lasting(topic="certificate refused", alert=alert, stage=min(stages, default=_FAR_AWAY)))
     away = _carriers_away(report.links, now - options.carrier_away)
     found += [
         Lasting(topic=f"carrier:{name}", alert=alert_texts.carrier_away(name, link)) for name, link in away.items()
@@ -71,13 +77,17 @@ def _of_machine(report: HealthReport, options: AlertOptions, now: datetime, node
             topic=f"certificate:{node}:{name}:unusable:{fault}", alert=alert_texts.certificate_unusable(name, fault)
         )
     for name, file, ends in around.certificates:
-        stages = [days for days in options.certificate_days if ends < now + timedelta(days=days)]
+        stages = [days for days in options.certificate_days if _ends_within(ends, now, days)]
         if stages:
             yield Lasting(
                 topic=f"certificate:{node}:{name}:{file}",
                 alert=alert_texts.certificate_ends(name, file, ends, now),
                 stage=min(stages),
             )
+
+
+def _ends_within(ends: datetime | None, now: datetime, days: int) -> bool:
+    return ends is not None and ends < now + timedelta(days=days)
 
 
 def _carriers_away(links: Sequence[CarrierLink], before: datetime) -> Mapping[str, CarrierLink]:

@@ -37,6 +37,7 @@ from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
+from process.acme import build_renewal
 from process.api import api_routes
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.contexts import ListenerContexts
@@ -67,7 +68,8 @@ _Arrived = Callable[[Sequence[InboundFragment]], Coroutine[Any, Any, None]]
 class Parts:
     """What runs: `stages` in the order of their start. `lost` is set when another node has taken over.
 
-    `tell_trouble` takes what the administrator must know of workers; `reload` reads the listeners' certificates again.
+    `tell_trouble` takes what the administrator must know of workers. `reload` reads the listeners' certificates again,
+    and tries again what an authority refused.
     """
 
     accept_path: AcceptPath
@@ -93,6 +95,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     directories = DirectorySchedule(
         database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
     )
+    renewal = build_renewal(config, core, owner)  # before the listeners, which show its certificate
     mail_out, lost, tls = telling.mail_out, asyncio.Event(), ListenerContexts(config)
     acceptance = Acceptance(
         database=database,
@@ -126,6 +129,11 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         await recover()
         await carrying.dispatch.reroute()
         carrying.dispatch.start()
+
+    def reload() -> None:
+        tls.reload()
+        if renewal is not None:
+            renewal.try_now()
 
     connect = links.connect
     lease: Stage = ()
@@ -168,6 +176,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             Service(name="carriers", start=connect, stop=carrying.stop),
             *http_services(config, core, tls, api_routes(core, doors)),
             *smpp_server.services,
+            *((service_of("acme", renewal),) if renewal is not None else ()),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )
@@ -176,7 +185,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         stages=stages,
         tell_trouble=lambda trouble: mail_out.alerts.raise_alert(alert_texts.worker_trouble(trouble)),
         lost=lost,
-        reload=tls.reload,
+        reload=reload,
     )
 
 

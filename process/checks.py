@@ -21,6 +21,7 @@ from process.clock import SystemClock
 from process.contexts import ListenerContexts
 from process.signers import UnusableKeyError, load_signers
 from process.surroundings import look_around
+from tls.acme import check_available
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError
 
 _BY_THIS_USER = "by this user: «sudo -u mail2sms mail2sms check» checks as the service"
@@ -41,6 +42,8 @@ def find_unusable(config: Config, *, is_served: bool) -> Iterator[tuple[str, str
         if carrier.kind is not CarrierKind.SANDBOX:
             where = f"[[carrier]] {carrier.name}"
             yield from _tried(where, partial(build_clients, [carrier], {}, SystemClock()))
+    if config.acme_file is not None:
+        yield from _tried("[acme]", check_available)
     yield from _of_mail_out(config)
     yield from _tried("[server] data_dir", partial(_check_folder, config.server.data_dir))
     kept = config.server.sqlite_file

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from config.model import Config
-from tls.listening import ListenerTls
+from tls.listening import ListenerTls, ServerCertificate
 from tls.server_contexts import ServerContexts
 
 
@@ -11,17 +11,21 @@ class ListenerContexts:
     """Makes the contexts of each listener, and reads all their files again when told."""
 
     def __init__(self, config: Config) -> None:
-        self._shared = tuple(each.certificate for each in config.certificates)
+        shared = [each.certificate for each in config.certificates]
+        if config.acme_file is not None and config.acme_file.exists():
+            shared.append(ServerCertificate(certificate_file=config.acme_file, key_file=config.acme_file))
+        self._shared = tuple(shared)
         self._made: list[ServerContexts] = []
 
     def make(self, asked: ListenerTls | None) -> ServerContexts | None:
-        """Return the contexts of a listener, None where it speaks no TLS.
+        """Return the contexts of a listener, None where it speaks no TLS or waits for its first certificate of [acme].
 
         Raises ContextError for a file that can't be used.
         """
-        if asked is None:
+        certificates = (*asked.certificates, *self._shared) if asked is not None else ()
+        if asked is None or not certificates:
             return None
-        made = ServerContexts(replace(asked, certificates=tuple(dict.fromkeys((*asked.certificates, *self._shared)))))
+        made = ServerContexts(replace(asked, certificates=tuple(dict.fromkeys(certificates))))
         self._made.append(made)
         return made
 

@@ -20,6 +20,8 @@ from process.accept_path import AcceptPath
 from process.contexts import ListenerContexts
 from process.services import Service
 from process.surroundings import look_around
+from store.acme import find_challenge
+from web.acme import AcmePages
 from web.connection import HttpLimits
 from web.operator import MetricsOf, OperatorPages
 from web.server import HttpServer, Routes, names_of
@@ -38,20 +40,27 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
         around = await asyncio.to_thread(look_around, config, "this process")
         return await core.database.read(lambda tx: report_health(tx, around, core.clock.now(), config.alerts))
 
-    routes = {HttpService.API: api, HttpService.OPERATOR: OperatorPages(report, _metrics_of(config, core)).routes()}
-
     def seen(method: str, status: int, seconds: float) -> None:
         core.metrics.count(Metric.HTTP, method, f"{status // 100}xx")
         core.metrics.observe(Metric.HTTP_SECONDS, seconds, method)
 
+    async def answer_of(token: str) -> str | None:
+        return await core.database.read(lambda tx: find_challenge(tx, token))
+
+    routes = {
+        HttpService.ACME: AcmePages(answer_of).routes(),
+        HttpService.API: api,
+        HttpService.OPERATOR: OperatorPages(report, _metrics_of(config, core)).routes(),
+    }
     for options in config.http_listeners:
         contexts = tls.make(options.asked_tls)
+        names = (*options.host_names, *(config.acme.domains if HttpService.ACME in options.serves else ()))
         connections = ConnectionLimits(total=options.max_connections, per_address=options.max_connections_per_client)
         server = HttpServer(
             [route for service in options.serves for route in routes[service]],
             host=options.address.host,
             port=options.address.port,
-            hosts=names_of(options.address.host, (config.server.hostname, *options.host_names)),
+            hosts=names_of(options.address.host, (config.server.hostname, *names)),
             limits=HttpLimits(connections=connections),
             seen=seen,
             contexts=contexts.current if contexts is not None else None,

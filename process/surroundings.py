@@ -20,6 +20,7 @@ def look_around(config: Config, serving: str | None) -> Surroundings:
         reserve=config.limits.disk_reserve,
         certificates=_ends_of(dict.fromkeys(_certificates(config))),
         unusable=tuple(_unusable(config)),
+        renews=config.acme_file is not None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Who lives: leases of processes, of the links to carriers, and of the directories that are being read.
+"""Who lives: leases of processes, of the links to carriers, of directories being read, and of a certificate's renewal.
 
 A process acquires a lease under a name of its own that no start repeats (`owner`), renews it well within its time, and
 ends it when it stops. Whoever finds a lease overdue declares its owner dead (`end_overdue`): from then on the dead one,
@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from store.engine.transaction import StorageError, Transaction
 
+_RENEWAL = "certificate renewal"  # with a blank: no carrier's name
 _FORGOTTEN_AFTER = int(timedelta(days=30).total_seconds()) * 1_000_000
 
 
@@ -122,6 +123,11 @@ class Leases:
     def acquire_directory(self, tx: Transaction, requests: list[DirectoryLeaseRequest]) -> list[bool]:
         """Hand over directories that are free or overdue, and renew what is the owner's; False while another has it."""
         return [self._take(tx, request.name, request.owner) for request in requests]
+
+    def acquire_renewal(self, tx: Transaction, owners: list[str]) -> list[bool]:
+        """Let one process renew the certificate that all of them show; False while another one does."""
+        check_alive(tx, owners)
+        return [self._take(tx, _RENEWAL, owner) for owner in owners]
 
     def _take(self, tx: Transaction, name: str, owner: str) -> bool:
         now = tx.now()

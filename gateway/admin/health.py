@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from addressbook.runs import RunState
 from config.alerts import AlertOptions
 from sms.facts import Code, Fact
+from store.acme import Renewal, read_renewal
 from store.carrier_links import CarrierLink, list_links
 from store.engine.database import Transaction
 from store.engine.keys import to_instant_if_set, to_stored
@@ -44,6 +45,7 @@ class Concern(Code):
     DIRECTORY_FAILS = "directory-fails", "customer", "name", "failures"
     DIRECTORY_OLD = "directory-old", "customer", "name", "since"
     CERTIFICATE_ENDS = "certificate-ends", "name", "file", "ends"
+    CERTIFICATE_REFUSED = "certificate-refused", "failures", "problem", "next", "ends"
     CERTIFICATE_UNUSABLE = "certificate-unusable", "name", "fault"
     DISK_FULL = "disk-full", "folder", "free", "reserve"
 
@@ -60,7 +62,8 @@ class Concerned:
 class Surroundings:
     """What the machine tells: who serves (None: nobody), what is free where, and when certificates end, by name.
 
-    `unusable` says by listener why files of its TLS can't be used as they are now.
+    `unusable` says by listener why files of its TLS can't be used as they are now, `renews` whether an authority is
+    asked for a certificate.
     """
 
     serving: str | None
@@ -69,6 +72,7 @@ class Surroundings:
     reserve: int
     certificates: Sequence[tuple[str, str, datetime]] = ()
     unusable: Sequence[tuple[str, str]] = ()
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class HealthReport:
     fragments: int
     outbox: tuple[OutboxCount, ...]
     directories: tuple["DirectoryState", ...]
+    renewal: Renewal
     concerns: tuple[Concerned, ...]
 
 
@@ -92,6 +97,7 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime, options:
     messages, notices = count_messages(tx, late), count_notices(tx, late)
     directories = _directories(tx)
     links = list_links(tx) if around.serving is not None else []
+    renewal = read_renewal(tx) if around.renews else Renewal()
     return HealthReport(
         around=around,
         links=tuple(links),
@@ -101,8 +107,10 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime, options:
         fragments=count_fragments(tx),
         outbox=tuple(count_outbox(tx, to_stored(now))),
         directories=tuple(directories),
+        renewal=renewal,
         concerns=(
             *_of_machine(around, now, options),
+            *_of_renewal(renewal),
             *_of_links(links, now),
             *_of_queues(Concern.MESSAGES_LATE, "route", messages, now - options.queue_late),
             *_of_queues(Concern.NOTICES_LATE, "destination", notices, now - options.queue_late),
@@ -133,6 +141,18 @@ def _of_machine(around: Surroundings, now: datetime, options: AlertOptions) -> l
         Concerned(Concern.CERTIFICATE_UNUSABLE, {"name": name, "fault": fault}) for name, fault in around.unusable
     ]
     return concerns
+
+
+def _of_renewal(renewal: Renewal) -> list[Concerned]:
+    if not renewal.problem:
+        return []
+    facts: dict[str, Fact] = {
+        "failures": renewal.failures,
+        "problem": renewal.problem,
+        "next": _at(renewal.next_at),
+        "ends": _at(renewal.ends_at),
+    }
+    return [Concerned(Concern.CERTIFICATE_REFUSED, facts)]
 
 
 def _of_links(links: Sequence[CarrierLink], now: datetime) -> list[Concerned]:

@@ -1,7 +1,5 @@
 """Certificates that are renewed while the gateway serves: no session is lost, a bad file changes nothing but what is told."""
 
-import asyncio
-import signal
 from base64 import b64encode
 
 import pytest
@@ -10,9 +8,8 @@ from tests.kit.databases import SQLITE_IN_ITS_FOLDER
 from tests.kit.installation import DOMAIN, SENDER, Installation, mail
 from tests.kit.mail_servers import issue
 from tests.kit.smtp_door import Client
-from tls.contexts import ClientContexts, ClientRole
+from tests.kit.tls_doors import connect, hang_up, shown
 
-ANYBODY = ClientContexts().get(ClientRole(verify=False))
 SESSIONS = 20
 
 
@@ -36,25 +33,6 @@ async def site(tmp_path):
     await installation.close()
 
 
-async def connect(site: Installation, door: str, name: str = "") -> tuple[Client, bytes]:
-    """Connect under TLS and say EHLO; return the client and the certificate that was shown (DER)."""
-    asked = {"ssl": ANYBODY, "server_hostname": name} if door == "implicit" else {}
-    client = Client(*await asyncio.open_connection("127.0.0.1", site.ports[door], **asked))  # type: ignore[arg-type]
-    await client.hear()
-    await client.say(b"EHLO client.example.com\r\n")
-    if door == "starttls":
-        await client.say(b"STARTTLS\r\n")
-        await client.writer.start_tls(ANYBODY, server_hostname=name)
-        await client.say(b"EHLO client.example.com\r\n")
-    return client, client.writer.get_extra_info("ssl_object").getpeercert(True)
-
-
-async def shown(site: Installation, door: str, name: str = "") -> bytes:
-    client, der = await connect(site, door, name)
-    await client.close()
-    return der
-
-
 async def begin_mail(site: Installation, door: str, number: int) -> Client:
     """Return a session in the middle of a mail."""
     client, _ = await connect(site, door)
@@ -71,13 +49,6 @@ async def end_mail(client: Client, number: int) -> str:
     answer = await client.say(mail(f"Mail {number}")[50:] + b"\r\n.\r\n")
     await client.close()
     return answer[:3]
-
-
-async def hang_up(site: Installation, event: str) -> None:
-    """Send SIGHUP, and wait for one more line of the log."""
-    before = sum(event in line for line in site.log)
-    site._running.send_signal(signal.SIGHUP)
-    await site.until(lambda: sum(event in line for line in site.log) > before)
 
 
 async def test_no_session_is_lost_while_certificates_are_renewed_and_then_broken(site):

@@ -158,6 +158,10 @@ class Installation(StoreReaders):
         """Wait until the gateway was killed by itself."""
         assert await self._ended() == -signal.SIGKILL
 
+    def send_signal(self, number: int) -> None:
+        """Send the gateway a signal."""
+        self._running.send_signal(number)
+
     async def stop(self) -> int:
         """Ask the gateway to stop, and return its exit code."""
         self._running.send_signal(signal.SIGTERM)

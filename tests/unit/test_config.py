@@ -186,6 +186,19 @@ def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):
     ]
 
 
+def test_an_authority_needs_an_address_where_it_is_answered_without_tls(tmp_path):
+    acme = '[acme]\ndomains = ["mx.example.net"]\n'
+    http = '[[http]]\nname = "a"\naddress = "0.0.0.0:80"\nserves = ["acme"]\n'
+    listener = SMALL.replace('name = "in"\n', 'name = "in"\ntls = "offer"\n')
+    assert 'an [[http]] that serves "acme"' in complain(tmp_path, listener + acme)[0].message
+    assert "is asked for without TLS" in complain(tmp_path, listener + acme + http + "tls = true\n")[0].message
+    assert load(tmp_path, listener + acme + http).acme_file == Path("acme/certificate.pem")
+    assert (
+        "account_id and account_key_file together"
+        in complain(tmp_path, SMALL + '[acme]\naccount_id = "x"\n')[0].message
+    )
+
+
 def test_a_first_file_has_exactly_the_values_it_was_made_with(tmp_path):
     values = {
         "server": {"hostname": "a.example", "domains": ["b.example", "c.example"]},
@@ -235,7 +248,7 @@ WRONG = {
     "a key from nowhere": ("zzz = 5", 8, "unknown key, expected address, auth"),
     "a file that is not there": ('certificate_file = "no.pem"', 8, "No such file or directory"),
     "a table where a value stands": ("timeouts = 5", 8, "listener[1].timeouts: expected a table, got 5"),
-    "TLS without a certificate": ('tls = "offer"', 8, "TLS needs a certificate: name certificate_file"),
+    "TLS without a certificate": ('tls = "offer"', 8, "TLS needs a certificate: certificate_file"),
     "half a certificate": (
         'certificate_file = "mail2sms.toml"',
         8,

@@ -13,6 +13,7 @@ from gateway.admin.directories import make_directory
 from gateway.admin.health import Surroundings
 from gateway.alerts import Alerts
 from gateway.health_watch import HealthWatch
+from store.acme import Renewal, write_renewal
 from store.carrier_links import LINKS, save_links
 from store.engine.keys import Keys, to_stored
 from store.outbox import Outbox
@@ -159,6 +160,20 @@ async def test_a_new_certificate_that_cannot_be_used_is_told_once_and_over_when_
     await world.looked()
     said = [subject for _, subject in await world.looked(3 * MINUTE)]
     assert said[1:] == ["Over: The new certificate of mx can't be used"]
+
+
+async def test_a_certificate_that_is_not_renewed_is_told_at_once_and_at_each_of_the_days(world):
+    world.around = replace(WELL, renews=True)
+    ends = world.clock.now() + timedelta(days=40)
+    failing = Renewal(pem="x", ends_at=ends, failures=1, next_at=world.clock.now(), problem="mx.example.net: refused")
+    world.office.database.write_now(write_renewal, failing)
+    said = "The certificate of [acme] is not renewed"
+    assert [subject for _, subject in await world.looked()] == [said]
+    assert len(await world.looked(timedelta(days=5))) == 1
+    assert len(await world.looked(timedelta(days=7))) == 2
+    world.office.database.write_now(write_renewal, replace(failing, problem=""))
+    await world.looked()
+    assert [subject for _, subject in await world.looked(3 * MINUTE)] == [said, said, f"Over: {said}"]
 
 
 async def test_a_full_disk_is_told_by_each_node_of_its_own(world):
