@@ -1,7 +1,8 @@
 """A certificate from a real ACME authority: ordered once, renewed in time, shared by all nodes, kept while nobody gives another."""
 
+import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.kit.handshakes import shake
 from tests.kit.installation import Installation
 from tests.kit.tls_doors import hang_up, shown
 from tests.peers.pebble import BINDING, Pebble, answering, pebble
+from tls.acme import AcmeAccount, AcmeClient, AcmeError
 from tls.contexts import ClientContexts, ClientRole
 from tls.listening import ListenerTls, ServerCertificate
 from tls.server_contexts import ServerContexts
@@ -61,14 +63,13 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world_of(folder: Path, url: str, *, served: bool = True, **authority):
+async def world_of(folder: Path, url: str):
     database = Database(url)
     database.open(serving=True)
     try:
         async with contextlib.AsyncExitStack() as stack:
-            run = await stack.enter_async_context(pebble(folder, *DOMAINS, **authority))
-            if served:
-                await stack.enter_async_context(answering(database, run.http_port, *DOMAINS))
+            run = await stack.enter_async_context(pebble(folder, *DOMAINS))
+            await stack.enter_async_context(answering(database, run.http_port, *DOMAINS))
             yield World(folder, database, run, Clock())
     finally:
         database.close()
@@ -201,32 +202,35 @@ async def test_a_clock_that_was_put_back_holds_up_no_attempt(world):
     assert world.kept.pem
 
 
-async def test_an_authority_that_is_away_or_not_trusted_is_a_failure_in_one_line(tmp_path, database_url):
-    async with world_of(tmp_path, database_url) as world:
-        world.authority.ca_file.write_bytes(b"")
-        await world.node().step()
-        assert world.kept.failures == 1
-        world.authority.port += 1
-        await world.node().step()
-        assert world.kept.failures == 1  # another directory is another wish
-        assert "\n" not in world.kept.problem
-        assert "refused" in world.kept.problem
+async def refused(account: AcmeAccount, *domains: str) -> str:
+    """Return why an authority takes no order."""
+
+    def order() -> None:
+        AcmeClient(account).begin(domains)
+
+    with pytest.raises(AcmeError) as caught:
+        await asyncio.to_thread(order)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-async def test_an_account_made_at_the_authority_before_is_named_by_its_id(tmp_path, database_url):
-    async with world_of(tmp_path, database_url, account_keys=dict([BINDING])) as world:
-        await world.node().step()
-        assert "name account_id and account_key_file in [acme]" in world.kept.problem
-        world.clock.move(timedelta(hours=1))
-        await world.node(binding=BINDING).step()
-        assert world.kept.pem
+async def test_why_an_order_is_not_taken_is_said_in_one_line(tmp_path):
+    async with pebble(tmp_path, *DOMAINS, account_keys=dict([BINDING])) as authority:
+        account = authority.account(tmp_path)
+        assert "name account_id and account_key_file in [acme]" in await refused(account, *DOMAINS)
+        known = replace(account, binding=BINDING)
+        assert "unauthorized" in await refused(replace(known, binding=("other", BINDING[1])), *DOMAINS)
+        assert "CERTIFICATE_VERIFY_FAILED" in await refused(replace(known, ca_file=None), *DOMAINS)
+        assert "404" in await refused(replace(known, directory=f"{authority.directory}/none"), *DOMAINS)
+        account.key_file.write_text("torn")
+        said = await refused(known, *DOMAINS)
+        assert "account.key can't be used" in said
+        assert "without the file a new account is made" in said
+    assert "refused" in await refused(replace(known, key_file=tmp_path / "new.key"), *DOMAINS)
 
 
-async def test_an_account_key_that_is_none_is_named_with_what_to_do(tmp_path, database_url):
-    async with world_of(tmp_path, database_url) as world:
-        key = world.file().with_name("account.key")
-        key.parent.mkdir(parents=True)
-        key.write_text("torn")
-        await world.node().step()
-        assert "account.key can't be used" in world.kept.problem
-        assert "without the file a new account is made" in world.kept.problem
+async def test_an_account_made_at_the_authority_before_is_named_by_its_id(tmp_path):
+    async with pebble(tmp_path, *DOMAINS, account_keys=dict([BINDING])) as authority:
+        client = AcmeClient(authority.account(tmp_path, binding=BINDING))
+        assert len((await asyncio.to_thread(client.begin, DOMAINS)).answers) == 2
+        assert len((await asyncio.to_thread(client.begin, DOMAINS)).answers) == 2
