@@ -114,7 +114,7 @@ serves = ["operator"]
 """
 WRONG = {
     "others could read it": ('"127.0.0.1:8080"', '"0.0.0.0:8080"', 'http[1].address: "operator" asks for no login'),
-    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected "api", "operator" or both'),
+    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected "acme", "api" or "operator"'),
     "nobody serves that": ('["operator"]', '["portal"]', "http[1].serves"),
     "two of one address": ('serves = ["operator"]', 'serves = ["operator"]\n[[http]]\nname = "two"\naddress = "127.0.0.1:8080"\nserves = ["operator"]', "http[2].address"),
 }  # fmt: skip
