@@ -8,10 +8,12 @@ Not here: how a sender is proven (mta.identify), their settings (hierarchy), sto
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
 
+from addressbook.api_keys import Scope, digests_in
 from addressbook.canonical import canonical_address, canonical_domain, canonical_login, canonical_name, domains_above
 from addressbook.options import Option
 from addressbook.phones import PhoneIndex, common_name, index_phones, moved_phones
@@ -98,11 +100,13 @@ class CredentialKind(StrEnum):
     """What proves a login: a password's argon2 verifier, or what a client certificate must be.
 
     Of a certificate it is `spki:` and the SHA-256 of its public key in lower-case hex (RFC 7469 §2.4), or `ca:`, the
-    certificate of the authority that signed it (DER in base64), a colon, and a name that it must have.
+    certificate of the authority that signed it (DER in base64), a colon, and a name that it must have. Of an API key
+    it is what `addressbook.api_keys` makes.
     """
 
     PASSWORD = "password"  # noqa: S105 - the name of the kind, no secret
     CERTIFICATE = "certificate"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,8 @@ class Credential:
     """One login of a customer, or of one of its users. `verifier` is never the secret itself.
 
     `scram` is the verifier of SCRAM-SHA-256, empty where there is none. `service` is that of its mails, None where they
-    say it themselves; `profile_id` is that of senders who are no users.
+    say it themselves; `profile_id` is that of senders who are no users. `scopes`, `expires_at` (None: never) and
+    `sandbox` are those of an API key.
     """
 
     login: str
@@ -122,6 +127,9 @@ class Credential:
     scram: str = field(default="", repr=False)
     service: Origin | None = None
     profile_id: int | None = None
+    scopes: frozenset[Scope] = frozenset()
+    expires_at: datetime | None = None
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +214,7 @@ class _Index:
     addresses: Mapping[str, User]
     phones: PhoneIndex
     credentials: Mapping[str, Credential]
-    certificates: Mapping[str, tuple[Credential, ...]]
+    by_proof: Mapping[str, tuple[Credential, ...]]
     scram_for_all: bool
     networks: _Networks
 
@@ -217,15 +225,22 @@ def _all_have_scram(credentials: Iterable[Credential]) -> bool:
     return found == {True}
 
 
-def _index_certificates(credentials: Iterable[Credential]) -> Mapping[str, tuple[Credential, ...]]:
-    """Return the certificates by key digest, or by the name that they must have."""
+def _index_proofs(credentials: Iterable[Credential]) -> Mapping[str, tuple[Credential, ...]]:
+    """Return what is found by what it shows: a certificate by key digest or by its name, an API key by its digest."""
     found: dict[str, tuple[Credential, ...]] = {}
     for item in credentials:
-        if item.kind is CredentialKind.CERTIFICATE:
-            kind, _, rest = item.verifier.partition(":")
-            key = item.verifier if kind == "spki" else rest.partition(":")[2]
-            found[key] = (*found.get(key, ()), item)
+        for proof in _proofs_of(item):
+            found[proof] = (*found.get(proof, ()), item)
     return found
+
+
+def _proofs_of(item: Credential) -> Iterable[str]:
+    if item.kind is CredentialKind.KEY:
+        return digests_in(item.verifier)
+    if item.kind is CredentialKind.CERTIFICATE:
+        kind, _, rest = item.verifier.partition(":")
+        return (item.verifier if kind == "spki" else rest.partition(":")[2],)
+    return ()
 
 
 def _name_customers(customers: Mapping[int, Customer]) -> dict[str, Customer]:
@@ -292,7 +307,7 @@ class Directory:
             addresses={item.address: item for item in users_by_id.values()},
             phones=index_phones(users_by_id.values()),
             credentials=logins,
-            certificates=_index_certificates(logins.values()),
+            by_proof=_index_proofs(logins.values()),
             scram_for_all=_all_have_scram(logins.values()),
             networks=_index_ranges(self.ranges),
         )
@@ -316,7 +331,7 @@ class Directory:
             addresses=_moved_addresses(index, change.users),
             phones=moved_phones(index.phones, index.users, change.users),
             credentials=credentials,
-            certificates=_index_certificates(credentials.values()) if change.credentials else index.certificates,
+            by_proof=_index_proofs(credentials.values()) if change.credentials else index.by_proof,
             scram_for_all=_all_have_scram(credentials.values()) if change.credentials else index.scram_for_all,
             networks=index.networks if change.ranges is None else _index_ranges(change.ranges),
         )
@@ -402,7 +417,11 @@ class Directory:
 
     def certificates(self, key: str) -> tuple[Credential, ...]:
         """Return the client certificates that are bound to a key's digest (`spki:…`) or to a name in lower case."""
-        return self._index.certificates.get(key, ())
+        return self._index.by_proof.get(key, ())
+
+    def api_key(self, digest: str) -> Credential | None:
+        """Return the API key of a digest (`sha256:…`)."""
+        return next(iter(self._index.by_proof.get(digest, ())), None)
 
     def customers(self) -> tuple[Customer, ...]:
         """Return all customers by name; for listings, not for the hot path."""

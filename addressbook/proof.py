@@ -10,11 +10,13 @@ from enum import StrEnum
 class ProofKind(StrEnum):
     """Every proof, in the order in which they are asked for.
 
-    LOGIN: SMTP AUTH. CERTIFICATE: a client certificate. RANGE: the client's address. DKIM, SPF: the domain of the
-    header From, aligned strictly. ARC: what a sealer whom the customer trusts has seen.
+    LOGIN: SMTP AUTH, or the login of an interface for applications. KEY: an API key. CERTIFICATE: a client certificate.
+    RANGE: the client's address. DKIM, SPF: the domain of the header From, aligned strictly. ARC: what a sealer whom the
+    customer trusts has seen.
     """
 
     LOGIN = "login"
+    KEY = "api-key"
     CERTIFICATE = "certificate"
     RANGE = "range"
     DKIM = "dkim"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
+from addressbook.api_keys import LOGIN_SCOPES, Scope
 from addressbook.people import AddressRange, Customer, Directory, Profile, User
 from addressbook.proof import Proof, ProofKind
 from sms.message import Origin
@@ -20,7 +21,8 @@ class Principal:
 
     `user_id` is set if the login belongs to one user; `login` is empty where none was given. `service` is that of its
     mails, named by what `service_by` says, None where the mail itself says it; `profile_id` is that of senders who are
-    no users, None for the customer's default one.
+    no users, None for the customer's default one. `scopes` are what it may do by HTTP; what a `sandbox` one sends is
+    played and reaches nobody.
     """
 
     customer_id: int
@@ -28,6 +30,8 @@ class Principal:
     login: str = ""
     service: Origin | None = None
     profile_id: int | None = None
+    scopes: frozenset[Scope] = LOGIN_SCOPES
+    sandbox: bool = False
     service_by: str = field(default="", compare=False)
     proof: Proof | None = field(default=None, compare=False)
 

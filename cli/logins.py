@@ -3,12 +3,16 @@
 Not here: what is allowed (gateway.admin), logins and certificates of a whole customer, which are for mail (trust).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from addressbook.api_keys import Scope, digest_of
 from cli.admin_session import (
     admin_session,
     customer_option,
@@ -19,6 +23,7 @@ from cli.admin_session import (
     verifiers_of,
 )
 from cli.context import config_option
+from cli.files import file_faults, write_private
 from cli.shapes import change_command, settings_commands, table_command
 from cli.trust import LOGIN
 from cli.use_cases import logins, settings, users
@@ -76,6 +81,98 @@ def rotate(file: Path, login: str, password_file: Path | None, random_file: Path
         session.change(lambda edit: logins.rotate_login(edit, login, made.password, made.scram))
 
 
+class _Lifetime(click.ParamType[timedelta]):
+    """How long something is good, in days, hours or minutes."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration; ends the command for anything else."""
+        from config.field_types import parse_duration
+
+        try:
+            return parse_duration(str(value))
+        except ValueError:
+            self.fail(f"«{value}» is no duration such as 90d, 12h or 30m", param, ctx)
+
+
+KEY_FILE = click.option(
+    "--key-file",
+    "key_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the key there in place of showing it; the file must not exist.",
+)
+
+
+@click.command("add-key")
+@config_option
+@LOGIN
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What the key may do; repeat it for more. Without: send, read.",
+)
+@click.option("--expires", type=_Lifetime(), help="How long it is good, such as 90d. Without: until it is removed.")
+@click.option("--sandbox", is_flag=True, help="What it sends is played by its numbers, and reaches nobody.")
+@KEY_FILE
+def add_key(  # noqa: PLR0913 - the options of the command
+    *,
+    file: Path,
+    login: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires: timedelta | None,
+    sandbox: bool,
+    key_file: Path | None,
+) -> None:
+    """Give the user of a login an API key named NAME, for the HTTP interface of version 2.
+
+    «login list» shows it, «login rotate-key», «disable», «enable» and «remove» take its name.
+    """
+    asked = frozenset(map(Scope, scopes)) or frozenset({Scope.SEND, Scope.READ})
+    ends = datetime.now(UTC) + expires if expires is not None else None
+    with _new_key(key_file) as key, admin_session(file) as session:
+        session.change(
+            lambda edit: logins.add_key(
+                edit, name, digest_of(key), login=login, scopes=asked, expires_at=ends, sandbox=sandbox
+            )
+        )
+
+
+@click.command("rotate-key")
+@config_option
+@click.argument("name", metavar="NAME")
+@click.option("--keep", type=_Lifetime(), help="How long the old key stays good beside the new one, such as 24h.")
+@KEY_FILE
+def rotate_key(file: Path, name: str, keep: timedelta | None, key_file: Path | None) -> None:
+    """Replace an API key by a new one with the same scopes."""
+    until = datetime.now(UTC) + keep if keep is not None else None
+    with _new_key(key_file) as key, admin_session(file) as session:
+        session.change(lambda edit: logins.rotate_key(edit, name, digest_of(key), keep_until=until))
+
+
+@contextmanager
+def _new_key(key_file: Path | None) -> Iterator[str]:
+    """Give a new key; show it once the command has done its work, or leave it in a file."""
+    from gateway.admin.logins import random_key
+
+    key = random_key()
+    if key_file is not None:
+        with file_faults("; nothing was changed"):
+            write_private(key_file, f"{key}\n".encode())
+    try:
+        yield key
+    except BaseException:
+        if key_file is not None:
+            key_file.unlink(missing_ok=True)
+        raise
+    click.echo(f"{key_file}: the new key." if key_file is not None else key)
+
+
 login_commands = click.Group(
     "login",
     help="Handle what applications and people log in with, and the settings of what an application sends.",
@@ -92,6 +189,8 @@ login_commands = click.Group(
             unset_help="Take settings of the login's user away, so that weaker layers decide.",
         ),
         rotate,
+        add_key,
+        rotate_key,
         change_command(
             "enable", "Let a login prove its user again.", partial(logins.set_login_active, active=True), LOGIN
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from addressbook.api_keys import Scope
 from addressbook.proof import ProofKind
 from gateway.admin.edit import AuditAction
 from gateway.admin.faults import FaultCode
@@ -28,6 +29,8 @@ TRUST_FAULTS: Final[Mapping[FaultCode, Words]] = {
         " --user names whose login it is otherwise."
     ),
     FaultCode.LOGIN_OF_NO_USER: "The login «{login}» belongs to no user, so that it has no settings of its own.",
+    FaultCode.LOGIN_IS_NO_KEY: "«{login}» is no API key; «login rotate» gives a login a new password.",
+    FaultCode.NO_SCOPE: f"An API key needs a scope at least: {', '.join(Scope)}.",
     FaultCode.BAD_LOGIN: "«{login}» cannot be a login: 1 to 200 visible characters are expected.",
     FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
     FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
@@ -56,6 +59,12 @@ TRUST_DONE: Final[Mapping[AuditAction, Words]] = {
         f"What {_listed(sealers)} sealed and saw proven is let through for «{customer}»."
         if sealers
         else f"No sealer is trusted for «{customer}»."
+    ),
+    AuditAction.ADD_KEY: "The API key «{login}» of {address}. It is shown this once:",
+    AuditAction.ROTATE_KEY: lambda login, until: (
+        f"The API key «{login}» is a new one; the one before ends "
+        + (f"at {until}" if until else "now")
+        + ". It is shown this once:"
     ),
     AuditAction.SET_OIDC: lambda customer, issuer, audience, claim: (
         f"Tokens of {issuer} for {audience} are logins of «{customer}»; {claim} says whose."

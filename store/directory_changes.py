@@ -28,7 +28,7 @@ from store.directory_tables import (
     UserRow,
 )
 from store.engine.database import StorageError, Transaction
-from store.engine.keys import Keys
+from store.engine.keys import Keys, to_stored
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import remove_list
@@ -346,6 +346,9 @@ class DirectoryChanges:
             scram=credential.scram,
             service=credential.service or "",
             profile_key=credential.profile_id,
+            scopes=" ".join(sorted(credential.scopes)),
+            expires_at=to_stored(credential.expires_at) if credential.expires_at is not None else None,
+            sandbox=credential.sandbox,
         )
         self._tx.insert(_CREDENTIALS, [row])
         self._touch("credential", 0, credential.login)

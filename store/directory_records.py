@@ -9,6 +9,7 @@ from ipaddress import ip_network
 
 from msgspec import Struct
 
+from addressbook.api_keys import parse_scopes
 from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.options import Option
 from addressbook.people import AddressRange, Credential, CredentialKind, Customer, Profile, User
@@ -17,6 +18,7 @@ from sms.message import Origin
 from sms.number import NumberType
 from sms.usage import UsageLimit, parse_limit
 from store.engine.database import Transaction
+from store.engine.keys import to_instant_if_set
 from store.engine.log import log
 from store.engine.rows import query
 from store.versions import IN_FORCE
@@ -82,6 +84,9 @@ class CredentialRecord(Struct, frozen=True, array_like=True):
     scram: str
     service: str
     profile_key: int | None
+    scopes: str
+    expires_at: int | None
+    sandbox: bool
 
 
 class RangeRecord(Struct, frozen=True, array_like=True):
@@ -209,6 +214,9 @@ def credential_of(row: CredentialRecord) -> Credential:
         scram=row.scram,
         service=_service(row.service),
         profile_id=row.profile_key,
+        scopes=parse_scopes(row.scopes),
+        expires_at=to_instant_if_set(row.expires_at),
+        sandbox=row.sandbox,
     )
 
 

@@ -106,7 +106,8 @@ class UserRow(KeyedRow):
 class CredentialRow(KeyedRow):
     """A login of a customer or of one of its users; the verifier is never the secret, nor is that of SCRAM.
 
-    `service` is that of its mails, empty where they say it; `profile_key` that of senders who are no users.
+    `service` is that of its mails, empty where they say it; `profile_key` that of senders who are no users. `scopes`,
+    `expires_at` and `sandbox` are those of an API key.
     """
 
     login = peewee.TextField(unique=True)
@@ -118,9 +119,22 @@ class CredentialRow(KeyedRow):
     scram = peewee.TextField(default="")
     service = peewee.TextField(default="")
     profile_key = peewee.BigIntegerField(null=True)
+    scopes = peewee.TextField(default="")
+    expires_at = peewee.BigIntegerField(null=True)
+    sandbox = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "credential"
+
+
+class ApiKeyUseRow(StoredRow):
+    """When an API key was used last, by its login; written once in a while."""
+
+    login = peewee.TextField(primary_key=True)
+    used_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "api_key_use"
 
 
 class AddressRangeRow(StoredRow):

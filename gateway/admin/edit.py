@@ -51,6 +51,8 @@ class AuditAction(Code):
     DISABLE_USER = "user.disable", "address"
     SET_LOGIN = "login.set", "login", "customer", "address", "new"
     SET_CERTIFICATE = "login.certificate", "login", "customer", "address", "new"
+    ADD_KEY = "login.add-key", "login", "address"
+    ROTATE_KEY = "login.rotate-key", "login", "until"
     ENABLE_LOGIN = "login.enable", "login"
     DISABLE_LOGIN = "login.disable", "login"
     BIND_LOGIN = "login.bind", "login", "service", "profile"

@@ -56,6 +56,8 @@ class FaultCode(Code):
     BAD_APPLICATION_NAME = "bad-application-name", "name"
     BAD_LOGIN = "bad-login", "login"
     LOGIN_OF_NO_USER = "login-of-no-user", "login"
+    LOGIN_IS_NO_KEY = "login-is-no-key", "login"
+    NO_SCOPE = "no-scope"
     PASSWORD_TOO_SHORT = "password-too-short", "least"
     LOGIN_TAKEN = "login-taken", "login"
     LOGIN_IS_CERTIFICATE = "login-is-certificate", "login"

@@ -1,20 +1,23 @@
-"""Changes to logins and client certificates of customers and of their users, and the list of them.
+"""Changes to logins, client certificates and API keys of customers and of their users, and the list of them.
 
 Not here: how a login is proven (gateway.auth), the users themselves (users).
 """
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
+from addressbook.api_keys import PREFIX, Scope, join_verifier
 from addressbook.canonical import canonical_login
 from addressbook.people import Credential, CredentialKind, Customer, User
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import bind, get_customer, get_login, get_user
 from sms.facts import Fact
+from store.api_keys import last_uses
 from store.directory_lookup import (
     all_customers,
     find_credential,
@@ -85,6 +88,57 @@ def add_certificate(  # noqa: PLR0913 - what a certificate has
     return _done(edit, AuditAction.SET_CERTIFICATE, login, owner, found, new=before is None)
 
 
+def random_key() -> str:
+    """Return a new API key of 238 random bits."""
+    return PREFIX + "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(40))
+
+
+def add_key(  # noqa: PLR0913 - what an API key has
+    edit: Edit,
+    name: str,
+    digest: str,
+    *,
+    login: str,
+    scopes: Collection[Scope],
+    expires_at: datetime | None = None,
+    sandbox: bool = False,
+) -> Changed:
+    """Give the user of a login an API key under a name of its own."""
+    of = get_login(edit.tx, login)
+    owner, user = find_customer_by_key(edit.tx, of.customer_id), find_user_by_key(edit.tx, of.user_id or 0)
+    assert owner is not None
+    if user is None:
+        raise AdminFault(FaultCode.LOGIN_OF_NO_USER, login=of.login)
+    if not scopes:
+        raise AdminFault(FaultCode.NO_SCOPE)
+    canonical = _canonical(name)
+    if find_credential(edit.tx, canonical) is not None:
+        raise AdminFault(FaultCode.LOGIN_TAKEN, login=canonical)
+    bare = _new_credential(canonical, owner, user, CredentialKind.KEY)
+    made = replace(bare, verifier=digest, scopes=frozenset(scopes), expires_at=expires_at, sandbox=sandbox)
+    edit.stored.put_credential(made)
+    about = Subject(canonical, owner.id, user.address, differences({}, _key_terms(made)))
+    return edit.done(AuditAction.ADD_KEY, about, login=canonical, address=user.address)
+
+
+def rotate_key(edit: Edit, name: str, digest: str, *, keep_until: datetime | None = None) -> Changed:
+    """Replace an API key; the one before stays good until an instant, None: it ends now."""
+    before = get_login(edit.tx, name)
+    if before.kind is not CredentialKind.KEY:
+        raise AdminFault(FaultCode.LOGIN_IS_NO_KEY, login=before.login)
+    edit.stored.put_credential(replace(before, verifier=join_verifier(digest, before.verifier, keep_until)))
+    about = Subject(before.login, before.customer_id)
+    return edit.done(AuditAction.ROTATE_KEY, about, login=before.login, until=_text(keep_until))
+
+
+def _key_terms(key: Credential) -> dict[str, object]:
+    return {
+        "scopes": " ".join(sorted(key.scopes)),
+        "expires_at": _text(key.expires_at),
+        "sandbox": key.sandbox or None,
+    }
+
+
 def set_login(edit: Edit, login: str, *, service: str | None = None, profile: str | None = None) -> Changed:
     """Say of which service a login's mails are, and which profile applies to senders who are no users."""
     before = get_login(edit.tx, login)
@@ -136,6 +190,8 @@ def list_logins(tx: Transaction, customer: str = "") -> list[dict[str, object]]:
 def _logins_view(tx: Transaction, customer: Customer) -> list[dict[str, object]]:
     profiles = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
     users = {user.id: user.address for user in users_of(tx, customer.id)}
+    found = logins_of(tx, customer.id)
+    used = last_uses(tx, [item.login for item in found if item.kind is CredentialKind.KEY])
     return [
         {
             "login": item.login,
@@ -146,8 +202,11 @@ def _logins_view(tx: Transaction, customer: Customer) -> list[dict[str, object]]
             "service": item.service or "",
             "profile": profiles.get(item.profile_id or 0, ""),
             "active": item.active,
+            "scopes": " ".join(sorted(item.scopes)),
+            "expires_at": _text(item.expires_at),
+            "used_at": _text(used.get(item.login)),
         }
-        for item in logins_of(tx, customer.id)
+        for item in found
     ]
 
 
@@ -155,8 +214,14 @@ def _proved_by(item: Credential) -> str:
     """Return what proves a login, without a secret."""
     if item.kind is CredentialKind.PASSWORD:
         return "password, SCRAM" if item.scram else "password"
+    if item.kind is CredentialKind.KEY:
+        return "API key of the sandbox" if item.sandbox else "API key"
     kind, _, rest = item.verifier.partition(":")
     return f"public key {rest}" if kind == "spki" else f"name {rest.partition(':')[2]}"
+
+
+def _text(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat(timespec="seconds")
 
 
 def _new_credential(login: str, owner: Customer, user: User | None, kind: CredentialKind) -> Credential:

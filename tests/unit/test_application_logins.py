@@ -2,7 +2,7 @@
 
 import pytest
 
-from addressbook.senders import Principal, find_login_sender
+from addressbook.senders import Principal, Sender, find_login_sender
 from gateway.admin import customers, explained, logins, profiles, settings, user_import, users, views
 from gateway.admin.faults import FaultCode
 from gateway.admin.settings import LoginScope
@@ -29,6 +29,7 @@ def test_a_login_without_a_user_is_that_of_a_new_application(office):
     assert (user.is_application, user.customer_id) == (True, directory.customer_named("Example").id)
     assert directory.credential("ERP").user_id == user.id
     sender = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id, login="erp"))
+    assert isinstance(sender, Sender)
     assert sender.user == user
 
 
@@ -39,6 +40,8 @@ def test_an_application_has_the_profile_that_it_is_given_else_the_customers_defa
     user = directory.user("erp")
     assert user is not None
     sender = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id))
+    assert isinstance(sender, Sender)
+    assert sender.profile is not None
     assert sender.profile.name == "alarms"
 
 
