@@ -20,6 +20,7 @@ from store.answers import Rules
 from store.outbox import Outbox
 from tests.kit.clock import Clock
 from tests.kit.esme import TRANSCEIVER, esme
+from tests.kit.fakes import until
 from tests.kit.store_harness import StoreHarness
 from tests.kit.testbed import ANNA, open_core, proven
 
@@ -27,9 +28,9 @@ CARRIER = "sandbox"
 
 
 class EsmeSite:
-    """Its login `shop` is of the user anna of acme, `till` of the same user; the password of each is its name."""
+    """Every login is of the user anna of acme; its password is its name, that of `gateway` is `secret`."""
 
-    def __init__(self, config, *, alphabet=WireAlphabet.GSM7, limits=None, connections=None):
+    def __init__(self, config, *, alphabet=WireAlphabet.GSM7, limits=None, connections=None, tls=None):
         self.clock = Clock()
         self.core = core = open_core(config, self.clock)
         self.store = StoreHarness("", Rules(), database=core.database)
@@ -61,7 +62,13 @@ class EsmeSite:
             alphabet=alphabet,
             limits=limits or EsmeLimits(session=SessionLimits(window=50, inbound_window=1000)),
         )
-        self.door = EsmeDoor(self.service, host="127.0.0.1", port=0, connections=connections or ConnectionLimits())
+        self.door = EsmeDoor(
+            self.service,
+            host="127.0.0.1",
+            port=0,
+            connections=connections or ConnectionLimits(),
+            contexts=(lambda: tls) if tls is not None else None,
+        )
 
     async def start(self):
         await self.door.start()
@@ -76,9 +83,30 @@ class EsmeSite:
     async def _prove(self, login, password, client) -> Principal | Refused:
         if self.refuse_with is not None:
             return Refused(refusal=self.refuse_with)
-        if password != login:
+        if password != {"gateway": "secret"}.get(login, login):
             return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
         return replace(proven(self.core, "acme", ANNA), login=login)
+
+    @property
+    def port(self) -> int:
+        return self.door.port
+
+    @property
+    def bound(self) -> int:
+        """How many binds are up."""
+        return sum(len(binds) for binds in self.service.binds.values())
+
+    async def until(self, condition):
+        await until(condition)
+
+    async def carry_all(self, state_of=lambda _: ReceiptState.DELIVERED):
+        """Have the carrier take and report whatever comes, for ever."""
+        while True:
+            await self.core.has_accepted.wait()
+            self.core.has_accepted.clear()
+            for part in self.carry(None):
+                self.store.receipt(f"c{part.part_key}", state_of(part), carrier=CARRIER)
+            self.loop.kick()
 
     def esme(self, login="shop", kind=TRANSCEIVER, **options):
         return esme(self.door.port, login, login, kind, **options)

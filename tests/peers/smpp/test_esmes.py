@@ -50,9 +50,11 @@ async def test_smpp34_binds_to_the_sandbox_submits_and_hears_its_receipt():
 # smpplib
 
 
-def talk_with_smpplib(port, password, context=None):
-    """Bind, submit two parts and read both receipts; blocking, for a thread."""
-    client = smpplib.client.Client("127.0.0.1", port, timeout=60, ssl_context=context, allow_unknown_opt_params=True)
+def talk_with_smpplib(port, password, context=None, *, strict=False):
+    """Bind, submit two parts and read both receipts; blocking, for a thread. `strict` as smpplib is by itself."""
+    client = smpplib.client.Client(
+        "127.0.0.1", port, timeout=60, ssl_context=context, allow_unknown_opt_params=not strict
+    )
     answers, delivered = [], []
     client.set_message_sent_handler(lambda pdu: answers.append(pdu.message_id.decode()))
     client.set_message_received_handler(
