@@ -5,11 +5,18 @@ import smtplib
 import threading
 from collections import Counter
 from email.parser import BytesHeaderParser
+from itertools import count
 
 import pytest
 
+from smpp.session.events import Missing
+from smpp.session.session import SessionError
 from smpp.simulator.script import Script
+from smpp.wire.bodies import SubmitSm
+from smpp.wire.statuses import Status
+from tests.kit.esme import esme, receipt_words
 from tests.kit.installation import SENDER, addresses, mail
+from tests.kit.ports import free_port
 
 
 @pytest.mark.slow
@@ -63,3 +70,61 @@ def _send_until_cut(site, numbers, acknowledged, under_load):
                 under_load.set()
     except (OSError, smtplib.SMTPException):
         return
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(0)
+async def test_after_kills_every_answered_submit_is_one_job_that_ended_and_its_esme_has_the_receipt(
+    site, kills, chance
+):
+    port = free_port()
+    site.tables["smpp_server"] = [{"name": "smpp", "address": f"127.0.0.1:{port}"}]
+    await site.open(Script(receipt_delay=0.02), window=20)
+    login = await site.add_login()
+    answered: dict[str, str] = {}
+    heard: dict[str, set[str]] = {}
+    texts = count()
+    for _ in range(kills):
+        await site.start()
+        async with esme(port, *login) as client:
+            under_load = asyncio.create_task(_submit_until_cut(client, texts, answered))
+            await client.until(lambda: bool(answered))
+            await asyncio.sleep(chance.uniform(0, 0.5))
+            await site.kill()
+            await under_load
+            _hear(client, heard)
+    await site.start()
+    async with esme(port, *login) as client:
+        await client.until(lambda: answered.keys() <= _hear(client, heard).keys())
+    await site.until(lambda: site.unfinished() == 0)
+    jobs = {str(job.key): job for job in site.jobs()}
+    assert answered.keys() <= jobs.keys()
+    bodies = {str(message.job_key): message.body for message in site.messages()}
+    assert {key: bodies[key] for key in answered} == answered
+    assert max(Counter(one.submitted.text for one in site.carrier.record.taken).values()) == 1
+    # At least once: a receipt may come again, and say the same; but where the network spoke late, a correction.
+    assert all(stats in ({"DELIVRD"}, {"UNKNOWN"}, {"UNKNOWN", "DELIVRD"}) for stats in heard.values())
+
+
+async def _submit_until_cut(client, texts, answered):
+    """Submit texts, fifty at a time, until the connection is cut, and note those that were answered by their ids."""
+    while not client.is_lost:
+        batch = [f"text {next(texts)}" for _ in range(50)]
+        fields = {"dest_addr_ton": 1, "destination_addr": "447700900123", "registered_delivery": 1}
+        try:
+            asked = [client.ask(SubmitSm(short_message=text.encode(), **fields)) for text in batch]
+        except SessionError:
+            return
+        for text, answer in zip(batch, [await one for one in asked], strict=True):
+            if answer is not Missing.LOST and answer is not Missing.UNSENT:
+                assert answer.status == Status.ROK
+                answered[answer.body.message_id] = text
+
+
+def _hear(client, heard):
+    """Add what the receipts of a client say, by id."""
+    for pdu in client.delivered:
+        words = receipt_words(pdu)
+        heard.setdefault(words["id"], set()).add(words["stat"])
+    return heard

@@ -6,8 +6,6 @@ from smpp.wire.statuses import Status
 from tests.kit.esme import esme, receipt_words
 from tests.kit.ports import free_port
 
-USER = "shop@example.com"
-
 
 @pytest.fixture
 async def server(site):
@@ -15,11 +13,7 @@ async def server(site):
     port = free_port()
     site.tables["smpp_server"] = [{"name": "smpp", "address": f"127.0.0.1:{port}"}]
     await site.open()
-    secret = site.folder / "shop.password"
-    secret.write_text("secret08\n")
-    secret.chmod(0o600)
-    await site.command("user", "add", USER, "--customer", "demo")
-    await site.command("user", "add-login", USER, "--login", "shop", "--password-file", str(secret))
+    await site.add_login()
     await site.start()
     return port
 

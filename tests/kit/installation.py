@@ -235,6 +235,16 @@ class Installation(StoreReaders):
         assert result.exit_code == code, result.output + str(result.exception or "")
         return result.stdout if code == 0 else result.output
 
+    async def add_login(self, login: str = "shop", customer: str = "demo") -> tuple[str, str]:
+        """Make an application with a login that is quick to prove, and return login and password."""
+        secret = self.folder / f"{login}.password"
+        secret.write_text("secret08\n")
+        secret.chmod(0o600)
+        await self.command("login", "add", login, "--customer", customer, "--password-file", str(secret))
+        verifier = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret08")
+        self.execute("UPDATE credential SET verifier = ? WHERE login = ?", verifier, login)
+        return login, "secret08"
+
     async def told(self, count: int = 1, seconds: float = 120) -> str:
         """Return the text of the newest status mail once there are `count`."""
         *_, newest = await self.box.wait_for_mails(count, seconds)
