@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from email.parser import BytesHeaderParser
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ async def _submit_until_cut(client, texts, answered):
     """Submit texts, fifty at a time, until the connection is cut, and note those that were answered by their ids."""
     while not client.is_lost:
         batch = [f"text {next(texts)}" for _ in range(50)]
-        fields = {"dest_addr_ton": 1, "destination_addr": "447700900123", "registered_delivery": 1}
+        fields: dict[str, Any] = {"dest_addr_ton": 1, "destination_addr": "447700900123", "registered_delivery": 1}
         try:
             asked = [client.ask(SubmitSm(short_message=text.encode(), **fields)) for text in batch]
         except SessionError:
