@@ -17,9 +17,10 @@ from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import TRUST_COMMANDS
 from cli.use_cases import customers, domain_proof, domains, logins, options, push_keys, ranges, settings, views
+from process.allowances import networks_of
 
 if TYPE_CHECKING:
-    from gateway.admin.edit import Change
+    from gateway.admin.edit import Change, Changed, Edit
 
 _DOMAIN = click.argument("domain")
 
@@ -62,12 +63,21 @@ def add_whole(  # noqa: PLR0913 - the options of the command
 def set_application(file: Path, name: str, url: str) -> None:
     """Set where a customer's application is told by push, and make the key that signs: it is shown once.
 
-    Jobs are told of by push where status_channel is push or both. A second call makes a new key.
+    Jobs are told of by push where status_channel is push or both. A second call makes a new key; the one before signs
+    as well for a day.
     """
     secret = secrets.token_bytes(32)
     with admin_session(file) as session:
+
+        def set_url(edit: "Edit") -> "Changed":
+            from gateway.admin.push_actions import check_push_url
+
+            done = settings.set_settings(edit, settings.CustomerScope(name), {"push_url": url})
+            check_push_url(url, name, networks_of(session.config.push))
+            return done
+
         session.change(
-            lambda edit: settings.set_settings(edit, settings.CustomerScope(name), {"push_url": url}),
+            set_url,
             lambda edit: push_keys.set_push_key(edit, name, secret),
         )
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")

@@ -17,6 +17,7 @@ from cli.admin_session import admin_session, customer_option, one_customer_optio
 from cli.context import config_option
 from cli.files import read_text
 from cli.shapes import NAME, change_command, since_option, table_command, view_command
+from config.field_types import DURATION_EXPECTED, parse_duration
 from gateway.admin.mail_templates import TemplateOwner
 from gateway.admin.push_keys import set_push_key
 from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
@@ -65,11 +66,22 @@ def replay(*, file: Path, names: tuple[str, ...], failed: bool, since: datetime 
 @click.command("key")
 @config_option
 @NAME
-def make_key(file: Path, name: str) -> None:
+@click.option(
+    "--beside",
+    default="24h",
+    show_default=True,
+    metavar="TIME",
+    help="How long the key before signs as well; 0s where somebody else knows it.",
+)
+def make_key(file: Path, name: str, beside: str) -> None:
     """Make the key that signs the pushes of the customer NAME, in place of the last one; it is shown once."""
+    try:
+        overlap = parse_duration(beside)
+    except ValueError:
+        raise click.UsageError(f"expected --beside {DURATION_EXPECTED}, got «{beside}»") from None
     secret = secrets.token_bytes(32)
     with admin_session(file) as session:
-        session.change(lambda edit: set_push_key(edit, name, secret))
+        session.change(lambda edit: set_push_key(edit, name, secret, overlap))
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 

@@ -8,6 +8,7 @@ taken together: one call, one commit, one acknowledgement.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from inbound.actions import PushLogin
@@ -16,6 +17,7 @@ from sms.esme import EsmeReceipt
 from sms.message import InboundFragment, PartToSubmit, Receipt
 from sms.outcome import Outcome
 from sms.report import Notice
+from tls.contexts import ClientCertificate
 from tls.report import SessionResult
 
 
@@ -222,10 +224,34 @@ class ItemSender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushAllowance:
+    """Networks that pushes may go to though they are not public, and over plain http.
+
+    `source_address` is where such a connection comes from, empty: any. `ca_file` has the authorities that count there
+    in place of the others.
+    """
+
+    networks: tuple[str, ...]
+    source_address: str = ""
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushCredential:
+    """How pushes log in to URLs that begin with `url`: by a login, by a certificate of ours, or both."""
+
+    url: str
+    login: PushLogin = PushLogin.NONE
+    user: str = ""
+    password_file: Path | None = None
+    certificate: ClientCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PushRequest:
     """What one push is made of, but for the headers that are of an attempt.
 
-    `key` signs it, None: it has no signature. `networks` are allowed though they are not public, and over plain http.
+    Each of `keys` signs it, the newest first; without one it has no signature. `password` is the token of a bearer.
     """
 
     identity: str
@@ -237,8 +263,9 @@ class PushRequest:
     login: PushLogin = PushLogin.NONE
     user: str = ""
     password: str = ""
-    key: bytes | None = None
-    networks: tuple[str, ...] = ()
+    certificate: ClientCertificate | None = None
+    keys: tuple[bytes, ...] = ()
+    allowances: tuple[PushAllowance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,15 @@ Read afresh for each attempt, so that what an administrator mended counts for wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from addressbook.canonical import canonical_name
-from gateway.ports import InboundPush, Item, MailAttempt, PushRequest, TlsReport
+from gateway.ports import InboundPush, Item, MailAttempt, PushAllowance, PushCredential, PushRequest, TlsReport
 from gateway.report_pool import LargeReports
 from gateway.tls_reports import TLS_REPORT_TYPE
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
@@ -23,7 +25,7 @@ from templates.pushes import CONTENT_TYPES, standard_body
 from templates.render import TemplateBroken
 
 TemplateOf = Callable[[str, str], Awaitable[tuple[PushForm, str]]]
-KeyOf = Callable[[str], Awaitable[bytes | None]]
+KeysOf = Callable[[str], Awaitable[tuple[bytes, ...]]]
 _LONGEST_PASSWORD = 1_000
 # SOAP 1.1 §6.1.1: the header must be there, an empty one says that the URL is meant.
 _SOAP_ACTION = {"SOAPAction": '""'}
@@ -33,24 +35,26 @@ class Pushes:
     """Makes requests of items that go by push.
 
     `rules` returns the actions in force, None while nobody knows them; `template_of` form and source of the template
-    for the status pushes of a customer and profile by their names (no source: the standard one). `key_of` returns the
-    key of a customer by its name: without one a push is unsigned. `networks_of` are allowed to customers by canonical
-    name. `large` makes pushes about many recipients; its creator closes it.
+    for the status pushes of a customer and profile by their names (no source: the standard one). `keys_of` returns the
+    keys of a customer by its name: without one a push is unsigned. `allowances_of` and `credentials_of` are the
+    operator's, by the customers' canonical names. `large` makes pushes about many recipients; its creator closes it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
         rules: Callable[[], Awaitable[InboundRules | None]],
         template_of: TemplateOf,
-        key_of: KeyOf,
-        networks_of: Mapping[str, tuple[str, ...]],
+        keys_of: KeysOf,
+        allowances_of: Mapping[str, tuple[PushAllowance, ...]],
+        credentials_of: Mapping[str, tuple[PushCredential, ...]],
         large: LargeReports,
     ) -> None:
         self._rules = rules
         self._template_of = template_of
-        self._key_of = key_of
-        self._networks_of = networks_of
+        self._keys_of = keys_of
+        self._allowances_of = allowances_of
+        self._credentials_of = credentials_of
         self._large = large
         self._confined = ConfinedPushes()
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push-templates")
@@ -83,15 +87,14 @@ class Pushes:
                 content = await self._large.work(report, lambda: standard_body(form, "status", fields()))
         except TemplateBroken as broken:
             return _not_called(f"The own template of «{customer}» for pushes failed: {broken}.")
-        return PushRequest(
+        request = PushRequest(
             identity=event_id(notice.public_id),
             url=notice.recipient,
             content=content,
             content_type=CONTENT_TYPES[form],
             headers=_SOAP_ACTION if form is PushForm.SOAP else {},
-            key=await self._key_of(customer),
-            networks=self._networks(customer),
         )
+        return await self._with_customers(request, customer)
 
     async def _inbound(self, push: InboundPush) -> PushRequest | MailAttempt:
         rules = await self._rules()
@@ -110,7 +113,7 @@ class Pushes:
             return _not_called(f"The template of its action «{action.name}» failed: {broken}.")
         except (OSError, UnicodeError) as error:
             return _not_called(f"The password of its action «{action.name}» can't be read.", str(error))
-        return PushRequest(
+        request = PushRequest(
             identity=event_id(push.identity),
             url=settings.url,
             content=content,
@@ -120,9 +123,8 @@ class Pushes:
             login=settings.login,
             user=settings.user,
             password=password,
-            key=await self._key_of(customer),
-            networks=self._networks(customer),
         )
+        return await self._with_customers(request, customer)
 
     async def _inbound_body(self, settings: PushAction, push: InboundPush) -> bytes:
         fields = partial(inbound_fields, push.report, event_id(push.identity))
@@ -136,8 +138,43 @@ class Pushes:
             self._of_templates, lambda: self._confined.run(form, source, fields()).encode()
         )
 
-    def _networks(self, customer: str) -> tuple[str, ...]:
-        return self._networks_of.get(canonical_name(customer), ())
+    async def _with_customers(self, request: PushRequest, customer: str) -> PushRequest | MailAttempt:
+        """Return the request with what the customer and the operator's file add to it."""
+        name = canonical_name(customer)
+        credential = find_credential(self._credentials_of.get(name, ()), request.url)
+        if credential is not None and request.login is PushLogin.NONE and credential.password_file is not None:
+            try:
+                password = await asyncio.to_thread(_first_line, credential.password_file)
+            except (OSError, UnicodeError) as error:
+                return _not_called(
+                    f"The password of the [[push.login]] for {credential.url} can't be read.", str(error)
+                )
+            request = replace(request, login=credential.login, user=credential.user, password=password)
+        return replace(
+            request,
+            certificate=credential.certificate if credential is not None else None,
+            keys=await self._keys_of(customer),
+            allowances=self._allowances_of.get(name, ()),
+        )
+
+
+def find_credential(credentials: Iterable[PushCredential], url: str) -> PushCredential | None:
+    """Return how a push to a URL logs in: by the longest one that is this URL, or above it on the same server."""
+    fitting = (each for each in credentials if _is_below(urlsplit(url), urlsplit(each.url)))
+    return max(fitting, key=lambda each: len(each.url), default=None)
+
+
+def _is_below(url: SplitResult, above: SplitResult) -> bool:
+    if (url.scheme, url.hostname, _port(url)) != (above.scheme, above.hostname, _port(above)):
+        return False
+    # A server reads `/a/../b` and `/a/%2e%2e/b` as `/b`: what goes up is below nothing.
+    if any(unquote(step) == ".." for step in url.path.split("/")):
+        return False
+    return url.path == above.path or url.path.startswith(f"{above.path.rstrip('/')}/")
+
+
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def event_id(public_id: str) -> str:
@@ -149,11 +186,11 @@ async def _password(settings: PushAction) -> str:
     """Return the first line of the operator's file, nothing where there is no login."""
     if settings.login is PushLogin.NONE:
         return ""
-    return await asyncio.to_thread(_first_line, settings.password_file)
+    return await asyncio.to_thread(_first_line, Path(settings.password_file))
 
 
-def _first_line(name: str) -> str:
-    with Path(name).open(encoding="utf-8") as file:
+def _first_line(name: Path) -> str:
+    with name.open(encoding="utf-8") as file:
         return file.readline(_LONGEST_PASSWORD).rstrip("\r\n")
 
 

@@ -98,11 +98,12 @@ class PushForm(StrEnum):
 
 
 class PushLogin(StrEnum):
-    """How a push proves who sends it, beside the signature that it always has."""
+    """How a push proves who sends it, beside its signature; what a bearer's password file holds is its token."""
 
     NONE = "none"
     BASIC = "basic"
     DIGEST = "digest"
+    BEARER = "bearer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

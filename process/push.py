@@ -1,7 +1,7 @@
 """Pushes as a working part: who sends them, and when they are tried again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ from gateway.ports import Clock, Item, ItemSender, MailAttempt
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import InboundRules, PushForm
-from process.allowances import networks_of
+from process.allowances import allowances_of, credentials_of
 from process.mail_out import build_resolver
 from process.services import Service
 from sms.retry import Ladder
@@ -68,8 +68,9 @@ def build_push_out(
     pushes = Pushes(
         rules=rules,
         template_of=template_of,
-        key_of=PushKeys(database).key_of,
-        networks_of=networks_of(config.push),
+        keys_of=PushKeys(database).keys_of,
+        allowances_of=allowances_of(config.push),
+        credentials_of=credentials_of(config.push),
         large=large,
     )
 
@@ -77,11 +78,13 @@ def build_push_out(
         from web.push import PushSender  # noqa: PLC0415  (httpx2: 100 ms of a start that most gateways need not have)
 
         contexts = ClientContexts()
-        role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
+        general = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
         return PushSender(
             request_of=pushes.request_of,
             resolver=build_resolver(config),
-            context=lambda: contexts.get(role),
+            context=lambda ca_file, certificate: contexts.get(
+                replace(general, ca_file=ca_file or general.ca_file, certificate=certificate)
+            ),
             clock=clock,
             deadline_seconds=config.push.timeout.total_seconds(),
         )

@@ -196,7 +196,7 @@ class Settings:
     push_url: str = setting(
         "",
         parse_push_url,
-        "an https URL without user, password and fragment (http to this machine only)",
+        "an https URL without user, password and fragment (http where [[push.allow]] of the operator's file allows it)",
         "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
         neutral="",
     )

@@ -4,6 +4,8 @@ Not here: what is signed with it and how (web.push). Unlike a password's verifie
 signature needs it; so the database file is private.
 """
 
+from datetime import timedelta
+
 import peewee
 
 from addressbook.canonical import canonical_name
@@ -13,12 +15,17 @@ from store.tables import StoredRow
 
 
 class PushKeyRow(StoredRow):
-    """The key of one customer; `secret` is hexadecimal, `made_at` in microseconds."""
+    """The key of one customer; secrets are hexadecimal, instants microseconds.
+
+    The `previous` key signs as well until `previous_until`, so that a receiver can change to the new one.
+    """
 
     customer_key = peewee.BigIntegerField(primary_key=True)
     secret = peewee.TextField()
     made_at = peewee.BigIntegerField()
     made_by = peewee.TextField()
+    previous = peewee.TextField(default="")
+    previous_until = peewee.BigIntegerField(default=0)
 
     class Meta:  # noqa: D106 - configuration, the docstring is the model's
         table_name = "push_key"
@@ -27,15 +34,25 @@ class PushKeyRow(StoredRow):
 _KEYS = Insert(PushKeyRow, replace=True)
 
 
-def keep_push_key(tx: Transaction, customer_key: int, secret: bytes, who: str) -> None:
-    """Store a customer's key in place of the one before."""
-    tx.insert(_KEYS, [_KEYS.row(customer_key=customer_key, secret=secret.hex(), made_at=tx.now(), made_by=who)])
-
-
-def find_push_key(tx: Transaction, customer: str) -> bytes | None:
-    """Return the key of the customer of this name, None where it has none."""
-    secret = tx.value(
-        "SELECT k.secret FROM push_key k JOIN customer c ON c.key = k.customer_key WHERE c.canonical = ?",
-        (canonical_name(customer),),
+def keep_push_key(tx: Transaction, customer_key: int, secret: bytes, who: str, beside: timedelta) -> None:
+    """Store a customer's key in place of the one before, which signs as well for as long as `beside`."""
+    before = tx.value("SELECT secret FROM push_key WHERE customer_key = ?", (customer_key,))
+    row = _KEYS.row(
+        customer_key=customer_key,
+        secret=secret.hex(),
+        made_at=tx.now(),
+        made_by=who,
+        previous=before or "",
+        previous_until=tx.now() + int(beside.total_seconds()) * 1_000_000,
     )
-    return None if secret is None else bytes.fromhex(secret)
+    tx.insert(_KEYS, [row])
+
+
+def find_push_keys(tx: Transaction, customer: str) -> tuple[bytes, ...]:
+    """Return the keys that sign for the customer of this name, the newest first."""
+    rows = tx.rows(
+        "SELECT k.secret, CASE WHEN k.previous_until > ? THEN k.previous ELSE '' END"
+        " FROM push_key k JOIN customer c ON c.key = k.customer_key WHERE c.canonical = ?",
+        (tx.now(), canonical_name(customer)),
+    )
+    return tuple(bytes.fromhex(secret) for secret in next(iter(rows), ()) if secret)

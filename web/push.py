@@ -11,16 +11,17 @@ import base64
 import hashlib
 import hmac
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import httpx2
 
-from gateway.ports import Clock, Item, MailAttempt, PushRequest
+from gateway.ports import Clock, Item, MailAttempt, PushAllowance, PushRequest
 from inbound.actions import PushLogin
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
-from tls.contexts import ContextError
+from tls.contexts import ClientCertificate, ContextError
 from tls.mx import AddressGuard, parse_address
 from tls.resolver import Address, DnsAnswer, Lookup, Resolver
 
@@ -32,13 +33,15 @@ _PAUSES = frozenset({429, 503})
 _LONGEST_PAUSE = timedelta(hours=1)
 _PORTS = {"https": 443, "http": 80}
 
+ContextOf = Callable[[Path | None, ClientCertificate | None], ssl.SSLContext]
 RequestOf = Callable[[Item], Awaitable[PushRequest | MailAttempt]]
 
 
 class PushSender:
     """Fulfils gateway.ports.ItemSender.
 
-    `request_of` makes the request of an item, or says why nobody can be called. `context` verifies chain and name.
+    `request_of` makes the request of an item, or says why nobody can be called. `context` verifies chain and name by
+    these authorities (None: the usual ones), and shows this certificate of ours.
     `deadline_seconds` bounds one attempt with all its addresses.
     """
 
@@ -47,7 +50,7 @@ class PushSender:
         *,
         request_of: RequestOf,
         resolver: Resolver,
-        context: Callable[[], ssl.SSLContext],
+        context: ContextOf,
         clock: Clock,
         deadline_seconds: float,
     ) -> None:
@@ -75,7 +78,7 @@ class PushSender:
         if answer.lookup is not Lookup.FOUND:
             code = ProblemCode.DNS_FAILED if answer.lookup is Lookup.FAILED else ProblemCode.NO_SUCH_DOMAIN
             return _deferred(host, "Its name has no address.", code, answer.cause)
-        faults = [_find_fault(url, address, push.networks) for address in answer.values]
+        faults = [_find_fault(url, address, push.allowances) for address in answer.values]
         usable = [address for address, fault in zip(answer.values, faults, strict=True) if not fault]
         if not usable:
             problem = Problem(code=ProblemCode.PUSH_REFUSED, text=f"It has no address to push to: {faults[0]}.")
@@ -101,8 +104,10 @@ class PushSender:
                 "webhook-timestamp": at,
             }
         )
-        if push.key is not None:
-            headers["webhook-signature"] = sign(push.identity, at, push.content, push.key)
+        if push.login is PushLogin.BEARER:
+            headers["Authorization"] = f"Bearer {push.password}"  # RFC 6750 §2.1
+        if push.keys:
+            headers["webhook-signature"] = " ".join(sign(push.identity, at, push.content, key) for key in push.keys)
         return headers
 
     async def _find_addresses(self, host: str) -> DnsAnswer[Address]:
@@ -124,9 +129,15 @@ class PushSender:
             headers=headers,
             extensions={"sni_hostname": host, "timeout": httpx2.Timeout(self._deadline_seconds).as_dict()},
         )
+        allowance = _allowance_for(address, push.allowances)
         try:
             # Each push has its own client: a kept connection would be found by address, not by name.
-            async with httpx2.AsyncClient(verify=self._context(), trust_env=False) as client:
+            transport = httpx2.AsyncHTTPTransport(
+                verify=self._context(allowance.ca_file, push.certificate),
+                trust_env=False,
+                local_address=allowance.source_address or None,
+            )
+            async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
                 response = await _answer(client, request, _login(push))
                 await response.aclose()
                 return MailAttempt(
@@ -160,13 +171,19 @@ def _login(push: PushRequest) -> httpx2.Auth:
             return httpx2.BasicAuth(push.user, push.password)  # RFC 7617 §2
         case PushLogin.DIGEST:
             return httpx2.DigestAuth(push.user, push.password)
-        case PushLogin.NONE:
+        case PushLogin.NONE | PushLogin.BEARER:
             return httpx2.Auth()
 
 
-def _find_fault(url: httpx2.URL, address: Address, networks: tuple[str, ...]) -> str:
+def _allowance_for(address: Address, allowances: Iterable[PushAllowance]) -> PushAllowance:
+    """Return the first one whose networks have the address."""
+    fitting = (each for each in allowances if AddressGuard(allowed=each.networks).is_allowed(address))
+    return next(fitting, PushAllowance(networks=()))
+
+
+def _find_fault(url: httpx2.URL, address: Address, allowances: Iterable[PushAllowance]) -> str:
     """Return why a push may not go there, empty if it may."""
-    guard = AddressGuard(allowed=networks)
+    guard = AddressGuard(allowed=tuple(network for each in allowances for network in each.networks))
     if fault := guard.find_fault(address):
         return fault
     if url.scheme != "https" and not guard.is_allowed(address):

@@ -36,6 +36,13 @@ def check_push(settings: PushAction, customer: str, networks_of: Mapping[str, tu
         raise AdminFault(FaultCode.BAD_PUSH, cause=fault)
 
 
+def check_push_url(url: str, customer: str, networks_of: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise AdminFault where status pushes of this customer can't go to a URL."""
+    fault = _url_fault(url, networks_of.get(canonical_name(customer), ()))
+    if fault:
+        raise AdminFault(FaultCode.BAD_PUSH, cause=fault)
+
+
 def _find_fault(settings: PushAction, networks: tuple[str, ...]) -> str:
     if settings.method not in _METHODS:
         return f"the method «{settings.method}» is none of {' and '.join(_METHODS)}"
@@ -72,7 +79,10 @@ def _headers_fault(headers: Mapping[str, str]) -> str:
 def _login_fault(settings: PushAction) -> str:
     if settings.login is PushLogin.NONE:
         return "user and password_file need a login, basic or digest" if settings.user or settings.password_file else ""
-    if not settings.user or not settings.password_file or ":" in settings.user:
+    if settings.login is PushLogin.BEARER:
+        if settings.user or not settings.password_file:
+            return "the login bearer needs a password_file with its token, and no user"
+    elif not settings.user or not settings.password_file or ":" in settings.user:
         return f"the login {settings.login} needs a user without colon, and a password_file"
     if not Path(settings.password_file).is_absolute():
         return f"password_file {settings.password_file} does not begin with /"

@@ -13,3 +13,6 @@ CREATE TABLE "api_key_use" (
     "login" TEXT NOT NULL PRIMARY KEY,
     "used_at" BIGINT NOT NULL
 );
+
+ALTER TABLE "push_key" ADD COLUMN "previous" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "push_key" ADD COLUMN "previous_until" BIGINT NOT NULL DEFAULT 0;

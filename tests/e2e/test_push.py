@@ -154,8 +154,10 @@ async def test_an_application_that_hangs_delays_no_mail(site, application, told)
 
 async def test_a_url_inside_our_own_network_is_not_called_unless_the_operator_says_so(site, application):
     await site.open()
-    await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/")
-    await site.command("customer", "set", "demo", "status_channel=push")
+    url = f"http://127.0.0.1:{application.port}/"
+    said = await site.command("customer", "push", "demo", url, code=1)
+    assert "127.0.0.1 is not a public address" in said or "plain http to 127.0.0.1 is not allowed" in said
+    await site.command("customer", "set", "demo", f"push_url={url}", "status_channel=push")
     await site.start()
     job = await site.send("Inside")
     await site.until_all_told()
@@ -163,13 +165,18 @@ async def test_a_url_inside_our_own_network_is_not_called_unless_the_operator_sa
     assert application.pushes == []
 
 
-async def test_a_second_key_takes_the_place_of_the_first_at_once(site, application, told):
+async def test_a_second_key_signs_at_once_and_the_first_beside_it_unless_it_became_known(site, application, told):
     first = await told(status_channel="push")
-    shown = await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/sms")
-    await site.send("Signed anew")
+    second = await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/sms")
+    await site.send("Signed twice")
     (push,) = await application.has(1)
-    assert push.is_signed_with(shown.splitlines()[-1])
-    assert not push.is_signed_with(first)
+    assert push.is_verified_with(second.splitlines()[-1])
+    assert push.is_verified_with(first)
+    third = await site.command("push", "key", "demo", "--beside", "0s")
+    await site.send("Signed anew")
+    push = (await application.has(2))[1]
+    assert push.is_verified_with(third.splitlines()[-1])
+    assert not push.is_signed_with(second.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +186,7 @@ async def test_a_second_key_takes_the_place_of_the_first_at_once(site, applicati
 async def test_a_url_that_is_not_safe_is_refused_and_no_key_is_made(site, url):
     await site.open()
     said = await site.command("customer", "push", "demo", url, code=1)
-    assert "push_url" in said
+    assert "push_url" in said or "plain http to app.example.com is not allowed to this customer" in said
     assert "whsec_" not in said
     assert site.push_keys() == []
 

@@ -19,6 +19,8 @@ class Push:
     line: str
     headers: dict[str, str]
     body: bytes
+    client: str = ""
+    certificate: bool = False
 
     @property
     def report(self) -> dict:
@@ -30,7 +32,7 @@ class Push:
         key = base64.b64decode(secret.removeprefix("whsec_"))
         signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body
         wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-        return hmac.compare_digest(self.headers["webhook-signature"], f"v1,{wanted}")
+        return f"v1,{wanted}" in self.headers["webhook-signature"].split()
 
     def is_verified_with(self, secret: str) -> bool:
         """Let the library of Standard Webhooks check signature and time; it reads JSON only."""
@@ -81,7 +83,8 @@ class Application:
             line, *fields = head.split("\r\n")[:-2]
             headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
             body = await reader.readexactly(int(headers["content-length"]))
-            self.pushes.append(Push(line, headers, body))
+            client, shown = writer.get_extra_info("peername")[0], writer.get_extra_info("peercert")
+            self.pushes.append(Push(line, headers, body, client, bool(shown)))
             self._came.set()
             answer = self.answers.pop(0) if self.answers else 200
             if isinstance(answer, asyncio.Event):

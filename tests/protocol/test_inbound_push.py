@@ -16,6 +16,7 @@ from lxml import etree
 
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
 from gateway.outbox import ChannelRules, OutboxLoop
+from gateway.ports import PushAllowance
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import ActionKind, PushAction, PushForm, PushLogin
@@ -42,8 +43,8 @@ async def standard_template(customer, profile):
     return PushForm.JSON, ""
 
 
-async def key_of(customer):
-    return KEY
+async def keys_of(customer):
+    return (KEY,)
 
 
 class World(InboundHarness):
@@ -57,14 +58,15 @@ class World(InboundHarness):
         self.pushes = Pushes(
             rules=self.rules,
             template_of=standard_template,
-            key_of=key_of,
-            networks_of={"example ltd": networks},
+            keys_of=keys_of,
+            allowances_of={"example ltd": (PushAllowance(networks=networks),)},
+            credentials_of={},
             large=self.large,
         )
         sender = PushSender(
             request_of=self.pushes.request_of,
             resolver=TableResolver(hosts={"app.example.com": ["127.0.0.1"], "public.example.com": ["8.8.8.8"]}),
-            context=lambda: TRUSTING,
+            context=lambda ca_file, certificate: TRUSTING,
             clock=self.clock,
             deadline_seconds=deadline_seconds,
         )

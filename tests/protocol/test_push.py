@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from gateway.ports import PushAllowance, PushCredential
 from gateway.pushes import Pushes
 from gateway.report_pool import LARGE_REPORT, LargeReports
-from inbound.actions import InboundRules, PushForm
+from inbound.actions import InboundRules, PushForm, PushLogin
 from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
@@ -19,11 +20,12 @@ from tests.kit.application import Application
 from tests.kit.clock import Clock
 from tests.kit.resolver import TableResolver
 from tests.kit.status_samples import NOW, many, notice, report
-from tls.contexts import ClientContexts, ClientRole
+from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 from web.push import PushSender
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 KEY = bytes(range(32))
+EARLIER_KEY = bytes(range(32, 64))
 CUSTOMERS = ("demo", "other")
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
@@ -32,8 +34,8 @@ async def standard_template(customer, profile):
     return PushForm.JSON, ""
 
 
-async def key_of(customer):
-    return KEY if customer == "demo" else None
+async def keys_of(customer):
+    return (KEY, EARLIER_KEY) if customer == "demo" else ()
 
 
 async def no_rules():
@@ -57,23 +59,25 @@ def sender(authority, tmp_path, large):
     """Return a function that makes a sender; it trusts `authority` and calls loopback unless told otherwise."""
     made = []
 
-    def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0):
+    def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0, credentials=(), **allowed):
         pushes = Pushes(
             rules=no_rules,
             template_of=standard_template,
-            key_of=key_of,
-            networks_of=dict.fromkeys(CUSTOMERS, networks),
+            keys_of=keys_of,
+            allowances_of=dict.fromkeys(CUSTOMERS, (PushAllowance(networks=networks, **allowed),)),
+            credentials_of={"demo": tuple(credentials)},
             large=large,
         )
         made.append(pushes)
         file = tmp_path / "ca.pem"
         authority.cert_pem.write_to_path(file)
-        role = ClientRole(verify=True, check_hostname=True, ca_file=file)
         contexts = ClientContexts()
         return PushSender(
             request_of=pushes.request_of,
             resolver=resolver or TableResolver(hosts={"app.example.com": ["127.0.0.1"]}),
-            context=lambda: contexts.get(role),
+            context=lambda ca_file, certificate: contexts.get(
+                ClientRole(verify=True, check_hostname=True, ca_file=ca_file or file, certificate=certificate)
+            ),
             clock=Clock(NOW),
             deadline_seconds=deadline_seconds,
         )
@@ -88,10 +92,13 @@ async def application(authority):
     """Return a function that starts an application; a certificate's `name` makes it one under TLS."""
     running = []
 
-    async def start(*answers, name="", **certificate):
+    async def start(*answers, name="", asks=False, **certificate):
         context = None
         if name:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            if asks:
+                context.verify_mode = ssl.CERT_REQUIRED
+                authority.configure_trust(context)
             authority.issue_cert(name, **certificate).configure_cert(context)
         running.append(await Application(answers, context).start())
         return running[-1]
@@ -119,6 +126,88 @@ async def test_a_push_is_a_signed_post_of_the_job_report_under_verified_tls(appl
     assert int(taken.headers["webhook-timestamp"]) == int(NOW.timestamp())
     assert taken.is_signed_with(SECRET)
     assert taken.report["jobId"] == "J.20261123071504Z5D1E2F"
+
+
+async def test_while_a_key_is_changed_the_one_before_signs_as_well(application, sender):
+    app = await application()
+    await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    (taken,) = app.pushes
+    assert [
+        taken.is_signed_with("whsec_" + base64.b64encode(key).decode()) for key in (KEY, EARLIER_KEY, b"x" * 32)
+    ] == [
+        True,
+        True,
+        False,
+    ]
+
+
+@pytest.fixture
+def token(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("s3cret-token\n")
+    return file
+
+
+async def test_a_bearer_is_shown_to_the_url_that_it_is_for_and_to_those_below_it(application, sender, token):
+    app = await application()
+    url = f"http://127.0.0.1:{app.port}"
+    one = sender(credentials=[PushCredential(url=f"{url}/sms", login=PushLogin.BEARER, password_file=token)])
+    for path in ("/sms", "/sms/in?x=1", "/smsx", "/sms/../other", "/sms/%2e%2e/other", "/"):
+        await one.send(push(f"{url}{path}"))
+    shown = [taken.headers.get("authorization") for taken in app.pushes]
+    assert shown == ["Bearer s3cret-token"] * 2 + [None] * 4
+
+
+async def test_no_other_port_scheme_or_customer_is_shown_a_login(application, sender, token):
+    app, other = await application(), await application()
+    one = sender(
+        credentials=[PushCredential(url=f"http://127.0.0.1:{app.port}/", login=PushLogin.BEARER, password_file=token)]
+    )
+    await one.send(push(f"http://127.0.0.1:{other.port}/"))
+    await one.send(push(f"http://127.0.0.1:{app.port}/", report=report(customer="other")))
+    assert [taken.headers.get("authorization") for taken in (*app.pushes, *other.pushes)] == [None, None]
+
+
+async def test_a_password_that_cannot_be_read_puts_the_push_off_and_nobody_is_called(application, sender, tmp_path):
+    app = await application()
+    missing = PushCredential(
+        url=f"http://127.0.0.1:{app.port}/", login=PushLogin.BASIC, user="us", password_file=tmp_path / "missing"
+    )
+    attempt = await sender(credentials=[missing]).send(push(f"http://127.0.0.1:{app.port}/"))
+    assert isinstance(attempt.outcome, Retry)
+    assert not attempt.called
+    assert app.pushes == []
+
+
+async def test_an_application_that_asks_for_a_certificate_gets_ours(authority, application, sender, tmp_path):
+    app = await application(name="app.example.com", asks=True)
+    ours = authority.issue_cert("gateway.example.net")
+    certificate_file, key_file = tmp_path / "ours.pem", tmp_path / "ours.key"
+    ours.cert_chain_pems[0].write_to_path(certificate_file)
+    ours.private_key_pem.write_to_path(key_file)
+    url = f"https://app.example.com:{app.port}/sms"
+    shown = PushCredential(url=url, certificate=ClientCertificate(certificate_file=certificate_file, key_file=key_file))
+    without = await sender().send(push(url))
+    with_it = await sender(credentials=[shown]).send(push(url))
+    assert isinstance(without.outcome, Retry)
+    assert with_it.outcome == Done()
+    assert [taken.certificate for taken in app.pushes] == [True]
+
+
+async def test_an_allowed_network_is_called_from_its_address_and_trusts_its_authorities_alone(sender, tmp_path):
+    private = trustme.CA()
+    file = tmp_path / "private.pem"
+    private.cert_pem.write_to_path(file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    private.issue_cert("app.example.com").configure_cert(context)
+    app = await Application(context=context).start()
+    url = f"https://app.example.com:{app.port}/"
+    trusted = await sender(ca_file=file, source_address="127.0.0.9").send(push(url))
+    usual = await sender().send(push(url))
+    await app.stop()
+    assert trusted.outcome == Done()
+    assert isinstance(usual.outcome, Retry)
+    assert [taken.client for taken in app.pushes] == ["127.0.0.9"]
 
 
 async def test_a_second_attempt_has_the_same_identity_so_that_it_can_be_folded(application, sender):

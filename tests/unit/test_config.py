@@ -183,6 +183,8 @@ def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):
         'carrier[1].tls: expected "require" where there is a ca_file',
         "mail.tls[1].level: pins belong to level fingerprint, not to verify",
         "mail.tls[1].level: a CA file belongs to level private-ca, not to verify",
+        "push.login[1].user: expected with basic and digest alone, and without colon",
+        "push.login[1].password_file: expected with a login, and only with one",
     ]
 
 
@@ -490,3 +492,34 @@ def test_a_place_without_a_line_of_its_own_gets_that_of_the_table_around_it():
     lines = locate("a = 1\n\n[b]\nc = 2\n")
     assert line_of(lines, ("b", "missing", "deeper")) == 3
     assert line_of(lines, ("nowhere",)) == 1
+
+
+PUSH_LOGIN = SMALL + '[[push.login]]\ncustomer="demo"\nurl="https://app.example.com/sms"\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "expected basic, digest, bearer, or a certificate_file"),
+        ('login="bearer"', "push.login[1].password_file: expected with a login"),
+        (
+            'password_file="secret"\ncertificate_file="some.pem"\nkey_file="secret"',
+            "password_file: expected with a login",
+        ),
+        ('login="basic"\npassword_file="secret"', "user: expected with basic and digest alone"),
+        ('login="basic"\nuser="a:b"\npassword_file="secret"', "and without colon"),
+        ('login="bearer"\nuser="a"\npassword_file="secret"', "user: expected with basic and digest alone"),
+        ('certificate_file="some.pem"', "key_file"),
+        ('url="ftp://app.example.com/"\nlogin="bearer"', "push.login"),
+    ],
+)
+def test_half_a_login_of_pushes_is_an_error_that_says_what_is_missing(tmp_path, lines, said):
+    (tmp_path / "secret").write_text("token")
+    (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "some.pem").write_text("x")
+    file = tmp_path / "mail2sms.toml"
+    head = PUSH_LOGIN.replace('url="https://app.example.com/sms"\n', "") if "url=" in lines else PUSH_LOGIN
+    file.write_text(f"{head}{lines}\n")
+    problems = load_config(file)
+    assert not isinstance(problems, Config)
+    assert any(said in str(problem) for problem in problems), problems

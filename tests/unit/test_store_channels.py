@@ -141,17 +141,21 @@ def set_push(name: str, url: str, secret: bytes) -> list[Change]:
     ]
 
 
-async def test_a_customer_has_one_key_at_a_time_and_takes_it_along(world):
+async def test_a_new_key_signs_at_once_and_the_one_before_for_a_day_more(world):
     administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
     keys = PushKeys(world.database)
     administration.change_now(lambda edit: add_customer(edit, "Acme"))
-    assert await keys.key_of("Acme") is None
-    for secret in (b"first", b"second"):
+    assert await keys.keys_of("Acme") == ()
+    signing = []
+    for secret in (b"first", b"second", b"third"):
         administration.change_now(*set_push("acme", URL, secret))
-        assert await keys.key_of("Acme") == secret
-    assert await keys.key_of("Other") is None
+        signing.append(await keys.keys_of("Acme"))
+    assert signing == [(b"first",), (b"second", b"first"), (b"third", b"second")]
+    administration.change_now(lambda edit: set_push_key(edit, "Acme", b"fourth", timedelta(0)))
+    assert await keys.keys_of("Acme") == (b"fourth",)
+    assert await keys.keys_of("Other") == ()
     administration.change_now(lambda edit: remove_customer(edit, "Acme", with_users=True))
-    assert await keys.key_of("Acme") is None
+    assert await keys.keys_of("Acme") == ()
     assert world.stored(PushKeyRow) == []
 
 
@@ -159,5 +163,5 @@ def test_a_url_that_is_refused_makes_no_key(world):
     administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
     administration.change_now(lambda edit: add_customer(edit, "Acme"))
     with pytest.raises(AdminFault):
-        administration.change_now(*reversed(set_push("Acme", "http://app.example.com/", b"x")))
+        administration.change_now(*reversed(set_push("Acme", "ftp://app.example.com/", b"x")))
     assert world.stored(PushKeyRow) == []

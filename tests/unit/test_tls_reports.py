@@ -212,11 +212,13 @@ async def test_a_report_by_https_is_posted_as_it_is_without_a_signature_of_a_cus
     async def nothing(*_):
         raise AssertionError
 
-    pushes = Pushes(rules=nothing, template_of=nothing, key_of=nothing, networks_of={}, large=LargeReports())
+    pushes = Pushes(
+        rules=nothing, template_of=nothing, keys_of=nothing, allowances_of={}, credentials_of={}, large=LargeReports()
+    )
     request = await pushes.request_of(opened(row))
     pushes.close()
     assert isinstance(request, PushRequest)
     assert (request.method, request.url) == ("POST", "https://r.example.com/tls")
     assert request.content_type == "application/tlsrpt+gzip"
-    assert request.key is None
+    assert request.keys == ()
     assert json.loads(gzip.decompress(request.content)) == told(row)
