@@ -18,6 +18,7 @@ import click
 from cli.admin_session import admin_session, json_option, print_table
 from cli.context import config_option, read_config
 from cli.shapes import change_command
+from cli.tls_reports import report_import, reports, summary, summed_since
 from cli.tls_walk import Walk, towards, walk_domain
 from config.field_types import HostPort
 from gateway.admin.edit import Change
@@ -31,6 +32,7 @@ from gateway.admin.tls_rules import (
     withdraw_tls,
 )
 from gateway.mail_rules import StoredStsCache, join_rules
+from gateway.received_reports import list_reports
 from mta.sending.outgoing import ClientTimeouts
 from process.clock import SystemClock
 from process.mail_out import build_transport, lines_in_file
@@ -57,6 +59,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     operator = _lines(file)
     with admin_session(file) as session:
         states = session.look(lambda tx: list_domains(tx, customer, operator, datetime.now(UTC)))
+        reported = session.look(partial(list_reports, since=summed_since(), domain="", limit=10_000))
     views = [state.view() for state in states]
     if as_json:
         print_table(views, as_json=True)
@@ -64,6 +67,8 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     print_table([{"": "" if view["enforced"] else "!", **view} for view in views], as_json=False)
     loose = sum(not state.enforced and bool(state.delivered or state.waiting) for state in states)
     click.echo(f"{loose} of these get mail that is not enforced." if loose else "All that get mail are enforced.")
+    if told := summary(reported):
+        click.echo(told)
 
 
 @click.command("enforce")
@@ -206,6 +211,8 @@ tls = click.Group(
         list_all,
         enforce,
         check,
+        reports,
+        report_import,
         change_command(
             "accept",
             "Take the stored TLS rules as they stand, after something other than these commands changed them.",

@@ -1,8 +1,9 @@
-"""The door for mail to the postmaster and to abuse@ our domains: which addresses these are, and what passes.
+"""The door for what anybody may write to at our domains: postmaster, abuse and tlsrpt, and what passes.
 
 RFC 5321 §4.5.1 and §4.1.1.3 demand postmaster of whoever takes mail, also without a domain and in any case; RFC 2142 §4
-and §5 ask for abuse and postmaster. Everybody may write to them, so such a mail goes to nobody else besides. Not here:
-the bounds and where the mail goes (gateway.postmaster).
+and §5 ask for abuse and postmaster. Everybody may write to them, so such a mail goes to nobody else besides. TLS
+reports of others come to tlsrpt, within the same bounds (RFC 8460 §5). Not here: the bounds and where the mail goes
+(gateway.postmaster), what is kept of a report (gateway.received_reports).
 """
 
 import re
@@ -18,11 +19,14 @@ from mta.sending.fields import date
 from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession, for_log
+from mta.tls_report_mail import ReportMails
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
 
 _NAMES: Final = frozenset({"postmaster", "abuse"})
+REPORTS: Final = "tlsrpt"
+"""The mailbox for TLS reports of others, at each of our domains."""
 _NO_HOST: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
 
 APART: Final = Reply(code=452, enhanced="4.5.3", text="Mail to the postmaster goes to nobody else: send it by itself")
@@ -31,19 +35,32 @@ APART: Final = Reply(code=452, enhanced="4.5.3", text="Mail to the postmaster go
 class PostmasterDoor:
     """Takes mail to the postmaster from a dialogue."""
 
-    def __init__(self, postmaster: Postmaster, *, domains: tuple[str, ...], hostname: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        postmaster: Postmaster,
+        *,
+        domains: tuple[str, ...],
+        hostname: str,
+        clock: Clock,
+        reports: ReportMails | None = None,
+    ) -> None:
         self._postmaster = postmaster
+        self._reports = reports
         self._domains = frozenset(domains)
         self._hostname = hostname
         self._clock = clock
 
     def is_for(self, address: str) -> bool:
         """Return whether an address of RCPT is the postmaster's or abuse's."""
+        return self._mailbox(address) in _NAMES or (self._reports is not None and self._mailbox(address) == REPORTS)
+
+    def _mailbox(self, address: str) -> str:
+        """Return the local part of an address of ours, empty for any other."""
         local, at, domain = address.rpartition("@")
         if not at:
-            return domain.lower() == "postmaster"
+            return domain.lower() if domain.lower() == "postmaster" else ""
         # RFC 5321 §4.1.2: quoted or not, it is the same mailbox
-        return local.strip('"').lower() in _NAMES and domain.removesuffix(".").lower() in self._domains
+        return local.strip('"').lower() if domain.removesuffix(".").lower() in self._domains else ""
 
     def refuse_recipient(self, session: MailSession, envelope: MailEnvelope) -> Refused | None:
         """Return why the postmaster takes no mail from this client now, or not one of the size that MAIL declared."""
@@ -60,6 +77,9 @@ class PostmasterDoor:
     async def take(self, session: MailSession, envelope: MailEnvelope) -> Reply:
         """Keep a mail and say so after the commit, or refuse it."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
+        recipients = {self._mailbox(str(address)) for address in envelope.rcpt_tos}
+        if self._reports is not None and recipients == {REPORTS}:
+            return await self._take_report(self._reports, session, raw)
         kept = _judge_header(raw) or await self._postmaster.keep(
             NewPostmasterMail(
                 sender=envelope.reverse_path,
@@ -73,6 +93,14 @@ class PostmasterDoor:
             log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient="postmaster")
             return reply_to(kept)
         return Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept} kept")
+
+    async def _take_report(self, reports: ReportMails, session: MailSession, raw: bytes) -> Reply:
+        """Keep what a TLS report says of our domains, or refuse it; nothing is forwarded."""
+        kept = _judge_header(raw) or await reports.take(raw, session.client_address)
+        if isinstance(kept, Refused):
+            log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient=REPORTS)
+            return reply_to(kept)
+        return Reply(code=OK.code, enhanced=OK.enhanced, text="Report kept")
 
     def _received(self, session: MailSession, envelope: MailEnvelope) -> bytes:
         """Return the trace field of RFC 5321 §4.4, with the protocol's name of RFC 3848 and RFC 6531 §4.3."""

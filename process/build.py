@@ -30,12 +30,14 @@ from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents, LinkState
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
+from gateway.received_reports import ReceivedReports
 from gateway.tls_reports import TlsReports
 from gateway.track import Track
 from gateway.traffic_watch import TrafficWatch
 from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
+from mta.tls_report_mail import ReportMails
 from process.accept_path import AcceptPath
 from process.acme import build_renewal
 from process.api import api_routes
@@ -45,7 +47,14 @@ from process.dirsync_schedule import DirectorySchedule
 from process.doors import Doors
 from process.http import http_services
 from process.listeners import build_listeners
-from process.mail_out import MailOut, build_mail_out, build_tls_reports, mail_ladder
+from process.mail_out import (
+    MailOut,
+    build_mail_out,
+    build_resolver,
+    build_tls_reports,
+    mail_ladder,
+    reported_domains,
+)
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
@@ -111,7 +120,15 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         core,
         doors,
         PostmasterDoor(
-            mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
+            mail_out.postmaster,
+            domains=config.server.domains,
+            hostname=config.server.hostname,
+            clock=core.clock,
+            reports=ReportMails(
+                ReceivedReports(database=database, keys=core.keys, domains=reported_domains(config), clock=core.clock),
+                build_resolver(config),
+                now=core.clock.now,
+            ),
         ),
         tls,
     )

@@ -99,6 +99,11 @@ def tells_of_tls(config: Config) -> bool:
     return config.mail.tls_reports and bool(config.mail.dkim_keys) and config.mail.sandbox is None
 
 
+def reported_domains(config: Config) -> frozenset[str]:
+    """Return the domains about which others may report: ours, and the name of our mail server."""
+    return frozenset({*config.server.domains, config.server.hostname.lower()})
+
+
 def build_tls_reports(config: Config, core: AcceptPath, written: Callable[[], None]) -> TlsReports | None:
     """Return what reports to other domains how TLS with their servers went, None where nobody is told."""
     if not tells_of_tls(config):

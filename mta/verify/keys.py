@@ -60,8 +60,11 @@ class DomainKey:
         return True
 
 
-def read_key(records: Sequence[str]) -> DomainKey | NoProof:
-    """Return the key of the TXT records at SELECTOR._domainkey.DOMAIN; there must be one (RFC 6376 §3.6.2.2)."""
+def read_key(records: Sequence[str], service: bytes = b"email") -> DomainKey | NoProof:
+    """Return the key of the TXT records at SELECTOR._domainkey.DOMAIN; there must be one (RFC 6376 §3.6.2.2).
+
+    It is for all mail or for this `service`; mail of another one may be signed with a key for all (RFC 8460 §3).
+    """
     found = [tags for record in records if b"p" in (tags := _tags(record))]
     if len(found) != 1:
         return NoProof(why="there is no key record" if not found else "there is more than one key record")
@@ -70,7 +73,7 @@ def read_key(records: Sequence[str]) -> DomainKey | NoProof:
     wrong = {
         "the key record is of an unknown version": tags.get(b"v", b"DKIM1") != b"DKIM1",
         "the key is not for SHA-256": b"sha256" not in _words(tags.get(b"h", b"sha256")),
-        "the key is not for mail": not _words(tags.get(b"s", b"*")) & {b"*", b"email"},
+        "the key is not for mail": not _words(tags.get(b"s", b"*")) & {b"*", b"email", service},
         "the domain only tests this key (t=y)": b"y" in flags,  # RFC 6376 §3.6.1: as if unsigned
         "the key is revoked (empty p=)": not tags[b"p"],
     }

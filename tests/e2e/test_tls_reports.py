@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import dkim
@@ -20,6 +21,50 @@ RECORDS = {
 
 def counted(site: Installation) -> list[tuple]:
     return [(row.domain, row.sessions) for row in site.stored(TlsSessionRow)]
+
+
+async def test_reports_of_others_are_imported_listed_and_summed(tmp_path, gateway_database):
+    site = Installation(tmp_path / "site", gateway_database)
+    day = datetime.now(UTC).date()
+    failure = {
+        "result-type": "certificate-expired",
+        "failed-session-count": 2,
+        "receiving-mx-hostname": "mx.example.net",
+    }
+    told = {
+        "organization-name": "Example Inc.",
+        "report-id": "1",
+        "date-range": {"start-datetime": f"{day}T00:00:00Z", "end-datetime": f"{day}T23:59:59Z"},
+        "policies": [
+            {
+                "policy": {"policy-type": "sts", "policy-domain": "sms.example.net"},
+                "summary": {"total-successful-session-count": 8, "total-failure-session-count": 2},
+                "failure-details": [failure],
+            }
+        ],
+    }
+    file = tmp_path / "report.json.gz"
+    file.write_bytes(gzip.compress(json.dumps(told).encode()))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+    try:
+        await site.open()
+        assert "about one of our domains" in await site.command("tls", "report-import", str(file))
+        await site.command("tls", "report-import", str(file))
+        assert "it has no date-range" in await site.command("tls", "report-import", str(broken), code=1)
+        listed = await site.command("tls", "reports")
+        assert [str(day), "sms.example.net", "Example", "Inc.", "nobody", "8", "2"] in [
+            line.split() for line in listed.splitlines()
+        ]
+        assert (
+            "sms.example.net by Example Inc.: 2 certificate-expired (sts) at mx.example.net, from an address not named"
+            in listed
+        )
+        assert "sms.example.net 8 sessions good, 2 failed" in await site.command("tls", "list")
+        (found,) = json.loads(await site.command("tls", "reports", "--json"))
+        assert (found["by"], found["failures"][0]["result"]) == ("Example Inc.", "certificate-expired")
+    finally:
+        await site.close()
 
 
 async def test_a_domain_that_asks_for_reports_gets_one_signed_report_of_a_day(tmp_path, gateway_database):

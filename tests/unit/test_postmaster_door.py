@@ -8,10 +8,13 @@ from structlog.testing import capture_logs
 
 from addressbook.senders import Principal
 from gateway.postmaster import Postmaster, PostmasterBounds, unpack
+from gateway.received_reports import ReceivedReports, list_reports
 from mta.identify import ListenerTerms
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.server import AuthResult, ServerSettings
+from mta.tls_report_mail import ReportMails
 from store.outbox import Outbox
+from tests.kit.resolver import TableResolver
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, open_core, proven
 from tests.unit.test_handler import handler
@@ -41,8 +44,14 @@ async def listening(core, *, login: bool = False, mailbox: bool = True, **bounds
         written=lambda: None,
         bounds=PostmasterBounds(**bounds),
     )
+    domains = core.config.server.domains
+    reports = ReceivedReports(database=core.database, keys=core.keys, domains=domains, clock=core.clock)
     at_door = PostmasterDoor(
-        postmaster, domains=core.config.server.domains, hostname="mx.example.net", clock=core.clock
+        postmaster,
+        domains=domains,
+        hostname="mx.example.net",
+        clock=core.clock,
+        reports=ReportMails(reports, TableResolver(), now=core.clock.now),
     )
     settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_required=login, auth_needs_tls=False)
     who = Principal(customer_id=proven(core, "acme").customer_id, login="x")
@@ -210,3 +219,51 @@ async def test_an_address_of_a_stranger_may_have_letters_of_any_alphabet(core):
     assert sender == "bjørn@example.org"
     assert b"with UTF8SMTP;" in bytes(content)
     assert bytes(content).endswith("Subject: Grüße\r\n\r\nÄrger\r\n".encode())
+
+
+REPORTS = "RCPT TO:<TLSRPT@sms.example.net>"
+REPORT = {
+    "organization-name": "Example",
+    "report-id": "1",
+    "date-range": {"start-datetime": "2026-11-29T00:00:00Z", "end-datetime": "2026-11-29T23:59:59Z"},
+    "policies": [
+        {
+            "policy": {"policy-type": "no-policy-found", "policy-domain": "sms.example.net"},
+            "summary": {"total-successful-session-count": 3, "total-failure-session-count": 1},
+        }
+    ],
+}
+REPORT_MAIL = f"Subject: x\r\nContent-Type: application/tlsrpt+json\r\n\r\n{json.dumps(REPORT)}\r\n."
+
+
+def reported(core) -> list:
+    return list(core.database.read_now(lambda tx: list_reports(tx, 0, "", 100)))
+
+
+async def test_a_strangers_tls_report_is_kept_and_goes_to_nobody(core):
+    async with listening(core) as client:
+        assert await talk(client, HOURS, REPORTS, "DATA", REPORT_MAIL) == ["250 2.1.0", "250 2.1.5", "354", "250 2.0.0"]
+    (found,) = reported(core)
+    assert (found.domain, found.good, found.failed, found.signed_by) == ("sms.example.net", 3, 1, "")
+    assert kept(core) == []
+
+
+async def test_what_is_no_report_about_us_is_refused_and_nothing_is_kept(core):
+    async with listening(core) as client:
+        foreign = REPORT_MAIL.replace('"policy-domain": "sms.example.net"', '"policy-domain": "example.org"')
+        for content in (f"{PLAIN}\r\n.", foreign):
+            assert (await talk(client, HOURS, REPORTS, "DATA", content))[-1].startswith("55")
+    assert (reported(core), kept(core)) == ([], [])
+
+
+async def test_tls_reports_share_the_bounds_of_the_postmasters_mail(core):
+    async with listening(core, per_network=1) as client:
+        assert (await talk(client, HOURS, REPORTS, "DATA", REPORT_MAIL))[-1] == "250 2.0.0"
+        assert (await talk(client, HOURS, REPORTS))[-1].startswith("45")
+
+
+async def test_a_report_that_goes_to_the_postmaster_too_is_the_postmasters(core):
+    async with listening(core) as client:
+        assert (await talk(client, HOURS, REPORTS, POSTMASTER, "DATA", REPORT_MAIL))[-1] == "250 2.0.0"
+    assert reported(core) == []
+    assert len(kept(core)) == 1
