@@ -11,9 +11,7 @@ from smpp.dialect.dialect import WireAlphabet
 from sms.setting_texts import is_loopback
 from tls.listening import ListenerTls
 
-_AS_DATA_CODING_0 = frozenset(
-    {WireAlphabet.GSM7, WireAlphabet.GSM7_PACKED, WireAlphabet.LATIN1, WireAlphabet.WINDOWS_1252, WireAlphabet.ASCII}
-)
+_AS_DATA_CODING_0 = frozenset({WireAlphabet.GSM7, WireAlphabet.LATIN1, WireAlphabet.WINDOWS_1252, WireAlphabet.ASCII})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class SmppServerOptions:
     key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
     in_clear: bool = option("Whether passwords and texts may come in clear from other machines.", default=False)
     default_alphabet: WireAlphabet = option(
-        "What data_coding 0 means: gsm7, gsm7-packed, latin-1, windows-1252 or ascii.", default=WireAlphabet.GSM7
+        "What data_coding 0 means: gsm7, latin-1, windows-1252 or ascii.", default=WireAlphabet.GSM7
     )
     max_connections: Positive = option("Connections at a time.", default=500)
     max_connections_per_client: Positive = option("Connections at a time from one address.", default=50)
@@ -67,4 +65,4 @@ class SmppServerOptions:
         if not self.tls and not self.in_clear and not is_loopback(self.address.host):
             yield ConfigIssue("tls", "expected true, or in_clear = true: passwords would go in clear")
         if self.default_alphabet not in _AS_DATA_CODING_0:
-            yield ConfigIssue("default_alphabet", "expected gsm7, gsm7-packed, latin-1, windows-1252 or ascii")
+            yield ConfigIssue("default_alphabet", "expected gsm7, latin-1, windows-1252 or ascii")

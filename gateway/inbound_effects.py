@@ -11,12 +11,12 @@ from addressbook.canonical import canonical_address
 from addressbook.people import Customer
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.outbox_kinds import INBOUND_PUSH
+from gateway.outbox_kinds import ESME_INBOUND, INBOUND_PUSH
 from gateway.plan import plan
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
-from inbound.actions import MailAction, PushAction
-from inbound.effects import AnswerEffect, MailEffect, PushEffect
+from inbound.actions import MailAction, PushAction, SmppAction
+from inbound.effects import AnswerEffect, MailEffect, PushEffect, SmppEffect
 from inbound.planning import InboundPlan
 from sms.job import NewJob
 from sms.message import Origin
@@ -39,6 +39,8 @@ def follow(plan: InboundPlan, snapshot: Snapshot, routes: CarrierRoutes, now: da
             yield NewEffect(effect=effect, row=_mail(effect, customer, snapshot, now))
         elif isinstance(effect, PushEffect):
             yield NewEffect(effect=effect, row=_push(effect, customer, plan.sms.phone, now))
+        elif isinstance(effect, SmppEffect):
+            yield NewEffect(effect=effect, row=_delivery(effect, customer, plan.sms.phone, now))
         elif isinstance(effect, AnswerEffect):
             answer = _answer(effect, plan, customer, snapshot, routes, now)
             if isinstance(answer, Refused):
@@ -87,6 +89,21 @@ def _push(effect: PushEffect, customer: Customer, phone: str, now: datetime) -> 
         about={"action": effect.action.key},
         customer_key=customer.id,
         sequence=f"{effect.action.key}/{phone}",
+    )
+
+
+def _delivery(effect: SmppEffect, customer: Customer, phone: str, now: datetime) -> NewRow:
+    assert isinstance(effect.action.settings, SmppAction)
+    login = effect.action.settings.login
+    return NewRow(
+        kind=ESME_INBOUND,
+        prefix="IE",
+        channel=Channel.SMPP,
+        recipient=login,
+        now=to_stored(now),
+        about={"action": effect.action.key},
+        customer_key=customer.id,
+        sequence=f"esme {login}/{phone}",
     )
 
 

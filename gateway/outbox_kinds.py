@@ -17,6 +17,7 @@ from gateway.directory_mails import DIRECTORY_MAIL
 from gateway.ports import (
     AlertMail,
     DirectoryMail,
+    InboundDelivery,
     InboundList,
     InboundMail,
     InboundPush,
@@ -39,6 +40,7 @@ log = structlog.get_logger()
 
 
 INBOUND_PUSH: Final = "inbound-push"
+ESME_INBOUND: Final = "esme-inbound"
 
 Report = JobReport | InboundReport
 """What is known of the job or of the inbound SMS that a row belongs to."""
@@ -254,10 +256,16 @@ def _log_directory_mail(taken: TakenRow, end: OutboxEnd, _: Report | None) -> No
     )
 
 
-def _log_receipt(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
+def _esme_inbound(taken: TakenRow, report: Report | None) -> InboundDelivery:
+    assert isinstance(report, InboundReport)
+    return InboundDelivery(identity=taken.public_id, login=taken.recipient, report=report)
+
+
+def _log_delivery(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     log.info(
-        "esme_receipt_attempted",
-        receipt=taken.public_id,
+        "esme_delivery_attempted",
+        kind=taken.kind,
+        delivery=taken.public_id,
         login=taken.recipient,
         attempt=taken.attempt,
         state=end.state.value,
@@ -276,7 +284,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         INBOUND_MAIL: Kind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
         INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
         DIRECTORY_MAIL: Kind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
-        ESME_RECEIPT: Kind(open=lambda taken, _: open_receipt(taken), log=_log_receipt),
+        ESME_RECEIPT: Kind(open=lambda taken, _: open_receipt(taken), log=_log_delivery),
+        ESME_INBOUND: Kind(open=_esme_inbound, log=_log_delivery),
         TLS_REPORT: Kind(open=_tls_report, log=_log_tls_report),
     }
 )

@@ -138,6 +138,15 @@ class InboundPush:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InboundDelivery:
+    """An inbound SMS for the binds of a login; `identity` is the same at every attempt."""
+
+    identity: str
+    login: str
+    report: InboundReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMail:
     """An inbound SMS for one mailbox; `identity` is the same at every attempt.
 
@@ -208,6 +217,7 @@ Item = (
     | InboundPush
     | DirectoryMail
     | EsmeReceipt
+    | InboundDelivery
     | TlsReport
 )
 """What the outbox gives to a sender."""

@@ -22,6 +22,7 @@ class ActionKind(StrEnum):
     HELP = "help"
     LIST = "list"
     PUSH = "push"
+    SMPP = "smpp"
 
     @property
     def option(self) -> Option | None:
@@ -29,7 +30,12 @@ class ActionKind(StrEnum):
         return _OPTIONS.get(self)
 
 
-_OPTIONS = {ActionKind.MAIL: Option.SMS2MAIL, ActionKind.LIST: Option.LIST, ActionKind.PUSH: Option.APPLICATION}
+_OPTIONS = {
+    ActionKind.MAIL: Option.SMS2MAIL,
+    ActionKind.LIST: Option.LIST,
+    ActionKind.PUSH: Option.APPLICATION,
+    ActionKind.SMPP: Option.SMS_TO_SMPP,
+}
 
 
 class StopScope(StrEnum):
@@ -123,7 +129,14 @@ class PushAction:
     template: str = ""
 
 
-ActionSettings = MailAction | AnswerAction | ListAction | PushAction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmppAction:
+    """A deliver_sm over the binds of a login of the customer."""
+
+    login: str
+
+
+ActionSettings = MailAction | AnswerAction | ListAction | PushAction | SmppAction
 SETTINGS_OF: dict[ActionKind, type[ActionSettings]] = {
     ActionKind.MAIL: MailAction,
     ActionKind.REPLY: AnswerAction,
@@ -132,6 +145,7 @@ SETTINGS_OF: dict[ActionKind, type[ActionSettings]] = {
     ActionKind.HELP: AnswerAction,
     ActionKind.LIST: ListAction,
     ActionKind.PUSH: PushAction,
+    ActionKind.SMPP: SmppAction,
 }
 
 

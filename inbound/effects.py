@@ -6,7 +6,7 @@ Not here: choosing them (planning), storing them (store.inbound) and carrying th
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inbound.actions import Action, ActionKind, PushAction
+from inbound.actions import Action, ActionKind, PushAction, SmppAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,13 @@ class StartEffect:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushEffect:
     """The SMS is pushed to an application."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmppEffect:
+    """The SMS goes to the binds of a login."""
 
     action: Action
 
@@ -97,7 +104,9 @@ class LeftOut:
     action: Action | None = None
 
 
-Effect = MailEffect | AnswerEffect | StopEffect | StartEffect | PushEffect | ListEffect | TellOperator | LeftOut
+Effect = (
+    MailEffect | AnswerEffect | StopEffect | StartEffect | PushEffect | SmppEffect | ListEffect | TellOperator | LeftOut
+)
 
 
 class EffectKind(StrEnum):
@@ -110,6 +119,7 @@ class EffectKind(StrEnum):
     HELP = "help"
     LIST = "list"
     PUSH = "push"
+    SMPP = "smpp"
     STOP_ENTRY = "stop-entry"
     STOP_ENDED = "stop-ended"
     OPERATOR = "operator"
@@ -140,6 +150,9 @@ def describe(effect: Effect) -> EffectFacts:  # noqa: PLR0911 - a line for each
         case PushEffect(action=action):
             assert isinstance(action.settings, PushAction)
             return EffectFacts(kind=EffectKind.PUSH, target=action.settings.url, action=action)
+        case SmppEffect(action=action):
+            assert isinstance(action.settings, SmppAction)
+            return EffectFacts(kind=EffectKind.SMPP, target=action.settings.login, action=action)
         case ListEffect(action=action):
             return EffectFacts(kind=EffectKind.LIST, target=action.name, action=action)
         case TellOperator(reason=reason):

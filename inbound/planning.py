@@ -23,6 +23,7 @@ from inbound.effects import (
     ListEffect,
     MailEffect,
     PushEffect,
+    SmppEffect,
     StartEffect,
     StopEffect,
     TellOperator,
@@ -195,6 +196,8 @@ class _Planner:
             yield from self._mails(action, action.settings)
         elif action.kind is ActionKind.PUSH:
             yield PushEffect(action=action)
+        elif action.kind is ActionKind.SMPP:
+            yield SmppEffect(action=action)
         elif action.kind is ActionKind.LIST:
             yield ListEffect(action=action)
         elif self._sms.late is None and isinstance(action.settings, AnswerAction):

@@ -23,6 +23,7 @@ from inbound.actions import (
     PushAction,
     PushForm,
     PushLogin,
+    SmppAction,
     StopScope,
 )
 from sms.facts import Fact
@@ -44,6 +45,7 @@ _EMPTY: Final[Mapping[ActionKind, ActionSettings]] = MappingProxyType(
         ActionKind.HELP: _ANSWERED,
         ActionKind.LIST: ListAction(addresses=()),
         ActionKind.PUSH: PushAction(url=""),
+        ActionKind.SMPP: SmppAction(login=""),
     }
 )
 
@@ -99,10 +101,13 @@ FIELDS: Final[Mapping[ActionKind, Mapping[str, tuple[Callable[[str], Any], str]]
             "header": _PLAIN,
             "template": (str, "a template"),
         },
+        ActionKind.SMPP: {"login": (str.lower, "a login of the customer")},
     }
 )
 """What may be set, by kind: how a text is read, and what is expected. Texts and headers have names behind a dot."""
-_NEEDED: Final[Mapping[ActionKind, str]] = MappingProxyType({ActionKind.LIST: "addresses", ActionKind.PUSH: "url"})
+_NEEDED: Final[Mapping[ActionKind, str]] = MappingProxyType(
+    {ActionKind.LIST: "addresses", ActionKind.PUSH: "url", ActionKind.SMPP: "login"}
+)
 
 
 def read_settings(

@@ -16,9 +16,9 @@ from gateway.admin.customers import is_name
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.keywords import get_keyword
-from gateway.admin.lookup import get_customer, get_profile
+from gateway.admin.lookup import get_customer, get_login, get_profile
 from gateway.admin.numbers import check_reached, get_number, name_of
-from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, PushForm
+from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, PushForm, SmppAction
 from sms.facts import Fact
 from store.directory_lookup import all_customers, profiles_of
 from store.engine.database import Transaction
@@ -175,6 +175,8 @@ def _read(  # noqa: PLR0913, PLR0917 - what settings are read with
     settings = read_settings(kind, before, assignments, lambda name: get_profile(edit.tx, owner, name).id)
     if isinstance(settings, PushAction):
         check_push(settings, owner.name)
+    if isinstance(settings, SmppAction) and get_login(edit.tx, settings.login).customer_id != owner.id:
+        raise AdminFault(FaultCode.NO_LOGIN, login=settings.login)
     return settings
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, NamedTuple, Protocol
 
-from gateway.ports import Item, MailAttempt
+from gateway.ports import InboundDelivery, Item, MailAttempt
 from smpp.link import Link
-from smpp.server.deliveries import write_receipt
+from smpp.server.deliveries import write_inbound, write_receipt
 from smpp.session.events import Missing
 from smpp.session.states import SessionState
 from smpp.wire.bodies import DeliverSm
@@ -91,11 +91,14 @@ class Courier:
         self.pump(login)
 
     async def send(self, item: Item) -> MailAttempt:
-        """Deliver a receipt and wait for its answer."""
-        if not isinstance(item, EsmeReceipt):
-            raise TypeError(f"{type(item).__name__} does not go by SMPP")
-        body, tlvs = write_receipt(item)
-        return await self._bring(item.login, item.origin.bind, body, tlvs)
+        """Deliver a receipt or an inbound SMS, and wait for its answer."""
+        match item:
+            case EsmeReceipt():
+                return await self._bring(item.login, item.origin.bind, *write_receipt(item))
+            case InboundDelivery():
+                return await self._bring(item.login, "", *write_inbound(item.report))
+            case _:
+                raise TypeError(f"{type(item).__name__} does not go by SMPP")
 
     async def _bring(self, login: str, bind: str, body: DeliverSm, tlvs: tuple[Tlv, ...]) -> MailAttempt:
         delivery = _Delivery(bind, body, tlvs, asyncio.get_running_loop().create_future())
@@ -111,7 +114,10 @@ class Courier:
             if not receivers:
                 _answer(waiting.popleft(), Missing.UNSENT)
                 continue
-            receiver = _choose(receivers, waiting[0].bind)
+            if not waiting[0].body.short_message and not any(one.takes_parameters for one in receivers):
+                _answer(waiting.popleft(), Status.ROPTPARNOTALLWD)  # all of its text is in one
+                continue
+            receiver = _choose(receivers, waiting[0])
             if receiver is None:
                 return
             delivery = waiting.popleft()
@@ -124,10 +130,12 @@ class Courier:
         self._waiting.pop(login, None)
 
 
-def _choose(receivers: list[Receiver], bind: str) -> Receiver | None:
-    """Return the bind of this name where it has room, else the one with most room, None where none has any."""
+def _choose(receivers: list[Receiver], delivery: _Delivery) -> Receiver | None:
+    """Return the delivery's own bind where it has room, else the one with most room, None where none has any."""
     able = [one for one in receivers if one.link.session.free_window > 0 and one.link.writable]
-    own = next((one for one in able if one.bind == bind), None)
+    if not delivery.body.short_message:
+        able = [one for one in able if one.takes_parameters]
+    own = next((one for one in able if one.bind == delivery.bind), None)
     return own or max(able, key=lambda one: one.link.session.free_window, default=None)
 
 

@@ -7,15 +7,21 @@ appendix B.
 
 from datetime import UTC, datetime
 
+from inbound.report import InboundReport
 from smpp.dialect.receipts import NUMBER_OF, WORD_OF, write_receipt_text
 from smpp.server.statuses import error_digits
 from smpp.wire.bodies import DeliverSm
+from smpp.wire.fields import Address
 from smpp.wire.tlv import Tag, Tlv
 from sms.alphabet import encode_gsm7
 from sms.esme import EsmeReceipt
 
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 _MOST_OF_TEXT = 20  # appendix B
+_UCS2 = 0x08
+_MOST_OCTETS, _MOST_ADDRESS = 254, 20  # §5.2.21, §5.2.8
+_INTERNATIONAL, _ALPHANUMERIC, _ISDN = 1, 5, 1
+_LEAST_DIGITS = 7
 
 
 def write_receipt(receipt: EsmeReceipt) -> tuple[DeliverSm, tuple[Tlv, ...]]:
@@ -48,6 +54,35 @@ def write_receipt(receipt: EsmeReceipt) -> tuple[DeliverSm, tuple[Tlv, ...]]:
         short_message=text.encode("ascii"),
     )
     return body, tlvs
+
+
+def write_inbound(report: InboundReport) -> tuple[DeliverSm, tuple[Tlv, ...]]:
+    """Return the deliver_sm of an inbound SMS, whole: a text that is too long for short_message is in message_payload.
+
+    Its data_coding is 0 where its octets mean the same in every alphabet that a door may have, else 8 (UCS-2).
+    """
+    is_plain = report.text == _in_gsm7(report.text)
+    octets = report.text.encode("ascii") if is_plain else report.text.encode("utf-16-be", "replace")
+    is_short = len(octets) <= _MOST_OCTETS
+    source, own = _address(report.phone), _address(report.own_number)
+    body = DeliverSm(
+        source_addr_ton=source.ton,
+        source_addr_npi=source.npi,
+        source_addr=source.address,
+        dest_addr_ton=own.ton,
+        dest_addr_npi=own.npi,
+        destination_addr=own.address,
+        data_coding=0 if is_plain else _UCS2,
+        short_message=octets if is_short else b"",
+    )
+    return body, () if is_short else (Tlv(Tag.MESSAGE_PAYLOAD, octets),)
+
+
+def _address(text: str) -> Address:
+    """Return a number or a name with its type; what has few digits is a short code."""
+    if not text.isdecimal():
+        return Address(_ALPHANUMERIC, 0, text.encode("latin-1", "replace").decode("latin-1")[:_MOST_ADDRESS])
+    return Address(_INTERNATIONAL, _ISDN, text) if len(text) >= _LEAST_DIGITS else Address(0, _ISDN, text)
 
 
 def _date(at: datetime) -> str:

@@ -263,7 +263,7 @@ def _decode(octets: bytes, data_coding: int, default: WireAlphabet, udh: bytes) 
     text = decode_text(octets, wire, udh)
     if _UNREADABLE in text:
         raise _RejectedError(Status.RSUBMITFAIL, f"the text has octets that mean nothing in {wire}")
-    return text, Alphabet.GSM7 if wire in (WireAlphabet.GSM7, WireAlphabet.GSM7_PACKED) else None
+    return text, Alphabet.GSM7 if wire is WireAlphabet.GSM7 else None
 
 
 def _read_sar(pdu: Pdu) -> bytes:

@@ -2,9 +2,13 @@
 
 import pytest
 
+from inbound.actions import SmppAction
 from smpp.wire.statuses import Status
-from tests.kit.esme import esme, receipt_words
+from smpp.wire.tlv import Tag
+from tests.kit.esme import RECEIVER, esme, receipt_words
+from tests.kit.inbound_harness import OWN, furnish_site
 from tests.kit.ports import free_port
+from tests.kit.smpp import encoded
 
 
 @pytest.fixture
@@ -14,6 +18,7 @@ async def server(site):
     site.tables["smpp_server"] = [{"name": "smpp", "address": f"127.0.0.1:{port}"}]
     await site.open()
     await site.add_login()
+    furnish_site(site, smpp=SmppAction(login="shop"))
     await site.start()
     return port
 
@@ -30,3 +35,16 @@ async def test_an_sms_goes_from_an_esme_to_the_carrier_and_its_receipt_comes_bac
     assert (words["stat"], words["err"], words["sub"], words["dlvrd"]) == ("DELIVRD", "000", "001", "001")
     assert receipt.body.source_addr == "447700900123"
     assert receipt.body.destination_addr == "Acme"
+
+
+async def test_an_inbound_sms_waits_for_the_login_of_its_action_and_comes_whole_when_it_binds(site, server):
+    text = "Long words of a customer. " * 12
+    await site.carrier.deliver("+447700900555", OWN, encoded(text))
+    await site.carrier.deliver("+447700900555", OWN, encoded("日本"))
+    await site.until(lambda: len(site.outbox_rows(channel="smpp")) == 2)
+    async with esme(server, "shop", "secret08", RECEIVER) as client:
+        first, second = await client.receipts(2)
+    assert (first.body.source_addr, first.body.destination_addr) == ("447700900555", OWN[1:])
+    assert (first.body.esm_class, first.body.data_coding, first.body.short_message) == (0, 0, b"")
+    assert first.octets(Tag.MESSAGE_PAYLOAD) == text.encode()
+    assert (second.body.data_coding, second.body.short_message.decode("utf-16-be")) == (8, "日本")

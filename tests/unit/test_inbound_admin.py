@@ -7,11 +7,21 @@ import pytest
 
 from addressbook.numbers import NumberKind, NumberState, Sharing
 from addressbook.options import Option
-from gateway.admin import action_fields, actions, customers, keywords, numbers, options, profiles
+from gateway.admin import action_fields, actions, customers, keywords, logins, numbers, options, profiles
 from gateway.admin.edit import AuditAction
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from inbound.actions import ActionKind, AnswerAction, ListAction, ListMode, MailAction, MailTo, PushForm, StopScope
+from inbound.actions import (
+    ActionKind,
+    AnswerAction,
+    ListAction,
+    ListMode,
+    MailAction,
+    MailTo,
+    PushForm,
+    SmppAction,
+    StopScope,
+)
 from store.inbound_rules import actions_of, load_numbers, load_rules
 from tests.kit.admin_harness import AdminHarness
 
@@ -370,3 +380,12 @@ def test_the_audit_of_an_action_has_its_addresses_but_no_words_and_no_secrets(of
 
 def test_every_kind_of_action_has_its_settings():
     assert set(action_fields.FIELDS) == set(ActionKind)
+
+
+def test_an_inbound_sms_goes_by_smpp_only_to_a_login_of_the_customer(office):
+    for customer in ("acme", "rival"):
+        office.do(logins.add_login, f"{customer}-shop", "verifier", customer=customer)
+    assert refuse_action(office, "Shop", "smpp", {"login": "rival-shop"})[0] is FaultCode.NO_LOGIN
+    assert refuse_action(office, "Shop", "smpp", {})[0] is FaultCode.ACTION_INCOMPLETE
+    add_action(office, "Shop", "smpp", login="ACME-shop")
+    assert settings_of(office, "Shop") == SmppAction(login="acme-shop")
