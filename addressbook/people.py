@@ -173,16 +173,17 @@ class DirectoryChange:
 
 _Key = TypeVar("_Key")
 _Record = TypeVar("_Record")
-_Networks = tuple[tuple[int, int, Mapping[int, AddressRange]], ...]
+_Networks = tuple[tuple[int, int, Mapping[int, tuple[AddressRange, ...]]], ...]
 
 
 def _index_ranges(ranges: Iterable[AddressRange]) -> _Networks:
-    """Return per address family and prefix length, longest first, the range of each network's number."""
-    by_length: dict[tuple[int, int], dict[int, AddressRange]] = {}
+    """Return per address family and prefix length, longest first, the ranges of each network's number."""
+    by_length: dict[tuple[int, int], dict[int, tuple[AddressRange, ...]]] = {}
     for item in ranges:
         network = item.network
         numbers = by_length.setdefault((network.version, network.prefixlen), {})
-        numbers[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = item
+        number = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+        numbers[number] = (*numbers.get(number, ()), item)
     ordered = sorted(by_length.items(), key=lambda row: row[0][1], reverse=True)
     return tuple((family, length, numbers) for (family, length), numbers in ordered)
 
@@ -356,17 +357,21 @@ class Directory:
     def _owner_of(self, domain: str) -> Customer | None:
         return next(filter(None, map(self._index.domains.get, domains_above(domain))), None)
 
-    def range_of_client(self, client: IpAddress) -> AddressRange | None:
-        """Return the narrowest address range with this client; IPv4 in IPv6 counts as IPv4."""
+    def ranges_of_client(self, client: IpAddress) -> tuple[AddressRange, ...]:
+        """Return the address ranges with this client, the narrowest first; IPv4 in IPv6 counts as IPv4.
+
+        A range that is not shared is its customer's alone, whatever wider ones there are.
+        """
         if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
             client = client.ipv4_mapped
         number, bits = int(client), client.max_prefixlen
+        found: tuple[AddressRange, ...] = ()
         for family, length, numbers in self._index.networks:
             if family == client.version:
-                found = numbers.get(number >> (bits - length))
-                if found is not None:
-                    return found
-        return None
+                found += numbers.get(number >> (bits - length), ())
+                if found and not found[-1].shared:
+                    break
+        return found
 
     def profile(self, profile_id: int) -> Profile | None:
         """Return the profile with this key."""

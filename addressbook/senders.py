@@ -3,6 +3,7 @@
 Not here: how a login is proven (gateway.auth), the records themselves (people), their settings (hierarchy).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
@@ -45,27 +46,35 @@ class Sender:
     profile: Profile | None = None
 
 
-def find_range(directory: Directory, client: str) -> AddressRange | None:
-    """Return the narrowest address range with a client's address."""
+def find_ranges(directory: Directory, client: str) -> tuple[AddressRange, ...]:
+    """Return the address ranges with a client's address, the narrowest first."""
     try:
         address = ip_address(client.partition("%")[0])
     except ValueError:
+        return ()
+    return directory.ranges_of_client(address)
+
+
+def own_range(found: Iterable[AddressRange], customer_id: int) -> AddressRange | None:
+    """Return the first of these ranges that is a customer's."""
+    return next((item for item in found if item.customer_id == customer_id), None)
+
+
+def prove_by_address(directory: Directory, ranges: tuple[AddressRange, ...]) -> Principal | None:
+    """Return the active customer that the narrowest of a client's address ranges proves."""
+    if not ranges or ranges[0].shared:
         return None
-    return directory.range_of_client(address)
-
-
-def prove_by_address(directory: Directory, found: AddressRange) -> Principal | None:
-    """Return the active customer that an address range proves."""
+    (found,) = ranges
     customer = directory.customer(found.customer_id)
-    if customer is None or not customer.active or found.shared or not customer.takes_proof(ProofKind.RANGE):
+    if customer is None or not customer.active or not customer.takes_proof(ProofKind.RANGE):
         return None
     proof = Proof(kind=ProofKind.RANGE, evidence=str(found.network))
     return bind_to_range(Principal(customer_id=customer.id, proof=proof), found)
 
 
-def bind_to_range(principal: Principal, found: AddressRange) -> Principal:
+def bind_to_range(principal: Principal, found: AddressRange | None) -> Principal:
     """Return a principal with the service and profile of its customer's range, as far as it has none of its own."""
-    if found.customer_id != principal.customer_id:
+    if found is None:
         return principal
     if principal.profile_id is None and found.profile_id is not None:
         principal = replace(principal, profile_id=found.profile_id)

@@ -19,7 +19,8 @@ from addressbook.senders import (
     Sender,
     bind_to_range,
     choose_sender,
-    find_range,
+    find_ranges,
+    own_range,
     prove_by_address,
     refuse_proof,
 )
@@ -36,7 +37,7 @@ class Snapshot:
 
     __slots__ = (
         "_choose_sender",
-        "_find_range",
+        "_find_ranges",
         "_stored",
         "default_options",
         "directory",
@@ -63,7 +64,7 @@ class Snapshot:
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
-        self._find_range = lru_cache(_MOST_CLIENTS)(partial(find_range, directory))
+        self._find_ranges = lru_cache(_MOST_CLIENTS)(partial(find_ranges, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
 
@@ -94,22 +95,20 @@ class Snapshot:
 
     def prove_by_address(self, client: str) -> Principal | None:
         """Return the active customer that is proven by the address range with a client's address."""
-        found = self._find_range(client)
-        return None if found is None else prove_by_address(self.directory, found)
+        return prove_by_address(self.directory, self._find_ranges(client))
 
     def bind_to_range(self, principal: Principal, client: str) -> Principal:
         """Return a principal with the service and profile of the range it comes from, where nothing nearer names one.
 
         Only a range of its own customer does.
         """
-        found = self._find_range(client)
-        return principal if found is None else bind_to_range(principal, found)
+        return bind_to_range(principal, own_range(self._find_ranges(client), principal.customer_id))
 
     def refuse_clear(self, principal: Principal | None, client: str) -> Refused | None:
         """Return why mail is not taken without TLS: its customer or its client's address range demands it."""
-        found = self._find_range(client)
         customer = self.directory.customer(principal.customer_id) if principal is not None else None
-        demanded = (found is not None and found.tls_required) or (customer is not None and customer.tls_required)
+        demanding = any(found.tls_required for found in self._find_ranges(client))
+        demanded = demanding or (customer is not None and customer.tls_required)
         return Refused(refusal=Refusal.TLS_REQUIRED) if demanded else None
 
     def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:

@@ -17,7 +17,10 @@ TRUST_FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_PROOF: f"There is no proof «{{given}}»; the proofs are {', '.join(ProofKind)}.",
     FaultCode.BAD_RANGE: "«{range}» is not an address range such as 192.0.2.0/24: {cause}.",
     FaultCode.RANGE_TOO_WIDE: "{range} is everybody; a range that proves a customer must be narrower.",
-    FaultCode.RANGE_TAKEN: "The address range {range} already proves the customer «{owner}».",
+    FaultCode.RANGE_TAKEN: (
+        "The address range {range} is of the customer «{owner}»; several customers can have one only where it is "
+        "--shared for each of them."
+    ),
     FaultCode.RANGE_NOT_OWNED: "The customer «{customer}» does not have the address range {range}.",
     FaultCode.PROFILE_IS_BOUND: (
         "The profile «{name}» is that of mails by {bound}; «customer set-login» and «set-range» give another one."

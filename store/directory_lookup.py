@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from addressbook.canonical import canonical_name
 from addressbook.hierarchy import Constraints, LayerKind
-from addressbook.people import AddressRange, Credential, Customer, Profile, User
+from addressbook.people import AddressRange, Credential, Customer, IpNetwork, Profile, User
 from addressbook.phones import common_name
 from store.directory_records import (
     CONSTRAINTS,
@@ -76,9 +76,9 @@ def find_credential_by_verifier(tx: Transaction, verifier: str) -> Credential | 
     return next(map(credential_of, found), None)
 
 
-def find_range_owner(tx: Transaction, network: str) -> Customer | None:
-    """Return the customer that has exactly this address range, in CIDR form."""
-    return _find_customer(tx, "key = (SELECT customer_key FROM address_range WHERE network = ?)", network)
+def ranges_at(tx: Transaction, network: IpNetwork) -> list[AddressRange]:
+    """Return what customers have of exactly this network: one of them, or several that share it."""
+    return [item for item in load_ranges(tx) if item.network == network]
 
 
 def find_profile(tx: Transaction, customer_key: int, name: str) -> Profile | None:

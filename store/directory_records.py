@@ -133,7 +133,7 @@ USERS = query(UserRecord, "FROM mail_user WHERE ", key="user_key", missing="miss
 CELLS = query(CellRecord, "FROM setting WHERE ")
 USERS_IN_FORCE = USERS + IN_FORCE
 CREDENTIALS = query(CredentialRecord, "FROM credential")
-RANGES = query(RangeRecord, "FROM address_range ORDER BY network")
+RANGES = query(RangeRecord, "FROM address_range ORDER BY network, customer_key")
 CELLS_IN_FORCE = CELLS + IN_FORCE
 CONSTRAINTS = query(ConstraintRecord, "FROM constraint_set")
 

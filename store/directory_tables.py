@@ -140,10 +140,11 @@ class ApiKeyUseRow(StoredRow):
 class AddressRangeRow(StoredRow):
     """Client addresses in CIDR form that prove a customer, alone only where they are not `shared` with strangers.
 
-    `service` and `profile_key` are as those of a credential. `tls_required`: no mail is taken from them in clear.
+    Only a shared network may be of several customers. `service` and `profile_key` are as those of a credential.
+    `tls_required`: no mail is taken from them in clear.
     """
 
-    network = peewee.TextField(primary_key=True)
+    network = peewee.TextField()
     customer_key = peewee.BigIntegerField(index=True)
     shared = peewee.BooleanField(default=False)
     tls_required = peewee.BooleanField(default=False)
@@ -152,6 +153,7 @@ class AddressRangeRow(StoredRow):
 
     class Meta:
         table_name = "address_range"
+        primary_key = peewee.CompositeKey("network", "customer_key")
 
 
 class SettingRow(KeyedRow):

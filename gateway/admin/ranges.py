@@ -10,7 +10,7 @@ from addressbook.people import AddressRange, Customer, IpNetwork
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import bind, get_customer
-from store.directory_lookup import find_range_owner, profiles_of, ranges_of
+from store.directory_lookup import find_customer_by_key, profiles_of, ranges_at, ranges_of
 
 
 def add_range(  # noqa: PLR0913 - what a range has
@@ -23,12 +23,14 @@ def add_range(  # noqa: PLR0913 - what a range has
     service: str | None = None,
     profile: str | None = None,
 ) -> Changed:
-    """Let client addresses prove a customer; within a range of somebody else, the narrower range decides."""
+    """Let client addresses prove a customer; within a range of somebody else, the narrower range decides.
+
+    Several customers may have one range where each of them shares it.
+    """
     customer = get_customer(edit.tx, name)
     parsed = _parse_range(network)
-    owner = find_range_owner(edit.tx, str(parsed))
-    if owner is not None:
-        raise AdminFault(FaultCode.RANGE_TAKEN, range=str(parsed), owner=owner.name)
+    if any(item.customer_id == customer.id for item in ranges_at(edit.tx, parsed)):
+        raise AdminFault(FaultCode.RANGE_TAKEN, range=str(parsed), owner=customer.name)
     bare = AddressRange(network=parsed, customer_id=customer.id, shared=shared, tls_required=tls_required)
     return _put(edit, AuditAction.ADD_RANGE, customer, None, bind(edit.tx, customer, bare, service, profile))
 
@@ -75,6 +77,10 @@ def _put(
     edit: Edit, action: AuditAction, customer: Customer, before: AddressRange | None, after: AddressRange
 ) -> Changed:
     network = str(after.network)
+    for other in ranges_at(edit.tx, after.network):
+        if other.customer_id != customer.id and not (other.shared and after.shared):
+            owner = find_customer_by_key(edit.tx, other.customer_id)
+            raise AdminFault(FaultCode.RANGE_TAKEN, range=network, owner=owner.name if owner is not None else "")
     if before is not None:
         edit.stored.remove_range(customer.id, network)
     edit.stored.add_range(after)

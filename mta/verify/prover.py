@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from addressbook.canonical import canonical_domain
 from addressbook.people import AddressRange, Customer
 from addressbook.proof import Proof, ProofKind
-from addressbook.senders import Principal, find_range
+from addressbook.senders import Principal, find_ranges, own_range
 from addressbook.snapshot import Snapshot
 from gateway.ports import Clock
 from mta.reading.headers import is_group, read_fields, split_header
@@ -86,22 +86,21 @@ class _Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A mail on trial: `domain` is its author's and one of the customer's, `found_range` is where the client is."""
+    """A mail on trial: `domain` is its author's and one of the customer's, `ranges` are where the client is."""
 
     request: ProofRequest
     mail: SignedMail
     author: str
     customer: Customer
     domain: str
-    found_range: AddressRange | None
+    ranges: tuple[AddressRange, ...]
     is_own: Callable[[str], bool]
     deadline: float
 
     @property
     def own_range(self) -> AddressRange | None:
         """The address range of this customer that the client is in."""
-        found = self.found_range
-        return found if found is not None and found.customer_id == self.customer.id else None
+        return own_range(self.ranges, self.customer.id)
 
 
 class Prover:
@@ -183,7 +182,7 @@ class Prover:
             author=author,
             domain=domain,
             customer=customer,
-            found_range=find_range(snapshot.directory, request.client),
+            ranges=find_ranges(snapshot.directory, request.client),
             is_own=lambda name: snapshot.directory.customer_of_domain(name) == customer,
             deadline=time.monotonic() + self._seconds,
         )
@@ -249,14 +248,14 @@ class Prover:
 
     async def _spf(self, case: _Case) -> _Held | NoProof:
         """RFC 7208 §4, for an envelope sender of the very domain of From."""
-        request, found = case.request, case.found_range
+        request = case.request
         domain = canonical_domain(request.reverse_path.rpartition("@")[2])
         if domain != case.domain:
             return NoProof(why=f"the envelope sender is of {domain}")
         if not request.client:
             return NoProof(why="the client has no address")
-        if found is not None and found.shared:
-            return NoProof(why=f"the client is in {found.network}, which is shared with strangers")
+        if case.ranges and case.ranges[0].shared:
+            return NoProof(why=f"the client is in {case.ranges[0].network}, which is shared with strangers")
         loop = asyncio.get_running_loop()
         question = SpfQuestion(
             self._resolver,

@@ -127,6 +127,9 @@ async def test_sap_as_its_guide_says(tmp_path):
 
 async def test_exchange_online_as_its_guide_says(tmp_path):
     async with followed(tmp_path, "exchange-online", {"40.92.0.0/15": "127.0.0.0/15"}) as online:
+        await online.site.command("customer", "add", "rival", "--domain", "rival.example.org")
+        await online.site.command("customer", "add-range", "rival", "127.0.0.0/15", "--shared")
+        await online.site.command("customer", "add-range", "rival", "127.0.0.0/24", "--shared")
         online.names.add_text("selector1._domainkey.example.com", key_record(rsa_key()))
         await online.follow(sealed())
         assert online.texts() == ["Der Server ist wieder online. Bitte prüfen und kurz bestätigen.\n\nDanke\nAnna"]

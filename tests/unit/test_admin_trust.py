@@ -74,6 +74,21 @@ def test_only_the_owner_of_a_range_changes_it_and_a_mail_is_of_mail_or_sap(offic
     assert office.refuse(ranges.add_range, "Other", "198.51.100.0/24", profile="Alarm")[0] is FaultCode.NO_PROFILE
 
 
+def test_several_customers_have_a_range_only_where_each_shares_it(office):
+    cloud = "198.51.100.0/24"
+    office.do(ranges.add_range, "Example", cloud, shared=True)
+    taken = (FaultCode.RANGE_TAKEN, {"range": cloud, "owner": "Example"})
+    assert office.refuse(ranges.add_range, "Example", cloud, shared=True) == taken
+    assert office.refuse(ranges.add_range, "Other", cloud) == taken
+    office.do(ranges.add_range, "Other", cloud, shared=True, tls_required=True)
+    assert len(office.load()[0].ranges) == 2
+    assert office.refuse(ranges.set_range, "Other", cloud, shared=False) == taken
+    office.do(ranges.remove_range, "Example", cloud)
+    office.do(ranges.set_range, "Other", cloud, shared=False)
+    (left,) = office.load()[0].ranges
+    assert (left.shared, left.tls_required) == (False, True)
+
+
 def test_tls_only_and_the_proofs_of_a_customer_are_set_and_audited(office):
     office.do(customers.set_tls_required, "Example", required=True)
     office.do(customers.set_proofs, "Example", ["certificate", "login"])

@@ -139,7 +139,7 @@ def test_what_is_written_is_loaded(world: World) -> None:
     found = directory.customer_named("example ltd")
     assert found is not None
     assert (found.domains, found.active, found.default_profile_id) == (("example.com", "example.net"), False, profile)
-    assert directory.range_of_client(ip_address("192.0.2.7")) == AddressRange(
+    assert directory.ranges_of_client(ip_address("192.0.2.7"))[0] == AddressRange(
         network=ip_network("192.0.2.0/24"), customer_id=found.id
     )
     assert directory.credential("anna") == login

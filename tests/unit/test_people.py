@@ -128,7 +128,7 @@ def test_strangers_are_nobody(directory: Directory) -> None:
     assert directory.user("<>") is None
     assert directory.credential("bert") is None
     assert directory.profile_named(2, "Alarm") is None
-    assert directory.range_of_client(ip_address("198.51.100.1")) is None
+    assert directory.ranges_of_client(ip_address("198.51.100.1")) == ()
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,29 @@ def test_strangers_are_nobody(directory: Directory) -> None:
     [("192.0.2.1", 1), ("192.0.2.200", 2), ("2001:db8::1", 2), ("::ffff:192.0.2.1", 1), ("::ffff:192.0.2.255", 2)],
 )
 def test_the_narrowest_range_proves_the_customer(directory: Directory, client: str, customer_id: int) -> None:
-    found = directory.range_of_client(ip_address(client))
-    assert found is not None
+    (found,) = directory.ranges_of_client(ip_address(client))
     assert found.customer_id == customer_id
+
+
+def test_a_shared_range_leaves_the_wider_ones_in_force_up_to_the_first_that_is_one_customers_alone() -> None:
+    ranges = [
+        AddressRange(network=ip_network(network), customer_id=customer_id, shared=shared)
+        for network, customer_id, shared in (
+            ("40.0.0.0/8", 9, False),
+            ("40.92.0.0/15", 1, True),
+            ("40.92.0.0/15", 2, True),
+            ("40.93.0.0/16", 3, True),
+            ("40.93.7.0/24", 4, False),
+        )
+    ]
+    directory = Directory(ranges=ranges)
+    for client, found in (
+        ("40.92.0.1", [1, 2, 9]),
+        ("40.93.0.1", [3, 1, 2, 9]),
+        ("40.93.7.1", [4]),
+        ("40.1.0.1", [9]),
+    ):
+        assert [item.customer_id for item in directory.ranges_of_client(ip_address(client))] == found
 
 
 def test_a_user_without_a_profile_has_the_customers_default(directory: Directory) -> None:
@@ -170,8 +190,8 @@ def test_a_change_makes_a_new_directory_and_leaves_the_old_one(directory: Direct
     assert after.customer_of_domain("example.org") is None
     assert after.credential("anna") is None
     assert after.profile_named(1, "Alarm") is None
-    assert after.range_of_client(ip_address("192.0.2.1")) is None
-    assert directory.range_of_client(ip_address("192.0.2.1")) is not None
+    assert after.ranges_of_client(ip_address("192.0.2.1")) == ()
+    assert directory.ranges_of_client(ip_address("192.0.2.1")) != ()
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abcdef") | st.none()), max_size=20))
