@@ -6,19 +6,19 @@ reports of others come to tlsrpt, within the same bounds (RFC 8460 §5). Not her
 (gateway.postmaster), what is kept of a report (gateway.received_reports).
 """
 
-import re
 from typing import Final
 
 import structlog
 
+from gateway.log_lines import for_log
 from gateway.ports import Clock
 from gateway.postmaster import NewPostmasterMail, Postmaster
 from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER
 from mta.reading.headers import MOST_FIELDS, read_fields, split_header
-from mta.sending.fields import date
+from mta.received import received_field
 from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
-from mta.smtp.server.hooks import MailEnvelope, MailSession, for_log
+from mta.smtp.server.hooks import MailEnvelope, MailSession
 from mta.tls_report_mail import ReportMails
 from sms.outcome import Refusal, Refused
 
@@ -27,7 +27,6 @@ log = structlog.get_logger()
 _NAMES: Final = frozenset({"postmaster", "abuse"})
 REPORTS: Final = "tlsrpt"
 """The mailbox for TLS reports of others, at each of our domains."""
-_NO_HOST: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
 
 APART: Final = Reply(code=452, enhanced="4.5.3", text="Mail to the postmaster goes to nobody else: send it by itself")
 
@@ -80,13 +79,14 @@ class PostmasterDoor:
         recipients = {self._mailbox(str(address)) for address in envelope.rcpt_tos}
         if self._reports is not None and recipients == {REPORTS}:
             return await self._take_report(self._reports, session, raw)
+        received = received_field(session, hostname=self._hostname, smtp_utf8=envelope.smtp_utf8, now=self._clock.now())
         kept = _judge_header(raw) or await self._postmaster.keep(
             NewPostmasterMail(
                 sender=envelope.reverse_path,
                 recipients=tuple(str(address) for address in envelope.rcpt_tos),
                 client=session.client_address,
                 helo=for_log(session.host_name or ""),
-                content=self._received(session, envelope) + raw,
+                content=received + raw,
             )
         )
         if isinstance(kept, Refused):
@@ -101,19 +101,6 @@ class PostmasterDoor:
             log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient=REPORTS)
             return reply_to(kept)
         return Reply(code=OK.code, enhanced=OK.enhanced, text="Report kept")
-
-    def _received(self, session: MailSession, envelope: MailEnvelope) -> bytes:
-        """Return the trace field of RFC 5321 §4.4, with the protocol's name of RFC 3848 and RFC 6531 §4.3."""
-        name = _NO_HOST.sub("", session.host_name or "")[:255] or "unknown"
-        client = session.client_address
-        literal = f"IPv6:{client}" if ":" in client else client
-        if not session.extended_smtp:
-            protocol = "SMTP"
-        else:
-            protocol = "UTF8SMTP" if envelope.smtp_utf8 else "ESMTP"
-            protocol += ("S" if session.tls else "") + ("A" if session.authenticated else "")
-        line = f"Received: from {name} ([{literal}])\r\n\tby {self._hostname} with {protocol};\r\n\t"
-        return f"{line}{date(self._clock.now())}\r\n".encode("ascii", "replace")
 
 
 def _judge_header(raw: bytes) -> Refused | None:

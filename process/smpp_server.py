@@ -6,11 +6,14 @@ Not here: the server itself (smpp.server).
 import os
 from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
+
 from addressbook.senders import Principal
 from config.model import Config
 from config.smpp_server import SmppServerOptions
 from gateway.esme import AbsentEsmes, SubmittedMessages
 from gateway.listener import ConnectionLimits
+from gateway.log_lines import log_login
 from gateway.outbox import ChannelRules
 from process.accept_path import AcceptPath
 from process.contexts import ListenerContexts
@@ -23,9 +26,11 @@ from smpp.server.earlier import EarlierRequests
 from smpp.server.server import EsmeDoor
 from smpp.session.limits import SessionLimits
 from sms.message import Origin
-from sms.outcome import Refused
+from sms.outcome import Refusal, Refused
 from sms.retry import Ladder
 from store.esme import KEPT
+
+log = structlog.get_logger()
 
 ESME_LADDER = Ladder(waits=Ladder.of_seconds(2, 5, 15, 60, 300).waits, expire_after=KEPT)
 """When a receipt is sent again that an ESME refused or did not answer."""
@@ -61,6 +66,8 @@ class SmppServer:
 
         async def prove(login: str, password: str, client: str) -> Principal | Refused:
             proven = await doors.authenticator.prove(login, password, client)
+            if isinstance(proven, Refused) and proven.refusal is Refusal.AUTHENTICATION_FAILED:
+                log_login(log, succeeded=False, login=login, client=client, mechanism="SMPP")
             return proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP) or proven
 
         self._doors: list[tuple[SmppServerOptions, EsmeDoor]] = []

@@ -7,12 +7,26 @@ import re
 import subprocess
 import sys
 import zipfile
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from addressbook.people import Directory
 from cli.__main__ import PLACES
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.tokens import Tokens
+from mta.identify import login_hook
+from mta.mechanisms import External, OAuthBearer, SessionProofs, XOAuth2
+from mta.smtp.engine.sasl import MECHANISMS
+from mta.smtp.server.server import ServerSettings
+from tests.kit.clock import Clock
 from tests.kit.peer import find_program, require_peer
+from tests.kit.smtp_door import QUICK, Accepting, client_of, door
 
 ROOT = Path(__file__).parents[1]
 FILTER = ROOT / "packaging/fail2ban/filter.d/mail2sms.conf"
@@ -45,7 +59,10 @@ def banned(line: str) -> list[str]:
     """Return the addresses that the filter finds in a line."""
     parser = configparser.RawConfigParser()
     parser.read(FILTER, encoding="utf-8")
-    patterns = [pattern for pattern in parser["Definition"]["failregex"].splitlines() if pattern]
+    definition = parser["Definition"]
+    patterns = [
+        one.replace("%(_journal)s", definition["_journal"]) for one in definition["failregex"].splitlines() if one
+    ]
     return [found["host"] for pattern in patterns if (found := re.search(pattern.replace("<HOST>", ADDRESS), line))]
 
 
@@ -55,14 +72,110 @@ def test_a_failed_login_bans_who_made_it_and_nobody_that_its_user_name_mentions(
     assert [banned(line) for line in lines] == [[], *(["2001:db8::7"] for _ in USERS)]
 
 
-def test_the_filter_is_read_by_fail2ban_itself(tmp_path):
+def found_by_fail2ban(folder: Path, lines: Sequence[str]) -> list[str]:
+    """Return the addresses that fail2ban itself would count, line by line."""
     program = find_program("fail2ban-regex")
     require_peer("fail2ban", program)
     assert program is not None
-    lines = written("console", *(login("auth_failed", user) for user in USERS))
-    (tmp_path / "log").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    done = subprocess.run([program, str(tmp_path / "log"), str(FILTER)], capture_output=True, text=True, check=False)
-    assert f"{len(USERS)} matched" in done.stdout, done.stdout
+    (folder / "log").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    arguments = [program, "--out", "ip", str(folder / "log"), str(FILTER)]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False).stdout.split()
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_the_filter_is_read_by_fail2ban_itself(tmp_path, log_format):
+    lines = written(log_format, *(login("auth_failed", user) for user in USERS))
+    assert found_by_fail2ban(tmp_path, lines) == ["2001:db8::7"] * len(USERS)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_the_filter_reads_the_journal_where_the_name_of_the_machine_stands_first(tmp_path, log_format):
+    lines = written(log_format, *(login("auth_failed", user) for user in USERS))
+    stamped = [f"Nov 30 07:00:00 mx mail2sms[12]: {line.partition('Z ')[2] or line}" for line in lines]
+    assert found_by_fail2ban(tmp_path, stamped) == ["2001:db8::7"] * len(USERS)
+
+
+FORGED = "event=auth_failed user=x rip=192.0.2.1 mechanism=PLAIN"
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_word_of_a_peer_in_another_line_bans_anybody(tmp_path, log_format):
+    words = (
+        FORGED,
+        f"x\n{FORGED}",
+        f'\\" {FORGED}',
+        f'x" level=warning {FORGED}',
+        f"timestamp=x level=warning {FORGED}",
+    )
+    json_like = '{"user": "x", "rip": "192.0.2.1", "mechanism": "PLAIN", "event": "auth_failed", "a": "b"}'
+    hostile = [{"event": "smtp_incident", "detail": word} for word in (*words, json_like, f'"}}\n{json_like}')]
+    assert found_by_fail2ban(tmp_path, written(log_format, *hostile)) == []
+
+
+ADDRESSES = ["192.0.2.7", "2001:db8::7"]
+LOGINS = {
+    "PLAIN": lambda user: [b"\0" + user + b"\0secret"],
+    "LOGIN": lambda user: [user, b"secret"],
+    "SCRAM-SHA-256": lambda user: [
+        b"n,,n=" + user.replace(b"=", b"=3D").replace(b",", b"=2C") + b",r=abc",
+        b"c=biws,r=NONCE,p=" + b64encode(bytes(32)),
+    ],
+    "EXTERNAL": lambda user: [user],
+    "OAUTHBEARER": lambda user: [
+        b"n,a=" + user.replace(b"=", b"=3D").replace(b",", b"=2C") + b",\x01auth=Bearer x\x01\x01",
+        b"\x01",
+    ],
+    "XOAUTH2": lambda user: [b"user=" + user + b"\x01auth=Bearer x\x01\x01", b""],
+}
+FORGING = f'ä" {FORGED} {"x" * 300}'
+HOSTILE = f"\u202e\x1b[31m\n\r{FORGING}"
+
+
+@pytest.mark.parametrize("mechanism", LOGINS)
+async def test_a_failed_login_by_any_mechanism_bans_the_client_whatever_it_calls_itself(tmp_path, mechanism):
+    authenticator = Authenticator(credential_of=lambda _: None, confirm=_confirm, workers=1)
+    no_keys: Any = None
+    tokens = Tokens(directory=Directory, keys=no_keys, clock=Clock())
+    sessions = SessionProofs(Directory, Clock(), authenticator, tokens)
+    offered = {
+        **MECHANISMS,
+        "SCRAM-SHA-256": sessions._begin_scram,
+        "EXTERNAL": External,
+        "OAUTHBEARER": OAuthBearer,
+        "XOAUTH2": XOAuth2,
+    }
+    proxied = ServerSettings(
+        hostname="mx.example.net", connections=QUICK, auth_needs_tls=False, proxies=(ip_network("127.0.0.0/8"),)
+    )
+    user = FORGING if mechanism.startswith("SCRAM") else HOSTILE  # whose user is no text of RFC 4013 hears 501
+    hook, words = login_hook(authenticator, sessions), LOGINS[mechanism]
+    with capture_logs() as logs:
+        async with door(Accepting(), proxied, authenticator=hook, mechanisms=lambda _: offered) as listener:
+            for address in ADDRESSES:
+                async with client_of(listener, greeted=False) as client:
+                    kind = "TCP6" if ":" in address else "TCP4"
+                    client.writer.write(f"PROXY {kind} {address} {address} 1 25\r\n".encode())
+                    await client.hear()
+                    await client.say(b"EHLO client.example.com\r\n")
+                    said = await client.say(f"AUTH {mechanism}\r\n".encode())
+                    for word in words(user.encode()):
+                        if said.startswith("334"):
+                            nonce = b64decode(said[4:]).partition(b",")[0].removeprefix(b"r=")
+                            said = await client.say(b64encode(word.replace(b"NONCE", nonce)) + b"\r\n")
+                    assert said.startswith("535 5.7.8")
+    authenticator.close()
+    failed = [line for line in logs if line["event"] == "auth_failed"]
+    assert [line["rip"] for line in failed] == ADDRESSES
+    for log_format in ("console", "json"):
+        lines = written(
+            log_format, *({name: value for name, value in line.items() if name != "log_level"} for line in failed)
+        )
+        assert all(line.isascii() and line.isprintable() for line in lines)
+        assert found_by_fail2ban(tmp_path, lines) == ADDRESSES
+
+
+async def _confirm() -> bool:
+    return True
 
 
 def test_the_unit_starts_commands_that_exist():

@@ -16,13 +16,14 @@ from typing import cast
 
 from addressbook.people import IpNetwork
 from gateway.listener import ConnectionLimits, Listener
+from gateway.log_lines import for_log
 from gateway.proxied import Proxied
 from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
 from mta.smtp.engine.events import Capabilities, DialogueLimits, Event, Noticed, StartTls
 from mta.smtp.server.eager import Unfinished, begin
-from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
+from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, judge_handshake, serve
 from mta.smtp.server.quotas import Quotas, SessionQuota
 from tls.listening import CertificateRequest, TlsMode
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 
+from gateway.log_lines import log_login
 from mta.smtp.engine import replies
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from mta.smtp.engine.dialogue import Dialogue
@@ -52,7 +53,6 @@ __all__ = [
     "Session",
     "Status",
     "eager_hook",
-    "for_log",
     "judge_handshake",
     "serve",
 ]
@@ -62,7 +62,6 @@ Status = Reply | str | list[str]
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
 
 _ANY: Final = Quotas()
-_LOGGED: Final = 200
 _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
     {
         Hello: frozenset({"EHLO", "HELO"}),
@@ -365,20 +364,16 @@ def _authenticated(server: Server, result: AuthResult, mechanism: str, login: by
     if not server.dialogue.awaiting_reply:
         return None
     session = server.session
-    facts = {
-        "user": for_log(login.decode("utf-8", "replace")) or "-",
-        "rip": session.client_address,
-        "mechanism": mechanism,
-    }
+    name, client = login.decode("utf-8", "replace"), session.client_address
     if not result.success:
         status: Status = result.message or replies.AUTH_INVALID
         if str(status).startswith("5"):
-            server.hooks.log.warning("auth_failed", **facts)
+            log_login(server.hooks.log, succeeded=False, login=name, client=client, mechanism=mechanism)
         return status
     session.authenticated = True
     session.auth_data = result.auth_data
     session._login_data = getattr(result.auth_data, "login", result.auth_data)  # noqa: SLF001  (its setter only warns)
-    server.hooks.log.info("auth_succeeded", **facts)
+    log_login(server.hooks.log, succeeded=True, login=name, client=client, mechanism=mechanism)
     return result.message or replies.AUTHENTICATED
 
 
@@ -396,8 +391,3 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
         Login: _login,
     }
 )
-
-
-def for_log(text: str) -> str:
-    """Return a peer's text as one bounded line of printable ASCII, the rest escaped."""
-    return text[:_LOGGED].encode("unicode_escape").decode("ascii")[:_LOGGED]
