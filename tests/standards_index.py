@@ -1,13 +1,16 @@
 """Reads which clauses of which standards the code cites, and keeps docs/standards.md in step.
 
 `python -m tests.standards_index FILE` (make example) rewrites the tables of the document; its words (what a standard is
-and whether we keep it) stay as they are, and a standard that is new gets a section that asks for them.
+and whether we keep it) stay as they are, and a standard that is new gets a section that asks for them. RFC 5321 and RFC
+3207 are listed clause by clause besides (tests.conformance).
 """
 
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tests.conformance import conformance_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
@@ -91,7 +94,9 @@ def rewritten(text: str) -> str:
         if not table and said == ASK:
             continue
         parts.append(
-            f"## {name}:{title}\n\n{said}\n" + (f"\n| Clause | Where |\n| --- | --- |\n{table}" if table else "")
+            f"## {name}:{title}\n\n{said}\n"
+            + (f"\n| Clause | Where |\n| --- | --- |\n{table}" if table else "")
+            + conformance_table(name)
         )
     return "\n".join(parts)
 

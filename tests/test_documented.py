@@ -17,6 +17,7 @@ from config.model import Config
 from sms.settings import FIELDS
 from tests.command_examples import example_commands, named_commands, refused, unknown
 from tests.command_reference import command_reference, walk
+from tests.conformance import CONFORMANCE, missing_proofs
 from tests.directory_options_reference import options_reference
 from tests.inlined_template import inlined_templates
 from tests.lifecycle_picture import draw_lifecycle, picture_in
@@ -36,6 +37,12 @@ def test_every_cited_clause_is_listed_with_its_file_and_no_other_is():
     }
     assert sorted(cited - listed) == [], "run: make example"
     assert sorted(listed - cited) == [], "run: make example"
+
+
+def test_whatever_shows_that_a_clause_is_kept_is_there():
+    assert missing_proofs() == []
+    kept = {duty.kept for duties in CONFORMANCE.values() for duty in duties}
+    assert kept == {"yes", "partly", "no"}
 
 
 def test_every_standard_says_whether_it_is_kept():
