@@ -5,13 +5,14 @@ about a submission (gateway.plan).
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from time import monotonic
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from addressbook.hierarchy import LayerKind, layer_of
-from addressbook.senders import Principal, find_login_sender
+from addressbook.senders import Principal, Sender, find_login_sender
 from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
@@ -79,6 +80,17 @@ class Applications:
         self._disk = disk
         self._rate = rate
 
+    async def sender_of(self, principal: Principal, service: Origin) -> Sender | Refused:
+        """Return as whom a login uses an interface; a «no» is said by what the database holds now."""
+        found = _sender_of(principal, service, self._book.current)
+        if isinstance(found, Refused) and await self._book.confirm():
+            return _sender_of(principal, service, self._book.current)
+        return found
+
+    def zone_of(self, sender: Sender, service: Origin) -> tzinfo:
+        """Return the time zone of the instants that a sender gives without one."""
+        return ZoneInfo(self._book.current.resolve(sender, service).settings.time_zone)
+
     async def plan(self, principal: Principal, job: ApplicationJob) -> JobPlan | Refused:
         """Return what would become of a job; nothing is stored, and nothing is counted."""
         planned = self._plan(principal, job, self._book.current)
@@ -126,13 +138,14 @@ class Applications:
         return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service)
 
     def _plan(self, principal: Principal, job: ApplicationJob, snapshot: Snapshot) -> JobPlan | Refused:
-        sender = find_login_sender(snapshot.directory, principal)
-        refused = sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, job.service)
-        if isinstance(sender, Refused) or refused is not None:
-            return refused or Refused(refusal=Refusal.INTERNAL)
+        sender = _sender_of(principal, job.service, snapshot)
+        if isinstance(sender, Refused):
+            return sender
         is_divided = job.esme is not None and job.esme.header is not None  # and a part may be blank
         if not is_divided and any(not text.strip() for text, _ in job.texts):
             return Refused(refusal=Refusal.NO_TEXT)
+        if any("\0" in text for text, _ in job.texts):
+            return Refused(refusal=Refusal.NOT_ENCODABLE, detail="The text has the character U+0000, which is none.")
         asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
         submission = Submission(
             sender=sender,
@@ -153,6 +166,11 @@ class Applications:
             esme=job.esme,
         )
         return plan(submission, snapshot, self._routes, self._clock.now())
+
+
+def _sender_of(principal: Principal, service: Origin, snapshot: Snapshot) -> Sender | Refused:
+    sender = find_login_sender(snapshot.directory, principal)
+    return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service) or sender
 
 
 def _wanted(job: ApplicationJob) -> tuple[RecipientRequest, ...]:

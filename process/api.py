@@ -3,11 +3,20 @@
 Not here: where HTTP is served (process.http), the interfaces themselves (web).
 """
 
+from gateway.application_status import ApplicationStatus
 from process.accept_path import AcceptPath
 from process.doors import Doors
+from web.basic import BasicLogins
+from web.rest_v1.routes import RestV1
 from web.server import Routes
 
 
-def api_routes(core: AcceptPath, doors: Doors) -> Routes:  # noqa: ARG001 - what interfaces need
+def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
-    return []
+    rest_v1 = RestV1(
+        logins=BasicLogins(doors.authenticator),
+        applications=doors.applications,
+        status=ApplicationStatus(core.database),
+        clock=core.clock,
+    )
+    return rest_v1.routes()

@@ -1,11 +1,12 @@
 """When a message may go out: its start, the periods in which nothing is sent, and the end of its validity.
 
-Not here: how a sender writes them (mta.reading.options), how they are stored (store.serialise). Instants are aware UTC.
+Not here: where a sender writes them (the edges), how they are stored (store.serialise). Instants are aware UTC.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,10 @@ from sms.outcome import Refusal, Refused
 
 FURTHEST_START: Final = timedelta(days=366)
 LONGEST_BLACKOUT: Final = timedelta(days=31)
+BLACKOUT_MINIMUM: Final = timedelta(hours=1)
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+_SIGN_LOST = re.compile(r"(:[0-9]{2}(?:\.[0-9]+)?) ([0-9]{2}:?[0-9]{2})$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,30 @@ class Schedule:
     due_at: datetime
     expires_at: datetime
     blackouts: tuple[Blackout, ...] = ()
+
+
+def parse_instant(text: str, zone: tzinfo) -> datetime:
+    """Return an ISO 8601 instant of our days; one without an offset is of the zone. Raises ValueError.
+
+    A blank may stand for the T, and for the plus of the offset: in a query the plus is a blank.
+    """
+    given = _SIGN_LOST.sub(r"\1+\2", text.strip())
+    given = f"{given[:-3].rstrip()}Z" if given[-3:].upper() == "UTC" else given
+    instant = datetime.fromisoformat(given)
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise ValueError
+    return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def parse_blackout(text: str, zone: tzinfo) -> Blackout:
+    """Return a period from `start/end`; one under an hour lasts an hour from its start. Raises ValueError."""
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise ValueError
+    start_at, end_at = parse_instant(start, zone), parse_instant(end, zone)
+    if end_at <= start_at:
+        raise ValueError
+    return Blackout(start_at=start_at, end_at=max(end_at, start_at + BLACKOUT_MINIMUM))
 
 
 def decide_schedule(

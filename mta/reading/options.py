@@ -16,12 +16,10 @@ from sms.message import Alphabet, Priority
 from sms.number import parse_sender_id
 from sms.outcome import Refusal, Refused
 from sms.parameters import parse_parameter
-from sms.schedule import Blackout
+from sms.schedule import Blackout, parse_blackout, parse_instant
 from sms.settings import SettingsPatch, StatusReport, Unencodable
 
 _Value = TypeVar("_Value")
-
-BLACKOUT_MINIMUM: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,15 +200,6 @@ def _label(value: str, expected: str) -> str:
     return value
 
 
-def _instant(value: str, zone: tzinfo, expected: str) -> datetime:
-    """Return an ISO 8601 instant in UTC."""
-    try:
-        instant = datetime.fromisoformat(value)
-        return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _MalformedError(expected) from None
-
-
 def _notification(options: _Options, value: str) -> None:
     options.patch["delivery_receipt"] = _choice(value, _ON_OFF, "ON or OFF")
     if options.patch["delivery_receipt"]:
@@ -232,7 +221,10 @@ def _duplicates(options: _Options, value: str) -> None:
 
 
 def _start(options: _Options, value: str) -> None:
-    options.start_at = _instant(value, options.zone, "an instant such as 2026-11-23T17:42:00+01:00")
+    try:
+        options.start_at = parse_instant(value, options.zone)
+    except ValueError:
+        raise _MalformedError("an instant such as 2026-11-23T17:42:00+01:00") from None
 
 
 def _sender(options: _Options, value: str) -> None:
@@ -245,20 +237,10 @@ def _sender(options: _Options, value: str) -> None:
 def _blackouts(options: _Options, value: str) -> None:
     """Read `start/end`, several separated by commas; one under an hour is extended to an hour from its start."""
     expected = "start/end such as 2026-11-23T22:00:00+01:00/2026-11-24T06:00:00+01:00, the end later than the start"
-    periods = []
-    for interval in re.split(r"[,;]", value):
-        start, slash, end = interval.partition("/")
-        if not slash:
-            raise _MalformedError(expected)
-        start_at = _instant(start.strip(), options.zone, expected)
-        end_at = _instant(end.strip(), options.zone, expected)
-        if end_at <= start_at:
-            raise _MalformedError(expected)
-        try:
-            periods.append(Blackout(start_at=start_at, end_at=max(end_at, start_at + BLACKOUT_MINIMUM)))
-        except OverflowError:
-            raise _MalformedError(expected) from None
-    options.blackouts = tuple(periods)
+    try:
+        options.blackouts = tuple(parse_blackout(interval, options.zone) for interval in re.split(r"[,;]", value))
+    except ValueError:
+        raise _MalformedError(expected) from None
 
 
 def _flash(options: _Options, value: str) -> None:

@@ -20,6 +20,12 @@ def office(database_url):
     made.close()
 
 
+def sender_of(directory, user):
+    found = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id))
+    assert isinstance(found, Sender)
+    return found
+
+
 def test_a_login_without_a_user_is_that_of_a_new_application(office):
     office.do(users.add_application, "Example", "ERP")
     office.do(logins.add_login, "erp", "hash", customer="Example", user="erp")
@@ -28,9 +34,7 @@ def test_a_login_without_a_user_is_that_of_a_new_application(office):
     assert user is not None
     assert (user.is_application, user.customer_id) == (True, directory.customer_named("Example").id)
     assert directory.credential("ERP").user_id == user.id
-    sender = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id, login="erp"))
-    assert isinstance(sender, Sender)
-    assert sender.user == user
+    assert sender_of(directory, user).user == user
 
 
 def test_an_application_has_the_profile_that_it_is_given_else_the_customers_default(office):
@@ -39,10 +43,9 @@ def test_an_application_has_the_profile_that_it_is_given_else_the_customers_defa
     directory = office.load()[0]
     user = directory.user("erp")
     assert user is not None
-    sender = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id))
-    assert isinstance(sender, Sender)
-    assert sender.profile is not None
-    assert sender.profile.name == "alarms"
+    profile = sender_of(directory, user).profile
+    assert profile is not None
+    assert profile.name == "alarms"
 
 
 def test_a_name_is_one_applications(office):

@@ -1,0 +1,126 @@
+"""What became of a customer's jobs, as its applications may ask: whatever door the jobs came by.
+
+An application sees all jobs of its customer, a person's login those of the person. Not here: how an interface words it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from addressbook.senders import Sender
+from sms.lifecycle import MessageState
+from sms.serialise import thaw_settings
+from sms.settings import Settings
+from store.application_views import AskedMessage, find_job_of, find_message_of, job_ids_of, messages_of_job
+from store.engine.database import Database
+from store.engine.keys import to_instant, to_instant_if_set, to_stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsStatus:
+    """What became of one SMS. `given` is the recipient as submitted, `number` E.164 with its plus, or empty.
+
+    `reason` is a ProblemCode or a Refusal, `problem` its sentence. `attempted`: a carrier was offered it. `ended_at` is
+    set once nothing more is expected.
+    """
+
+    public_id: str
+    given: str
+    number: str
+    reference: str
+    state: MessageState
+    reason: str
+    problem: str
+    from_network: bool
+    attempted: bool
+    receipt_wanted: bool
+    parts: int
+    updated_at: datetime
+    sent_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """What became of one job, with the settings that were in force for it."""
+
+    public_id: str
+    service: str
+    reference: str
+    settings: Settings
+    accepted_at: datetime
+    settled_at: datetime | None
+    messages: tuple[SmsStatus, ...]
+
+
+class ApplicationStatus:
+    """The use case; one object serves all interfaces."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def job(self, sender: Sender, public_id: str) -> JobStatus | None:
+        """Return a job with its messages; None for one that there is not, or that is not theirs to see."""
+        found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, _owner_of(sender)))
+        if found is None:
+            return None
+        messages = await self._database.read(partial(messages_of_job, job_key=found.key))
+        return JobStatus(
+            public_id=found.public_id,
+            service=found.service,
+            reference=found.reference,
+            settings=thaw_settings(found.settings),
+            accepted_at=to_instant(found.accepted_at),
+            settled_at=to_instant_if_set(found.settled_at),
+            messages=tuple(map(_status_of, messages)),
+        )
+
+    async def message(self, sender: Sender, public_id: str) -> SmsStatus | None:
+        """Return one message; None for one that there is not, or that is not theirs to see."""
+        found = await self._database.read(
+            lambda tx: find_message_of(tx, sender.customer.id, public_id, _owner_of(sender))
+        )
+        return None if found is None else _status_of(found)
+
+    async def job_ids(  # noqa: PLR0913 - what is asked for
+        self, sender: Sender, since: datetime, until: datetime, *, only_open: bool, offset: int, limit: int
+    ) -> list[str]:
+        """Return the ids of jobs that were accepted from `since` until just before `until`, oldest first."""
+        return await self._database.read(
+            partial(
+                job_ids_of,
+                customer_key=sender.customer.id,
+                since=to_stored(since),
+                until=to_stored(until),
+                owner=_owner_of(sender),
+                only_open=only_open,
+                offset=offset,
+                limit=limit,
+            )
+        )
+
+
+def _owner_of(sender: Sender) -> str:
+    """Return whose jobs alone are to be seen, empty for all of the customer's."""
+    user = sender.user
+    return "" if user is None or user.is_application else user.address
+
+
+def _status_of(message: AskedMessage) -> SmsStatus:
+    updated_at = to_instant(message.updated_at)
+    return SmsStatus(
+        public_id=message.public_id,
+        given=message.given,
+        number=f"+{message.number}" if message.number else "",
+        reference=message.customer_ref,
+        state=message.state,
+        reason=message.reason,
+        problem=message.problem,
+        from_network=message.from_network,
+        attempted=message.attempts > 0,
+        receipt_wanted=message.receipt_wanted,
+        parts=message.part_count,
+        updated_at=updated_at,
+        sent_at=to_instant_if_set(message.sent_at),
+        ended_at=updated_at if message.ended else None,
+    )

@@ -1,0 +1,90 @@
+"""What an application asks of its customer's jobs: one job, its messages, one message, and the jobs of a time.
+
+Read-only, and never anything of another customer. Not here: whole reports (views), searches of people (job_search).
+"""
+
+from msgspec import Struct
+
+from sms.lifecycle import MessageState
+from store.engine.database import Transaction
+from store.engine.rows import query
+
+
+class AskedJob(Struct, frozen=True, array_like=True):
+    """One job; `settings` are JSON, instants microseconds."""
+
+    key: int
+    public_id: str
+    service: str
+    reference: str
+    user_address: str
+    settings: str
+    accepted_at: int
+    settled_at: int | None
+
+
+class AskedMessage(Struct, frozen=True, array_like=True):
+    """One message with the customer's own word for it; `sent_at` is when a carrier first had a part of it."""
+
+    job_key: int
+    public_id: str
+    given: str
+    number: str
+    customer_ref: str
+    state: MessageState
+    reason: str
+    problem: str
+    from_network: bool
+    ended: bool
+    attempts: int
+    receipt_wanted: bool
+    part_count: int
+    updated_at: int
+    sent_at: int | None
+
+
+# Whose it is stands in each question: `owner` is empty where all of a customer's jobs may be seen.
+_OWNED = "customer_key = ? AND (? = '' OR user_address = ?)"
+_JOB = query(AskedJob, f"FROM job WHERE public_id = ? AND {_OWNED}")
+_SENT_AT = "(SELECT MIN(p.submitted_at) FROM part p WHERE p.message_key = m.key)"
+_MESSAGES = query(AskedMessage, "FROM message m WHERE m.job_key = ? ORDER BY m.seq", "m", sent_at=_SENT_AT)
+_MESSAGE = query(
+    AskedMessage,
+    "FROM message m JOIN job j ON j.key = m.job_key WHERE m.public_id = ?"
+    " AND j.customer_key = ? AND (? = '' OR j.user_address = ?)",
+    "m",
+    sent_at=_SENT_AT,
+)
+_JOB_IDS = f"SELECT public_id FROM job WHERE accepted_at >= ? AND accepted_at < ? AND {_OWNED}"  # noqa: S608 - a condition of ours
+
+
+def find_job_of(tx: Transaction, customer_key: int, public_id: str, owner: str = "") -> AskedJob | None:
+    """Return a customer's job; with an `owner` (the address of a user) only one of that user's."""
+    return next(iter(tx.select(AskedJob, _JOB, (public_id, customer_key, owner, owner))), None)
+
+
+def messages_of_job(tx: Transaction, job_key: int) -> list[AskedMessage]:
+    """Return the messages of a job in their order."""
+    return tx.select(AskedMessage, _MESSAGES, (job_key,))
+
+
+def find_message_of(tx: Transaction, customer_key: int, public_id: str, owner: str = "") -> AskedMessage | None:
+    """Return a customer's message."""
+    return next(iter(tx.select(AskedMessage, _MESSAGE, (public_id, customer_key, owner, owner))), None)
+
+
+def job_ids_of(  # noqa: PLR0913 - what is asked for
+    tx: Transaction,
+    customer_key: int,
+    since: int,
+    until: int,
+    owner: str = "",
+    *,
+    only_open: bool = False,
+    offset: int = 0,
+    limit: int,
+) -> list[str]:
+    """Return the ids of a customer's jobs that were accepted between two instants (microseconds), oldest first."""
+    condition = " AND settled_at IS NULL" if only_open else ""
+    found = f"{_JOB_IDS}{condition} ORDER BY accepted_at, key LIMIT ? OFFSET ?"
+    return [public_id for (public_id,) in tx.rows(found, (since, until, customer_key, owner, owner, limit, offset))]

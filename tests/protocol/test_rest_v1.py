@@ -1,0 +1,284 @@
+"""REST version 1 on real connections: what it takes, what it refuses and how, and what it says of jobs and SMS."""
+
+import asyncio
+import base64
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.kit.rest_site import LOGIN, PASSWORD, basic, rest_site
+from tests.kit.testbed import ANNA, judge, make_house, open_core
+
+ONE, TWO = "+447700900101", "+447700900102"
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    async with rest_site(core) as site:
+        yield site
+    core.database.close()
+
+
+async def test_a_job_is_kept_and_answered_with_its_id(site):
+    answer = await site.send("Hello", ONE, TWO)
+    assert (answer.status, answer.headers["content-type"]) == (201, "application/json")
+    job_id = answer.json["jobId"]
+    assert re.fullmatch(r"J\..{18,38}", job_id)
+    assert answer.headers["location"] == f"/rest/v1/jobs/{job_id}"
+    (job,) = site.core.jobs()
+    assert (job.public_id, job.login, job.user_address, job.service) == (job_id, LOGIN, LOGIN, "rest")
+    assert [message.body for message in site.core.messages()] == ["Hello", "Hello"]
+
+
+async def test_every_option_of_a_request_is_heeded(site):
+    options = {
+        "src": "ACME",
+        "encoding": "UTF-16",
+        "billcode": "4711",
+        "statusRequested": True,
+        "flash": True,
+        "customerRef": "order 7",
+        "validityMin": 90,
+        "maxParts": 2,
+        "invalidCharacters": "TO_UTF16",
+        "qos": "EXPRESS",
+        "duplicateDetection": True,
+        "jobPeriod": (datetime.now(UTC) + timedelta(hours=2)).isoformat(),
+    }
+    answer = await site.send("Hello", ONE, options=options)
+    report = (await site.ask("GET", f"/rest/v1/jobs/{answer.json['jobId']}")).json
+    assert {name: report[name] for name in options.keys() & report.keys()} == {
+        name: options[name] for name in options.keys() & report.keys()
+    }
+    (message,) = site.core.messages()
+    assert (message.sender, message.alphabet, message.flash, message.receipt_wanted) == ("ACME", "ucs2", True, True)
+    assert message.due_at > (time.time() + 3600) * 1_000_000
+    assert report["receiptTs"].endswith("Z")
+    assert report["finishedTs"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "validity"),
+    [({"validityMin": 1}, 5), ({"validityMin": 99999}, 2880), ({"validityMin": 0}, 2880), ({"maxParts": 99}, 2880)],
+)
+async def test_numbers_beyond_a_range_are_taken_to_its_end(site, options, validity):
+    answer = await site.send("x" * 3000, ONE, options=options)
+    report = (await site.ask("GET", f"/rest/v1/jobs/{answer.json['jobId']}")).json
+    assert report["validityMin"] == validity
+    assert [message.part_count for message in site.core.messages()] == [20 if "maxParts" in options else 3]
+
+
+async def test_a_recipient_has_its_own_reference_and_else_the_number_as_it_was_given(site):
+    recipients = [{"dst": "07700 900101", "customerRef": "Anna"}, {"dst": "00447700900102"}]
+    body = {"messages": [{"text": "Hello", "recipients": recipients}]}
+    job_id = (await site.ask("POST", "/rest/v1/jobs", body)).json["jobId"]
+    listed = (await site.ask("GET", f"/rest/v1/sms?jobId={job_id}")).json
+    assert [(sms["dst"], sms["customerRef"]) for sms in listed] == [(ONE, "Anna"), (TWO, "00447700900102")]
+    assert [(sms["processStatus"], sms["status"], sms["sentTs"]) for sms in listed] == [("OPEN", "", None)] * 2
+    assert (await site.ask("GET", f"/rest/v1/sms/{listed[0]['smsId']}")).json == listed[0]
+    report = (await site.ask("GET", f"/rest/v1/jobs/{job_id}")).json
+    assert report["recipientIds"] == [sms["smsId"] for sms in listed]
+
+
+async def test_a_number_that_cannot_be_sent_to_is_reported_in_its_job(site):
+    job_id = (await site.send("Hello", ONE, "+4930123456")).json["jobId"]
+    listed = (await site.ask("GET", f"/rest/v1/sms?jobId={job_id}")).json
+    assert [(sms["processStatus"], sms["status"]) for sms in listed] == [("OPEN", ""), ("DONE", "INVALID_DST")]
+    assert "cannot receive SMS" in listed[1]["reason"]
+
+
+async def test_what_cannot_be_read_is_answered_with_each_field_and_the_expected_form(site):
+    answer = await site.ask("POST", "/rest/v1/jobs", {"messages": [{"text": "x"}], "options": {"qos": "FAST"}})
+    assert answer.status == 400
+    problem = answer.json
+    assert [item["field"] for item in problem["errors"]] == ["options.qos", "messages[0].recipients"]
+    assert (problem["code"], problem["status"], problem["title"]) == (400, 400, "Bad Request")
+    assert problem["message"] == problem["detail"]
+    assert "options.qos: NORMAL or EXPRESS is expected" in problem["detail"]
+    assert site.core.jobs() == []
+
+
+async def test_refusals_have_a_status_each(site):
+    await site.administer("customer limit acme --sender-ids ACME --countries GB")
+    for options, numbers, status, reason in (
+        ({"src": "OTHER"}, (ONE,), 403, "sender-id-not-permitted"),
+        (None, ("+4915112345678",), 403, "country-not-allowed"),
+        (None, ("12",), 422, "number-impossible"),
+        ({"invalidCharacters": "REFUSE"}, (ONE,), 422, "not-encodable"),
+    ):
+        answer = await site.send(
+            "日本" if options == {"invalidCharacters": "REFUSE"} else "Hello", *numbers, options=options
+        )
+        assert (answer.status, answer.json["reason"]) == (status, reason), answer.body
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert site.core.jobs() == []
+
+
+async def test_more_recipients_than_a_job_may_have_are_refused(site):
+    numbers = [f"+4477009{number:05}" for number in range(3001)]
+    answer = await site.send("Hello", *numbers)
+    assert (answer.status, answer.json["reason"]) == (400, "job-too-large")
+
+
+async def test_the_same_text_to_the_same_number_within_minutes_is_a_duplicate_where_that_is_asked(site):
+    options = {"duplicateDetection": True}
+    first = (await site.send("Hello", ONE, options=options)).json["jobId"]
+    again = await site.send("Hello", ONE, options=options)
+    assert (again.status, first in again.json["detail"]) == (409, True)
+
+
+async def test_a_limit_of_use_is_answered_with_when_to_come_again(site):
+    await site.administer("customer limit acme --usage sms/day=1")
+    assert (await site.send()).status == 201
+    limited = await site.send("Hello again")
+    assert (limited.status, limited.json["reason"], limited.headers["retry-after"]) == (429, "limit-reached", "60")
+
+
+async def test_a_text_with_a_nul_is_no_text_and_spoils_no_other_job(site):
+    refused, kept = await asyncio.gather(site.send("a\0b"), site.send("Hello"))
+    assert (refused.status, kept.status) == (422, 201)
+
+
+async def test_a_time_without_an_offset_is_of_the_logins_zone(site):
+    await site.administer(f"login set {LOGIN} time_zone=Asia/Tokyo")
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    await site.send(options={"jobPeriod": f"{tomorrow}T09:00:00"})
+    (message,) = site.core.messages()
+    assert datetime.fromtimestamp(message.due_at / 1e6, UTC).isoformat() == f"{tomorrow}T00:00:00+00:00"
+
+
+async def test_unknown_names_are_left_out_and_named_with_the_job(site):
+    body = {"messages": [{"text": "Hello", "recipients": [{"dst": ONE, "mood": 1}]}], "options": {"colour": "red"}}
+    assert (await site.ask("POST", "/rest/v1/jobs", body)).status == 201
+    (job,) = site.core.jobs()
+    assert job.ignored_options.split("\n") == ["options.colour", "messages[0].recipients[0].mood"]
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic(),
+        basic().replace("Basic", "bAsIc"),
+        "Basic " + base64.urlsafe_b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode().rstrip("="),
+        "Basic " + base64.b64encode(f"{LOGIN.upper()}:{PASSWORD}".encode("latin-1")).decode(),
+    ],
+)
+async def test_the_same_credentials_are_known_however_they_are_written(site, authorization):
+    assert (await site.ask("GET", "/rest/v1/jobs", authorization=authorization)).status == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic(LOGIN, "wrong password"),
+        basic("nobody", PASSWORD),
+        "Basic !!!",
+        "Basic",
+        "Basic " + base64.b64encode(b"no colon").decode(),
+        "Basic " + base64.b64encode(b"a\nb:c").decode(),
+        "Bearer abc",
+        "Basic " + "A" * 2000,
+    ],
+)
+async def test_who_has_not_proven_a_login_gets_401_and_how_to(site, authorization):
+    answer = await site.ask("GET", "/rest/v1/jobs", authorization=authorization)
+    assert (answer.status, answer.json["code"]) == (401, 401)
+    assert answer.headers["www-authenticate"] == 'Basic realm="mail2sms", charset="UTF-8"'
+
+
+async def test_a_wrong_password_is_one_line_of_the_log_that_fail2ban_reads(site):
+    with capture_logs() as logs:
+        await site.ask("GET", "/rest/v1/jobs", authorization=basic(LOGIN, "wrong password"))
+        await site.ask("GET", "/rest/v1/jobs", authorization="Basic")
+    assert [line for line in logs if line["event"] == "auth_failed"] == [
+        {"user": LOGIN, "rip": "127.0.0.1", "mechanism": "BASIC", "event": "auth_failed", "log_level": "warning"}
+    ]
+
+
+async def test_a_page_of_another_site_cannot_use_the_login_that_a_browser_remembers(site):
+    body = {"messages": [{"text": "Hello", "recipients": [{"dst": ONE}]}]}
+    answer = await site.ask("POST", "/rest/v1/jobs", body, Sec_Fetch_Site="cross-site")
+    assert (answer.status, site.core.jobs()) == (403, [])
+
+
+async def test_an_interface_that_is_not_contracted_is_forbidden(site):
+    await site.administer("customer option acme --remove rest")
+    answer = await site.send()
+    assert (answer.status, answer.json["reason"]) == (403, "not-contracted")
+
+
+async def test_jobs_are_listed_by_time_and_page(site):
+    ids = [(await site.send(f"Hello {count}")).json["jobId"] for count in range(3)]
+
+    async def listed(query=""):
+        answer = await site.ask("GET", f"/rest/v1/jobs?{query}")
+        return [job["jobId"] for job in answer.json] if answer.status == 200 else answer.json["errors"][0]["field"]
+
+    assert await listed() == ids
+    assert await listed("jobIdsOnly=True&open=False&offset=1&limit=1") == ids[1:2]
+    assert await listed("jobIdsOnly=TRUE&open=1") == ids
+    now = datetime.now(UTC)
+    past, soon = (now - timedelta(days=2)).isoformat(), (now + timedelta(minutes=1)).isoformat()
+    assert await listed(f"fromTs={past}&toTs={soon}") == ids  # the plus is a blank
+    assert await listed(f"toTs={past.replace('+', '%2B')}") == []
+    long_ago = (now - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert await listed(f"fromTs={long_ago}") == "toTs"
+    assert await listed("jobIdsOnly=false") == "jobIdsOnly"
+    assert await listed("open=maybe") == "open"
+    assert await listed("limit=-1") == "limit"
+    assert await listed("fromTs=yesterday") == "fromTs"
+
+
+async def test_a_job_by_mail_is_seen_by_its_customers_applications(site):
+    kept = await site.core.acceptance.keep(judge(site.core, "acme").plan)
+    report = (await site.ask("GET", f"/rest/v1/jobs/{kept.job_id}")).json
+    assert (report["jobId"], report["service"]) == (kept.job_id, "mail")
+    (sms,) = (await site.ask("GET", f"/rest/v1/sms?jobId={kept.job_id}")).json
+    assert sms["customerRef"].startswith("+447700900101@")
+
+
+async def test_a_person_sees_own_jobs_alone(site):
+    secret = site.core.folder / "anna.password"
+    secret.write_text("correct horse\n")
+    await site.administer(f"user add-login {ANNA} --login anna --password-file {secret}")
+    mine = await site.core.acceptance.keep(judge(site.core, "acme").plan)
+    others = (await site.send()).json["jobId"]
+    anna = basic("anna", "correct horse")
+    listed = (await site.ask("GET", "/rest/v1/jobs", authorization=anna)).json
+    assert listed == [{"jobId": mine.job_id}]
+    assert (await site.ask("GET", f"/rest/v1/jobs/{others}", authorization=anna)).status == 404
+
+
+async def test_what_is_not_there_or_another_customers_is_404(site):
+    secret = site.core.folder / "rival.password"
+    secret.write_text("correct horse\n")
+    await site.administer(f"login add spy --customer rival --password-file {secret}")
+    job_id = (await site.send()).json["jobId"]
+    (sms,) = (await site.ask("GET", f"/rest/v1/sms?jobId={job_id}")).json
+    spy = basic("spy", "correct horse")
+    for path in (f"jobs/{job_id}", f"sms?jobId={job_id}", f"sms/{sms['smsId']}"):
+        assert (await site.ask("GET", f"/rest/v1/{path}", authorization=spy)).status == 404
+    for path in ("jobs/J.20261130T000000Z.AAAAAA", "jobs/%00", "sms/%ff", "sms?jobId=%00", "nothing", "jobs/a/b"):
+        answer = await site.ask("GET", f"/rest/v1/{path}")
+        assert (answer.status, answer.json["code"]) == (404, 404), path
+    assert (await site.ask("GET", "/rest/v1/sms")).status == 400
+
+
+async def test_a_method_that_a_path_does_not_take_is_405_with_those_that_it_does(site):
+    answer = await site.ask("DELETE", "/rest/v1/jobs")
+    assert (answer.status, answer.headers["allow"], answer.json["code"]) == (405, "GET, POST", 405)
+
+
+async def test_the_version_is_told_without_a_login(site):
+    answer = await site.ask("GET", "/rest/v1/version", authorization="none")
+    assert answer.status == 200
+    assert {"majorVersion", "minorVersion", "versionInfo"} <= answer.json.keys()
+
+
+async def test_a_body_beyond_the_limit_is_refused_before_it_comes(site):
+    head = f"POST /rest/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {basic()}\r\nContent-Length: 20000000\r\n\r\n"
+    assert (await site.raw(head.encode())).status == 413

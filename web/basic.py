@@ -1,0 +1,70 @@
+"""HTTP Basic (RFC 7617): whose request it is, proven as every login of the gateway is.
+
+Clients write the same credentials in several ways: base64 of either alphabet, with or without padding, of UTF-8 or of
+Latin-1. Not here: how a login is proven (gateway.auth), what it may do (the interfaces).
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+
+import structlog
+from starlette.requests import Request
+
+from addressbook.senders import Principal
+from gateway.auth.authenticator import Authenticator
+from sms.outcome import Refusal, Refused
+
+log = structlog.get_logger()
+
+CHALLENGE = 'Basic realm="mail2sms", charset="UTF-8"'
+_LONGEST = 1_000
+_OWN_SITE = frozenset({"same-origin", "none"})
+_TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+
+
+def read_basic(header: str) -> Iterator[tuple[str, str]]:
+    """Yield login and password of a header Authorization, read as UTF-8 and then as Latin-1 where that differs."""
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "basic" or len(token) > _LONGEST:
+        return
+    bare = token.strip().translate(_TO_STANDARD_ALPHABET).rstrip("=")
+    try:
+        octets = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return
+    seen = set[str]()
+    for charset in ("utf-8", "latin-1"):
+        try:
+            text = octets.decode(charset)
+        except UnicodeDecodeError:
+            continue
+        login, colon, password = text.partition(":")
+        if colon and text not in seen and text.isprintable():  # RFC 7617 §2: no control characters
+            yield login, password
+        seen.add(text)
+
+
+class BasicLogins:
+    """Proves requests. A browser that another site sends here proves nothing: its user did not mean it."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def prove(self, request: Request) -> Principal | Refused:
+        """Return whose request it is; AUTHENTICATION_REQUIRED without credentials, RATE_LIMITED after many guesses."""
+        if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
+            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="Another site's page made this request.")
+        client = request.client.host if request.client is not None else ""
+        refused = Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+        login = ""
+        for login, password in read_basic(request.headers.get("authorization", "")):
+            proven = await self._authenticator.prove(login, password, client)
+            if isinstance(proven, Principal):
+                return proven
+            refused = proven
+            if refused.refusal is not Refusal.AUTHENTICATION_FAILED:
+                break
+        if refused.refusal is Refusal.AUTHENTICATION_FAILED:
+            log.warning("auth_failed", user=login, rip=client, mechanism="BASIC")
+        return refused
