@@ -76,11 +76,12 @@ class CertificateRenewal:
         self._stopping = asyncio.Event()
         self._worker = Worker("acme", self.step, look_every=_LOOK_EVERY)
 
-    def start(self) -> None:
-        """Begin to look."""
+    async def start(self) -> None:
+        """Put into the file what another node may have renewed meanwhile, and begin to look."""
+        await self._follow()
         self._worker.start()
 
-    async def stop(self) -> None:
+    async def stop(self, _: float) -> None:
         """End; an order under way is left to the authority."""
         self._stopping.set()
         await self._worker.stop()

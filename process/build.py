@@ -193,7 +193,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             Service(name="carriers", start=connect, stop=carrying.stop),
             *http_services(config, core, tls, api_routes(core, doors)),
             *smpp_server.services,
-            *((service_of("acme", renewal),) if renewal is not None else ()),
+            *((Service(name="acme", start=renewal.start, stop=renewal.stop),) if renewal is not None else ()),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )

@@ -14,6 +14,8 @@ from structlog.typing import EventDict, WrappedLogger
 
 from config.model import LogFormat, LogOptions
 
+log = structlog.get_logger()
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _FIRST = ("timestamp", "level", "event")
 
@@ -60,6 +62,14 @@ def _quoted(value: object) -> str:
     return f'"{text}"' if odd else text
 
 
+def log_unraisable(raised: "sys.UnraisableHookArgs") -> None:
+    """Write one line for an error that nothing can take, in place of a traceback.
+
+    Any client can cause one in the ssl module: a server name (SNI) that is not ASCII ends its handshake so.
+    """
+    log.warning("unraisable", cause=f"{type(raised.exc_value).__name__}: {raised.exc_value}"[:300])
+
+
 def configure_log(options: LogOptions) -> None:
     """Set structlog up for the process; call it once, before anything is logged."""
     processors: list[Any] = [structlog.processors.add_log_level]
@@ -73,6 +83,7 @@ def configure_log(options: LogOptions) -> None:
         if not os.environ.get("JOURNAL_STREAM"):
             processors.append(TimeStamper())
         processors += [structlog.processors.format_exc_info, render_logfmt]
+    sys.unraisablehook = log_unraisable
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),

@@ -217,6 +217,8 @@ def load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: 
         for file, what in ((certificate_file, "CERTIFICATE"), (key_file, "PRIVATE KEY")):
             if file.is_file() and f"{what}-----" not in file.read_text("ascii", "replace"):
                 raise ContextError(f"{file} holds no {what.lower()} in PEM") from error
+        if key_file.is_file() and "ENCRYPTED" in key_file.read_text("ascii", "replace"):
+            raise ContextError(f"{key_file} is encrypted: store it without a passphrase") from error
         raise ContextError(f"{certificate_file} with {key_file}: {_say(error)}") from error
 
 
@@ -234,6 +236,8 @@ def load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
 
 
 def _say(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return "the key belongs to another certificate than the first of the file"
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not usable").lower().replace("_", " ")
     if isinstance(error, OSError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls.contexts import (
     MODERN_CIPHERS,
@@ -140,12 +141,13 @@ def _only(tls: ListenerTls, certificates: Iterable[ServerCertificate]) -> Listen
 
 
 def _identify(files: ServerCertificate) -> _Identity:
+    """Return what a certificate is good for; where that can't be read, it is shown only to who names none."""
     try:
         certificate = x509.load_pem_x509_certificate(files.certificate_file.read_bytes())
         names = tuple(name.lower() for name in read_names(certificate))
         return _Identity(names, type(certificate.public_key()).__name__)
-    except (OSError, ValueError, x509.UnsupportedGeneralNameType) as error:
-        raise ContextError(f"{files.certificate_file}: its names can't be read") from error
+    except (OSError, ValueError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+        return _Identity((), "")
 
 
 def _group(identities: Mapping[ServerCertificate, _Identity]) -> Mapping[str, _Group]:

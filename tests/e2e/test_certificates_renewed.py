@@ -80,4 +80,4 @@ async def test_a_renewed_file_is_shown_without_a_signal_and_beside_a_broken_one(
 async def test_check_names_a_key_that_belongs_to_another_certificate(site):
     (site.folder / "other.key").write_bytes((site.folder / "mx.key").read_bytes())
     said = await site.command("check", code=1)
-    assert "other.key: key values mismatch" in said
+    assert "other.key: the key belongs to another certificate" in said

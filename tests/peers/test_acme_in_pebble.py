@@ -131,11 +131,13 @@ async def test_a_gateway_gets_its_certificate_shows_it_at_every_listener_and_tel
             await site.close()
 
 
-async def test_what_one_node_renews_every_node_shows(world):
-    one, other = world.node("one"), world.node("other")
+async def test_what_one_node_renews_every_node_shows_also_one_that_was_away(world):
+    one, other, later = world.node("one"), world.node("other"), world.node("later")
     await one.step()
     await other.step()
-    assert world.serial("one") == world.serial("other")
+    await later.start()
+    assert world.serial("one") == world.serial("other") == world.serial("later")
+    await later.stop(0)
     assert world.orders == 1
 
 

@@ -1,15 +1,18 @@
 """Which certificate a listener shows to whom, and what it shows once files have changed."""
 
 import ssl
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from structlog.testing import capture_logs
 
+from process.log import log_unraisable
 from tests.kit.handshakes import shake
 from tests.kit.mail_servers import Identity, issue, make_authority
-from tls.contexts import ClientContexts, ClientRole
+from tls.contexts import ClientContexts, ClientRole, ContextError
 from tls.listening import CertificateRequest, ListenerTls, ServerCertificate
 from tls.server_contexts import ServerContexts
 
@@ -171,3 +174,64 @@ def test_clients_that_speak_only_what_is_broken_are_turned_away(door):
         for ciphers in ("AES128-SHA256", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256"):
             with pytest.raises(ssl.SSLError):
                 shake(by_cipher(ciphers), contexts.current(), name)
+
+
+def test_sessions_end_with_the_authorities_that_let_them_begin(door):
+    authority, other = make_authority(), make_authority("Other")
+    (door.folder / "ca.pem").write_bytes(authority.pem)
+    door.put("mx", "mx.example.com")
+    contexts = door.open("mx", client_certificate=CertificateRequest.REQUIRE, client_ca_file=door.folder / "ca.pem")
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.load_cert_chain(*issue(authority, names=("client.example",)).write(door.folder, "client"))
+    session = shake(client, contexts.current())[0].session
+    assert shake(client, contexts.current(), session=session)[0].session_reused
+    (door.folder / "ca.pem").write_bytes(other.pem)
+    with pytest.raises(ssl.SSLError):
+        shake(client, contexts.current(), session=session)
+
+
+FORMS = {
+    "text before it": (lambda pem: b"Certificate:\n    Data:\n" + pem, ""),
+    "Windows' lines and mark": (lambda pem: b"\xef\xbb\xbf" + pem.replace(b"\n", b"\r\n"), ""),
+    "UTF-16": (lambda pem: pem.decode().encode("utf-16"), "mx.pem holds no certificate in PEM"),
+    "another certificate first": (lambda pem: make_authority().pem + pem, "belongs to another certificate than the first"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_is_read_in_the_forms_that_tools_write_or_its_fault_is_named(door, form):
+    change, fault = FORMS[form]
+    door.put("mx", "mx.example.com")
+    door.put("other", "other.example")
+    file = door.folder / "mx.pem"
+    file.write_bytes(change(file.read_bytes()))
+    if fault:
+        with pytest.raises(ContextError, match=fault):
+            door.open("other", "mx")
+    else:
+        assert door.shown(door.open("other", "mx"), "mx.example.com") == "mx"
+
+
+def test_an_encrypted_key_is_named_with_what_to_do(door):
+    door.put("mx", "mx.example.com")
+    secret = door.of["mx"].key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (door.folder / "mx.key").write_bytes(secret)
+    with pytest.raises(ContextError, match=r"mx\.key is encrypted: store it without a passphrase"):
+        door.open("mx")
+
+
+def test_a_server_name_that_is_none_ends_the_handshake_in_one_line_of_the_log(door, monkeypatch):
+    door.put("mx", "mx.example.com")
+    door.put("sms", "sms.example.net")
+    monkeypatch.setattr(sys, "unraisablehook", log_unraisable)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ANYBODY.wrap_bio(to_client, to_server, server_hostname="abcdef.example").do_handshake()
+    hello = ssl.MemoryBIO()
+    hello.write(to_server.read().replace(b"abcdef", b"ab\xff\r\n\xfe"))
+    with capture_logs() as logged, pytest.raises(ssl.SSLError):
+        door.open("mx", "sms").current().wrap_bio(hello, to_client, server_side=True).do_handshake()
+    assert [line["event"] for line in logged] == ["unraisable"]
+    assert "\n" not in logged[0]["cause"]
