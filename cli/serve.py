@@ -30,13 +30,18 @@ log = structlog.get_logger()
 
 @click.command()
 @config_option
-def serve(file: Path) -> None:
+@click.option(
+    "--only",
+    type=click.Choice(["http"]),
+    help="Only answer by HTTP, beside gateways that share the PostgreSQL database; needs a node number of its own.",
+)
+def serve(file: Path, only: str | None) -> None:
     """Run the gateway in the foreground until SIGTERM or Ctrl-C."""
     config = read_config(file)
     configure_log(config.log)
     for warning in config.warnings:
         log.warning("configuration", problem=str(warning))
-    run(serve_until_told(config))
+    run(serve_until_told(config, only_http=only is not None))
 
 
 def run(main: object) -> None:
@@ -49,7 +54,7 @@ def run(main: object) -> None:
         uvloop.run(main)  # type: ignore[arg-type]
 
 
-async def serve_until_told(config: Config) -> None:
+async def serve_until_told(config: Config, *, only_http: bool = False) -> None:
     """Start the gateway, wait for a signal, stop it; where it can't start, say why and end the program with 1."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -61,7 +66,7 @@ async def serve_until_told(config: Config) -> None:
             for name in database.open(serving=True):
                 log.info("migrated", migration=name)
             stack.callback(database.close)
-            gateway = await stack.enter_async_context(running_gateway(config, database))
+            gateway = await stack.enter_async_context(running_gateway(config, database, only_http=only_http))
         except (StorageError, ContextError, OSError, ValueError) as error:
             click.echo(f"{config.file}: cannot start: {error}", err=True)
             sys.exit(1)

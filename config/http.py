@@ -41,6 +41,12 @@ class HttpOptions:
         default=(),
         example=["10.0.0.0/8"],
     )
+    forwarded_from: tuple[Network, ...] = option(
+        "The proxies whose X-Forwarded-For and X-Forwarded-Proto, or Forwarded, say who their client is; "
+        "from all others these headers count for nothing.",
+        default=(),
+        example=["10.0.0.0/8"],
+    )
     serves: tuple[HttpService, ...] = option(
         "api: what applications send and ask. operator: /health says that the process lives, /ready whether it takes "
         "mail, and what needs a hand, as JSON. acme: what an authority asks before it gives the certificate of [acme].",
@@ -67,7 +73,7 @@ class HttpOptions:
         return ListenerTls(certificates=own_certificate(self.certificate_file, self.key_file)) if self.tls else None
 
     def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: half a certificate, nothing to serve, the operator's pages where other machines could read them."""
+        """Yield: half a certificate, nothing to serve, pages and passwords where other machines could read them."""
         yield from one_without_the_other(self.certificate_file, self.key_file)
         if HttpService.ACME in self.serves and self.tls:
             yield ConfigIssue("tls", '"acme" is asked for without TLS (RFC 8555 §8.3): give it a listener of its own')
@@ -79,8 +85,14 @@ class HttpOptions:
             yield ConfigIssue(
                 "address", '"operator" asks for no login: expected an address of this machine such as 127.0.0.1:8080'
             )
-        if HttpService.OPERATOR in self.serves and self.proxy_from:
-            yield ConfigIssue("proxy_from", '"operator" asks for no login: a proxy would let others read it')
+        for key, proxies in (("proxy_from", self.proxy_from), ("forwarded_from", self.forwarded_from)):
+            if HttpService.OPERATOR in self.serves and proxies:
+                yield ConfigIssue(key, '"operator" asks for no login: a proxy would let others read it')
+        if HttpService.API in self.serves and not (self.tls or self.forwarded_from or is_loopback(self.address.host)):
+            yield ConfigIssue(
+                "tls",
+                '"api" takes passwords: expected true, forwarded_from proxies under TLS, or a loopback address',
+            )
 
 
 LOCAL_HTTP: Final = HttpOptions(

@@ -88,11 +88,16 @@ class Parts:
     reload: Callable[[], None]
 
 
-def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCentre]) -> Parts:
-    """Return the parts; `sandboxes` have been started.
+def build(
+    config: Config, database: Database, sandboxes: Mapping[str, PlayedCentre], *, only_http: bool = False
+) -> Parts:
+    """Return the parts; `sandboxes` have been started. `only_http`: no more than what answers by HTTP.
 
-    Raises ContextError, UnusableKeyError or OSError for a file that can't be used.
+    Raises ContextError, UnusableKeyError or OSError for a file that can't be used, ValueError for HTTP alone where the
+    database is not for several processes.
     """
+    if only_http and not database.postgresql:
+        raise ValueError("HTTP alone needs a postgresql:// database: a SQLite file is served by one process")
     core = AcceptPath(config, database)
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
     handed = HandedMessages(config.server.data_dir / f"handed-{config.server.node}", owner)
@@ -159,7 +164,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             database=database,
             owner=owner,
             node=config.server.node,
-            carriers=list(carrying.clients),
+            carriers=() if only_http else list(carrying.clients),
             handed=handed,
             hold=links.hold,
             recover=recover,
@@ -167,12 +172,15 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         )
         connect = keeper.begin
         lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
+    http = tuple(http_services(config, core, tls, api_routes(core, doors)))
     # From the inside out: mail is taken last, and what waits for peers is stopped first, side by side.
-    stages: tuple[Stage, ...] = (
+    base: tuple[Stage, ...] = (
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
         (service_of("handed", handed),),
         lease,
         (mail_out.service, telling.push_out.service, doors.service),
+    )
+    working: tuple[Stage, ...] = (
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
             service_of("links", links.states),
@@ -191,19 +199,25 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
-            *http_services(config, core, tls, api_routes(core, doors)),
+            *http,
             *smpp_server.services,
             *((Service(name="acme", start=renewal.start, stop=renewal.stop),) if renewal is not None else ()),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )
+    if only_http:
+        working = ((Service(name="lease-renewal", start=connect, stop=_nothing), *http),)
     return Parts(
         accept_path=core,
-        stages=stages,
+        stages=(*base, *working),
         tell_trouble=lambda trouble: mail_out.alerts.raise_alert(alert_texts.worker_trouble(trouble)),
         lost=lost,
         reload=reload,
     )
+
+
+async def _nothing(_: float) -> None:
+    """Stop what ends with another service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

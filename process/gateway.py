@@ -38,17 +38,18 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running_gateway(config: Config, database: Database) -> AsyncIterator[Gateway]:
-    """Run the gateway until the body is left.
+async def running_gateway(config: Config, database: Database, *, only_http: bool = False) -> AsyncIterator[Gateway]:
+    """Run the gateway, or only what answers by HTTP, until the body is left.
 
-    Raises ContextError, UnusableKeyError, StorageError or OSError where it can't start; then all of it is stopped.
+    Raises ContextError, UnusableKeyError, StorageError, ValueError or OSError where it can't start; then all of it is
+    stopped.
     """
     async with AsyncExitStack() as stack:
         sandboxes = build_sandboxes(config.carriers, SystemClock())
         for played in sandboxes.values():
             stack.push_async_callback(played.simulator.stop)
             await played.simulator.start()
-        parts = build(config, database, sandboxes)
+        parts = build(config, database, sandboxes, only_http=only_http)
         troubles.set(parts.tell_trouble)
         await stack.enter_async_context(running(parts.stages, config.server.stop_grace.total_seconds()))
         yield Gateway(

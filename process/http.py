@@ -63,6 +63,7 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
             hosts=names_of(options.address.host, (config.server.hostname, *names)),
             limits=HttpLimits(connections=connections),
             seen=seen,
+            forwarded_from=options.forwarded_from,
             contexts=contexts.current if contexts is not None else None,
             proxies=options.proxy_from,
         )

@@ -4,8 +4,9 @@ A request id, one log line, the headers that keep a browser from doing more than
 DNS rebinding, and a plain 500. Not here: routes, logins, limits of time and size (web.connection). RFC 9110.
 """
 
+import re
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from time import monotonic, time
@@ -17,10 +18,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from addressbook.people import IpNetwork
+from web.forwarded import read_forwarded, without_forwarded
+
 log = structlog.get_logger()
 
 Seen = Callable[[str, int, float], None]
 _LONGEST_PATH = 200
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 # An application may set its own content policy and caching; the others are the same for all.
 _DEFAULT_HEADERS = {"Content-Security-Policy": _CONTENT_POLICY, "Cache-Control": "no-store"}
@@ -45,10 +50,19 @@ class _Answer:
 class Front:
     """The outermost ASGI application. `hosts` are the names under which it answers, without port.
 
-    `seen` hears the method, the status and the seconds of each answer.
+    `seen` hears the method, the status and the seconds of each answer. `forwarded_from` are proxies that may
+    say who their client is.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], seen: Seen = lambda *_: None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        seen: Seen = lambda *_: None,
+        forwarded_from: Sequence[IpNetwork] = (),
+    ) -> None:
+        self._forwarded_from = forwarded_from
         self._app = app
         self._seen = seen
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -56,6 +70,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         answer = _Answer(secrets.token_hex(8), monotonic())
+        self._find_client(scope)
         scope["state"]["request_id"] = answer.request_id
 
         async def send_on(message: Message) -> None:
@@ -77,6 +92,15 @@ class Front:
         finally:
             _log(scope, answer)
             self._seen(scope["method"], answer.status, monotonic() - answer.began)
+
+    def _find_client(self, scope: Scope) -> None:
+        """Put the client that a trusted proxy names in the place of the proxy."""
+        peer = scope.get("client") or ("", 0)
+        client, scheme = read_forwarded(scope["headers"], peer[0], self._forwarded_from)
+        if client != peer[0]:
+            scope["client"] = (client, 0)
+        scope["scheme"] = scheme or scope["scheme"]
+        scope["headers"] = without_forwarded(scope["headers"])
 
 
 async def answer_failure(request: Request, _: Exception) -> PlainTextResponse:
@@ -125,4 +149,11 @@ def _log(scope: Scope, answer: _Answer) -> None:
         ms=round((monotonic() - answer.began) * 1000),
         rip=client[0] if client else "",
         request=answer.request_id,
+        **_asked_as(scope),
     )
+
+
+def _asked_as(scope: Scope) -> dict[str, str]:
+    """Return the client's own id of a request for the log, where it can break nothing there."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return {"asked_as": given} if _REQUEST_ID.fullmatch(given) else {}

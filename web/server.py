@@ -53,12 +53,14 @@ class HttpServer:
         hosts: Collection[str] = LOOPBACK_NAMES,
         limits: HttpLimits | None = None,
         seen: Seen = lambda *_: None,
+        forwarded_from: Sequence[IpNetwork] = (),
         contexts: Callable[[], ssl.SSLContext] | None = None,
         proxies: Sequence[IpNetwork] = (),
     ) -> None:
         self._limits = limits or HttpLimits()
         app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
-        self._app = Front(app, hosts={*hosts, f"[{host}]" if ":" in host else host}, seen=seen)
+        named = {*hosts, f"[{host}]" if ":" in host else host}
+        self._app = Front(app, hosts=named, seen=seen, forwarded_from=forwarded_from)
         self._host = host
         self._port = port
         self._contexts = contexts

@@ -133,6 +133,14 @@ def test_a_listener_that_makes_no_sense_is_an_error_that_says_why(old, new, said
     assert any(said in str(problem) for problem in problems), problems
 
 
+async def test_a_sqlite_file_is_not_served_by_http_alone(tmp_path):
+    site = Installation(tmp_path / "site", server={"local_http": True})
+    await site.open()
+    with pytest.raises(RuntimeError, match="HTTP alone needs a postgresql:// database"):
+        await site.start(only="http")
+    await site.close()
+
+
 async def test_where_the_file_names_no_listener_a_port_in_use_costs_no_mail(tmp_path, gateway_database):
     site = Installation(tmp_path / "site", gateway_database, server={"local_http": True})
     await site.open()

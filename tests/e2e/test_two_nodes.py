@@ -1,8 +1,11 @@
 """Two gateways on one PostgreSQL: both take mail, one holds the carrier's link, and takes over when the other dies."""
 
 import asyncio
+import json
 import shutil
+import socket
 from collections import Counter
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,6 +57,34 @@ async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or
         assert sum(states.values()) == 60
         assert states["unknown"] <= 5
         assert len(first.box.mails) >= 60
+    finally:
+        await second.close()
+        await first.close()
+
+
+def ask(port):
+    with urlopen(f"http://127.0.0.1:{port}/ready", timeout=60) as answer:
+        return json.load(answer)
+
+
+async def test_a_process_that_only_answers_by_http_takes_no_mail_and_holds_no_carrier(tmp_path, new_postgresql_url):
+    ports = free_port(), free_port()
+    http = [{"name": "local", "address": f"127.0.0.1:{ports[0]}", "serves": ["operator"]}]
+    first = Installation(tmp_path / "one", new_postgresql_url, http=http, server={"node": 0})
+    await first.open()
+    second = second_node(first, tmp_path / "two")
+    second.file.write_text(second.file.read_text().replace(str(ports[0]), str(ports[1])))
+    try:
+        await second.start(only="http")
+        assert ask(ports[1])["status"] == "ready"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", second.port))
+        assert first.carrier.bound == 0
+        await first.start()
+        await first.send("hello")
+        await first.until_all_told()
+        assert ask(ports[1])["links"] == ask(ports[0])["links"] != []
+        assert await second.stop() == 0
     finally:
         await second.close()
         await first.close()

@@ -121,25 +121,29 @@ class Installation(StoreReaders):
         assert self._carrier is not None
         return self._carrier
 
-    async def start(self, *, killed_at: str = "") -> None:
+    async def start(self, *, killed_at: str = "", only: str = "") -> None:
         """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead.
 
-        It is killed when it calls the function `killed_at` (tests.kit.killed_at).
+        `only` is what it shall do, such as http, and then it returns when it does that. It is killed when it calls the function `killed_at` (tests.kit.killed_at).
         """
         program = ("tests.kit.killed_at", killed_at) if killed_at else ("cli",)
-        self._process = ForkedProgram(*program, "serve", "--config", str(self.file))
+        self._process = ForkedProgram(
+            *program, "serve", "--config", str(self.file), *(["--only", only] if only else [])
+        )
         ready = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._read_log(self._process, ready))
+        self._reading = asyncio.create_task(
+            self._read_log(self._process, ready, f"event={only}_listening" if only else "event=listening")
+        )
         try:
             await asyncio.wait_for(ready, 120)
         except RuntimeError:
             await self._ended()  # or the loop may close before it sees the end of the process, and warn much later
             raise
 
-    async def _read_log(self, process, ready) -> None:
+    async def _read_log(self, process, ready, begun) -> None:
         async for line in process.lines():
             self._log.append(line)
-            if "event=listening" in line and not ready.done():
+            if begun in line and not ready.done():
                 ready.set_result(None)
         if not ready.done():
             ready.set_exception(RuntimeError("the gateway ended:\n" + "".join(self._log[-20:])))

@@ -5,6 +5,7 @@ import contextlib
 import json
 import ssl
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
 import pytest
 import trustme
@@ -449,3 +450,53 @@ async def test_a_handshake_that_does_not_end_is_cut_and_so_is_http_without_tls()
                 await (await connect(ssl=trusting(authority))).say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
             ).status == 200
     assert [line["event"] for line in lines].count("tls_handshake_failed") == 2
+
+
+PROXY = b"GET / HTTP/1.1\r\n" + HOST
+CLIENTS = {
+    "one proxy": (b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n", ("192.0.2.7", "https")),
+    "its port": (b"X-Forwarded-For: 192.0.2.7:4711\r\n", ("192.0.2.7", "http")),
+    "IPv6": (b'Forwarded: for="[2001:db8::7]:4711";proto=https\r\n', ("2001:db8::7", "https")),
+    "a client that claims to be another": (b"X-Forwarded-For: 198.51.100.1, 192.0.2.7\r\n", ("192.0.2.7", "http")),
+    "a chain of ours": (b"X-Forwarded-For: 198.51.100.1, 192.0.2.7, 127.0.0.2\r\n", ("192.0.2.7", "http")),
+    "two lines": (b"X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 192.0.2.7\r\n", ("192.0.2.7", "http")),
+    "a scheme of the client's": (
+        b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https, http\r\n",
+        ("192.0.2.7", "http"),
+    ),
+    "the other scheme": (
+        b"Forwarded: for=198.51.100.1;proto=https, for=192.0.2.7;proto=http\r\n",
+        ("192.0.2.7", "http"),
+    ),
+    "both headers": (b"Forwarded: for=198.51.100.1\r\nX-Forwarded-For: 192.0.2.7\r\n", ("127.0.0.1", "http")),
+    "nonsense": (b"X-Forwarded-For: me\r\nX-Forwarded-Proto: gopher\r\n", ("127.0.0.1", "http")),
+    "nobody": (b"Forwarded: for=unknown\r\n", ("127.0.0.1", "http")),
+    "half of it": (b'Forwarded: for="192.0.2.7\r\n', ("127.0.0.1", "http")),
+    "another header": (b"X-Real-IP: 192.0.2.7\r\nX-Forwarded-Host: evil.example\r\n", ("127.0.0.1", "http")),
+}
+
+
+@pytest.mark.parametrize(("said", "found"), CLIENTS.values(), ids=CLIENTS)
+async def test_a_trusted_proxy_says_who_its_client_is_and_no_client_says_it(said, found):
+    async with serving(forwarded_from=[ip_network("127.0.0.0/8")]) as (_, connect):
+        told = json.loads((await (await connect()).say(PROXY + said + b"\r\n")).body)
+        assert (told["client"], told["scheme"]) == found
+
+
+@pytest.mark.parametrize("said", [said for said, _ in CLIENTS.values()], ids=CLIENTS)
+async def test_nobody_else_is_believed(said):
+    async with serving(forwarded_from=[ip_network("10.0.0.0/8")]) as (_, connect):
+        told = json.loads((await (await connect()).say(PROXY + said + b"\r\n")).body)
+        assert (told["client"], told["scheme"]) == ("127.0.0.1", "http")
+
+
+@pytest.mark.parametrize(
+    ("given", "logged"), [("a1-B2.c_3", True), ("", False), ("x" * 65, False), ("a b", False), ("a\x1b[31m", False)]
+)
+async def test_the_clients_own_id_of_a_request_is_logged_where_it_is_well_formed_and_never_ours(given, logged):
+    async with serving() as (_, connect):
+        with capture_logs() as logs:
+            request = b"POST /own HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nX-Request-Id: "
+            answer = await (await connect()).say(request + given.encode() + b"\r\n\r\n")
+        assert answer.headers.get("x-request-id") != given
+        assert [line["asked_as"] for line in logs if "asked_as" in line] == ([given] if logged else [])

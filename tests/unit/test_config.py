@@ -179,6 +179,7 @@ def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):
     assert [problem.message for problem in problems] == [
         "server.database_password_file: expected only with a postgresql:// database",
         'http[1].proxy_from: "operator" asks for no login: a proxy would let others read it',
+        'http[1].forwarded_from: "operator" asks for no login: a proxy would let others read it',
         "carrier[1].hosts: expected host or hosts, not both: put the host first among the hosts",
         'carrier[1].tls: expected "require" where there is a ca_file',
         "mail.tls[1].level: pins belong to level fingerprint, not to verify",
