@@ -22,7 +22,7 @@ from sms.outcome import Refused
 from store.engine.keys import to_stored
 
 _SUMMED = timedelta(days=7)
-_JSON_OR_GZIP = (b"{", b"\x1f\x8b")
+_JSON_OR_GZIP = (b"{", b"\xef\xbb\xbf{", b"\x1f\x8b")
 
 
 @click.command("reports")

@@ -29,6 +29,7 @@ from gateway.postmaster import POSTMASTER, unpack
 from gateway.tls_reports import TLS_REPORT
 from inbound.actions import ListMode
 from inbound.report import InboundReport
+from sms.message import TlsTag
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
 from store.engine.keys import to_instant
@@ -122,6 +123,7 @@ def _postmaster_mail(taken: TakenRow, _: Report | None) -> PostmasterMail:
         helo=about["helo"],
         received_at=to_instant(taken.created_at),
         content=unpack(taken.content or b""),
+        tls_tag=TlsTag(about.get("tls_tag", "")),  # those of an earlier version have none
     )
 
 

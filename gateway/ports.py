@@ -14,7 +14,7 @@ from typing import Protocol
 from inbound.actions import PushLogin
 from inbound.report import InboundReport
 from sms.esme import EsmeReceipt
-from sms.message import InboundFragment, PartToSubmit, Receipt
+from sms.message import InboundFragment, PartToSubmit, Receipt, TlsTag
 from sms.outcome import Outcome
 from sms.report import Notice
 from tls.contexts import ClientCertificate
@@ -126,6 +126,7 @@ class PostmasterMail:
     helo: str
     received_at: datetime
     content: bytes
+    tls_tag: TlsTag = TlsTag.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

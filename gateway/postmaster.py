@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from gateway.ports import Clock
+from sms.message import TlsTag
 from sms.outcome import Refusal, Refused
 from store.engine.database import Database
 from store.engine.keys import to_stored
@@ -46,13 +47,17 @@ class PostmasterBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPostmasterMail:
-    """A mail as it came, `content` behind our Received line; `sender` is the reverse-path, empty for `<>`."""
+    """A mail as it came, `content` behind our Received line; `sender` is the reverse-path, empty for `<>`.
+
+    `tls_tag` is what its sender asks of TLS (RFC 8689 §4.1).
+    """
 
     sender: str
     recipients: tuple[str, ...]
     client: str
     helo: str
     content: bytes
+    tls_tag: TlsTag = TlsTag.NONE
 
 
 class Postmaster:
@@ -114,6 +119,7 @@ class Postmaster:
                 "client": mail.client,
                 "helo": mail.helo,
                 "octets": octets,
+                "tls_tag": mail.tls_tag.value,
             },
             content=content,
             most=self.bounds.waiting,

@@ -20,6 +20,7 @@ from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession
 from mta.tls_report_mail import ReportMails
+from sms.message import TlsTag
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
@@ -87,6 +88,8 @@ class PostmasterDoor:
                 client=session.client_address,
                 helo=for_log(session.host_name or ""),
                 content=received + raw,
+                # No stranger says that mail to the operator needs no TLS: only the stronger wish is heeded.
+                tls_tag=TlsTag.REQUIRED if envelope.require_tls else TlsTag.NONE,
             )
         )
         if isinstance(kept, Refused):

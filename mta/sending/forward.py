@@ -47,6 +47,7 @@ def compose_forward(mail: PostmasterMail, *, identity: MailIdentity) -> Composed
         message=header.encode() + multipart(boundary, (words, _attached(mail.content))),
         message_id=message_id,
         smtputf8=not (mail.recipient.isascii() and identity.from_address.isascii()),
+        tls_tag=mail.tls_tag,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -23,7 +24,11 @@ def identity():
 async def site(tmp_path, gateway_database, peer):
     files = make_self_signed("localhost").write(tmp_path)
     door = {"tls": "require", "certificate_file": str(files[0]), "key_file": str(files[1])}
-    mail = {"route": [{"domain": "*", "host": peer.host, "port": peer.port}], "retry_after": ["1s"]}
+    mail = {
+        "route": [{"domain": "*", "host": peer.host, "port": peer.port}],
+        "retry_after": ["1s"],
+        "postmaster": "ops@example.org",
+    }
     site = Installation(tmp_path / "site", gateway_database, doors={"tls": door}, mail=mail)
     await site.open()
     yield site
@@ -36,9 +41,9 @@ async def peer(tmp_path, identity):
         yield peer
 
 
-def send(site: Installation, *options: str, header: str = "") -> str:
+def send(site: Installation, *options: str, header: str = "", to: str = "+447700900123") -> str:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = SENDER, f"+447700900123@{DOMAIN}", ""
+    message["From"], message["To"], message["Subject"] = SENDER, f"{to}@{DOMAIN}", ""
     if header:
         message["TLS-Required"] = header
     message.set_content("Pump 7 has stopped")
@@ -48,7 +53,7 @@ def send(site: Installation, *options: str, header: str = "") -> str:
         client.starttls(context=context)
         client.login("demo", site.password)
         client.mail(SENDER, list(options))
-        client.rcpt(f"+447700900123@{DOMAIN}")
+        client.rcpt(f"{to}@{DOMAIN}")
         code, answer = client.data(message.as_bytes(policy=SMTP))
     assert code == 250, answer
     return answer.decode().split(" ")[1]
@@ -89,3 +94,12 @@ async def test_a_report_of_a_mail_without_need_of_tls_goes_out_where_tls_fails(s
     await owed(site, "sent")
     assert "«TLS-Required: No»" in await site.command("status", job)
     assert "policy=none (TLS-Required: No of the mail)" in await site.command("status", job)
+
+
+async def test_what_the_postmaster_gets_with_requiretls_is_forwarded_so_and_no_stranger_lowers_it(site, peer):
+    await site.start()
+    await asyncio.to_thread(send, site, "REQUIRETLS", header="No", to="postmaster")
+    await asyncio.to_thread(send, site, header="No", to="postmaster")
+    await site.until(lambda: {row.state for row in site.outbox_rows(kind="postmaster")} == {"failed", "sent"})
+    tags = {row.state: json.loads(row.about)["tls_tag"] for row in site.outbox_rows(kind="postmaster")}
+    assert tags == {"failed": "required", "sent": ""}

@@ -91,6 +91,8 @@ def test_a_report_is_read_whether_compressed_or_not():
         # An unknown or missing type of policy: antedebaas/Viesti-Reports 41, 58.
         (report(policy(kind="tlsa")), "", (5, 0)),
         (report({"policy": {"policy-domain": OURS}, "summary": {"total-successful-session-count": 5}}), "", (5, 0)),
+        # A gzip that something on the way unpacked, with a mark of its encoding: domainaware/parsedmarc 568.
+        (b"\xef\xbb\xbf" + report(), "", (5, 0)),
         # Two policies of one domain are one domain.
         (report(policy(2, 1), policy(3, 2, kind="tlsa")), "", (5, 3)),
         (report(policy(domain="SMS.Example.NET.")), "", (5, 0)),
