@@ -187,7 +187,9 @@ class ListenerOptions:
         default=BareNewlines.REFUSE,
     )
     bare_addresses: bool = option(
-        "MAIL and RCPT also without angle brackets, as old devices write them: MAIL FROM:a@example.com.", default=False
+        "MAIL and RCPT also without angle brackets, as old devices write them: MAIL FROM:a@example.com; HELO also "
+        "without a name.",
+        default=False,
     )
     timeouts: ListenerTimeouts = option("", default=ListenerTimeouts)
     unproven: UnprovenOptions = option("", default=UnprovenOptions)

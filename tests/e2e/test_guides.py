@@ -97,7 +97,7 @@ async def test_a_device_as_its_guide_says(tmp_path):
         assert device.texts() == ["UPS-7: on battery, 24 minutes left"]
         assert device.site.box.mails == ()
 
-        assert await device.play({" ups-7@example.com\nS": "<>\nS"}) == ""
+        assert await device.play({"HELO ups-7": "HELO ", " ups-7@example.com\nS": "<>\nS"}) == ""
         await device.refuse(0, {"MAIL FROM: ups-7@example.com": "MAIL FROM: ups-7@example.org"})
         await device.refuse(2, {" 447700900150@": " 07700900150@"})
         await device.site.command("profile", "limit", "devices", "--customer", "acme", "--usage", "sms/day=1")
@@ -135,6 +135,7 @@ async def test_exchange_online_as_its_guide_says(tmp_path):
         assert online.texts() == ["Der Server ist wieder online. Bitte prüfen und kurz bestätigen.\n\nDanke\nAnna"]
 
         await online.refuse(0, make=lambda: sealed("example.onmicrosoft.com"))
+        await online.refuse(4, make=lambda: sealed().partition(b"\r\n")[2])
         online.names.failing.add("selector2._domainkey.example.com")
         await online.refuse(3, make=lambda: sealed(selector="selector2"))
         await online.site.command("profile", "default", "--customer", "acme")

@@ -261,6 +261,20 @@ def test_an_exchange_of_several_steps_ends_with_a_star_a_fault_or_the_end_of_its
         assert not heard.of(Login)
 
 
+def test_a_client_that_logs_in_after_helo_hears_that_ehlo_comes_first():
+    terms = Capabilities(hostname="h", mechanisms=ONLY_PLAIN)
+    heard = talk(b"HELO a.example\r\nAUTH PLAIN " + PLAIN + b"\r\nNOOP\r\n", terms=terms, tls=True)
+    assert heard.codes == ["250", "503", "250"]
+    assert "503 5.5.1 Send EHLO first" in heard.output.decode()
+
+
+@pytest.mark.parametrize("hello", [b"HELO", b"HELO ", b"EHLO"])
+def test_a_device_need_not_say_its_name_where_old_forms_are_forgiven(hello):
+    heard = talk(hello + b"\r\nMAIL FROM:a@example.com\r\n", terms=Capabilities(hostname="h", bare_addresses=True))
+    assert heard.codes == ["250", "250"]
+    assert [event.name for event in heard.of(Hello)] == ["unknown"]
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS - {"EHLO", "HELO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"}))
 def test_where_auth_is_required_everything_else_is_530(verb):
     terms = Capabilities(hostname="h", mechanisms=ONLY_PLAIN, auth_required=True)

@@ -156,6 +156,8 @@ class Commands:
         return act(self, argument)
 
     def _hello(self, argument: str, *, extended: bool) -> Event | Reply:
+        if not argument and self._terms.bare_addresses:
+            argument = "unknown"
         if not argument or not argument.isascii():
             return replies.HELLO_NEEDS_NAME
         self.state = DialogueState.READY if self._greeted else DialogueState.START

@@ -81,7 +81,7 @@ class Capabilities:
     """What a listener offers and demands.
 
     `mechanisms` have SASL names in upper case; none means no AUTH at all. `bare_addresses` also allows MAIL and RCPT
-    without angle brackets.
+    without angle brackets, and HELO without a name.
     """
 
     hostname: str

@@ -73,8 +73,10 @@ def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
     terms: Capabilities, mechanism: str, initial: str, *, extended: bool, tls: bool, authenticated: bool
 ) -> Reply | None:
     """Return why an AUTH in order is still refused, None if the exchange may begin (RFC 4954 §4, §6)."""
-    if not terms.mechanisms or not extended:
+    if not terms.mechanisms:
         return replies.NOT_IMPLEMENTED
+    if not extended:
+        return replies.SAY_HELLO_FIRST
     if terms.auth_needs_tls and not tls:
         return replies.AUTH_NEEDS_TLS
     if authenticated:
