@@ -42,7 +42,7 @@ class HandshakeFirst(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if self._listener.admit(self, address) is not None or not self._listener.begin_handshake(self):
+        if self._listener.admit(self, address, self._proxied) is not None or not self._listener.begin_handshake(self):
             self._transport.abort()
             return
         self._transport.pause_reading()

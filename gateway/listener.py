@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import structlog
 
 from addressbook.people import IpNetwork
-from gateway.limits import Rate, client_networks
-from gateway.proxied import HeaderFirst, MakeConnection
+from gateway.limits import Rate, client_network, client_networks
+from gateway.proxied import HeaderFirst, MakeConnection, Proxied
 
 log = structlog.get_logger()
 
@@ -110,13 +110,16 @@ class Listener:
         self._addresses = [opened.getsockname()[:2] for opened in server.sockets]
         self._sweep()
 
-    def admit(self, connection: ListenerConnection, address: str) -> str | None:
-        """Count a new connection in, or return the limit that forbids it; an admitted one must be released."""
-        networks = client_networks(address)
+    def admit(self, connection: ListenerConnection, address: str, proxied: Proxied | None = None) -> str | None:
+        """Count a new connection in, or return the limit that forbids it; an admitted one must be released.
+
+        A proxy that speaks for itself is bounded by the total alone: it must not take us for dead for asking often.
+        """
+        networks = () if proxied is not None and proxied.is_proxy else client_networks(address)
         reached = self._limit_reached(networks)
         if reached is None:
             self._count_in(connection, networks)
-        elif self._told.take(networks[0][0], self.loop.time()):  # once a minute, or a flood would fill the log
+        elif self._told.take(client_network(address), self.loop.time()):  # once a minute, or a flood would fill the log
             log.warning("connection_refused", rip=address, limit=reached)
         return reached
 

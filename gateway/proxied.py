@@ -20,10 +20,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxied:
-    """The client behind a proxy, and whether it spoke before it could hear us."""
+    """The client behind a proxy, and whether it spoke before it could hear us.
+
+    A proxy that speaks for itself, to see whether we live, is its own client (`is_proxy`).
+    """
 
     client: tuple[str, int]
     early: bool
+    is_proxy: bool
 
 
 MakeConnection = Callable[[Proxied | None], asyncio.Protocol]
@@ -70,7 +74,8 @@ class HeaderFirst(asyncio.Protocol):
         if header is not None:
             self._door.release(self)
             rest = self._data[header.octets :]
-            behind = self._begin(Proxied(client=header.client or self._peer(), early=bool(rest)))
+            client, own = header.client or self._peer(), header.client is None
+            behind = self._begin(Proxied(client=client, early=bool(rest), is_proxy=own))
             if rest:
                 behind.data_received(rest)
 

@@ -81,7 +81,7 @@ class HttpConnection(H11Protocol):
         """Count the connection; beyond the bounds it hears 503."""
         peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if self._listener.admit(self, address) is not None:
+        if self._listener.admit(self, address, self._proxied) is not None:
             self._refused = True
             transport.write(_TOO_MANY)
             transport.close()

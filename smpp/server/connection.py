@@ -106,6 +106,7 @@ class EsmeConnection:
     def __init__(self, service: EsmeService, listener: Listener, proxied: Proxied | None) -> None:
         self._service = service
         self._listener = listener
+        self._proxied = proxied
         self._host = proxied.client[0] if proxied is not None else ""
         self.bind = secrets.token_hex(6)
         self.login = ""
@@ -155,7 +156,7 @@ class EsmeConnection:
     def on_opened(self, link: Link) -> None:
         """Count the connection; one too many is dropped."""
         self._host = self._host or link.peer.rpartition(":")[0]
-        if self._listener.admit(self, self._host) is not None:
+        if self._listener.admit(self, self._host, self._proxied) is not None:
             link.abort()
 
     def on_event(self, link: Link, event: Event) -> None:  # noqa: ARG002 - the protocol's

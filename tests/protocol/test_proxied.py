@@ -270,6 +270,37 @@ async def test_clients_behind_one_proxy_are_counted_each_for_himself():
 
 
 @on_both_loops
+async def test_a_proxy_may_look_as_often_as_it_likes_whether_we_live():
+    limits = {"per_address": 1, "per_minute": 1}
+    async with (
+        door(Accepting(), settings(connections=limits)) as listener,
+        client_of(listener, greeted=False) as one,
+    ):
+        one.writer.write(b"PROXY UNKNOWN\r\n")
+        assert (await one.hear()).startswith("220 ")
+        for _ in range(9):
+            async with client_of(listener, greeted=False) as again:
+                again.writer.write(SIGNATURE + b"\x20\x00\0\0")
+                assert (await again.hear()).startswith("220 ")
+                assert (await again.say(b"QUIT\r\n")).startswith("221 ")
+
+
+@on_both_loops
+async def test_a_listed_proxy_that_only_connects_leaves_nothing_behind():
+    with capture_logs() as logs:
+        async with door(Accepting(), settings()) as listener:
+            for _ in range(9):
+                async with client_of(listener, greeted=False):
+                    pass
+            async with client_of(listener, greeted=False) as last:
+                last.writer.write(V1)
+                await last.hear()
+                while listener.connections > 1:
+                    await asyncio.sleep(0)
+    assert logs == []
+
+
+@on_both_loops
 async def test_a_client_behind_a_proxy_must_wait_for_the_greeting_too():
     async with door(Accepting(), settings()) as listener, client_of(listener, greeted=False) as client:
         client.writer.write(V1 + HELLO)

@@ -144,7 +144,7 @@ class SmtpConnection(asyncio.Protocol):
             self.session.peer = cast("str", self._proxied.client)  # aiosmtpd's class declares a text, and has a tuple
         self.session.delivered_replies.confirmed = self._all_confirmed
         address = self.session.client_address
-        if (limit := self._listener.admit(self, address)) is not None:
+        if (limit := self._listener.admit(self, address, self._proxied)) is not None:
             if self._service.implicit_tls:
                 transport.abort()
             else:
