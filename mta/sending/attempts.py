@@ -220,7 +220,7 @@ class Deliverer:
             try:
                 reply = await self._try_with_less(mail, call, destination)
             except FaultError as error:
-                call.verdict = error.verdict or call.verdict
+                call.verdict = call.verdict or error.verdict
                 self._note_session(call, sessions)
                 decision = decide_outcome(error.fault, plan.domain)
                 attempt = _describe_attempt(decision.outcome, call, str(error.fault))

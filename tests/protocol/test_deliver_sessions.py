@@ -11,7 +11,7 @@ from sms.outcome import Done
 from tests.kit.mail_out import World, make_world, tlsa_of
 from tests.kit.mail_servers import CUT, HOST, Peer, make_deliverer, one_host, server_context, status_mail
 from tls.mtasts import StsLookup
-from tls.policy import StsMode, StsResult, TlsLevel
+from tls.policy import StsMode, StsResult, TlsLevel, TlsPolicy
 from tls.report import PolicyType
 
 
@@ -118,3 +118,10 @@ async def test_nothing_is_counted_where_no_reports_go_out(world, tmp_path):
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.sessions == ()
+
+
+async def test_a_host_that_does_not_offer_requiretls_was_a_good_session_all_the_same(world, tmp_path):
+    async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
+        rule = TlsPolicy(level=TlsLevel.ENCRYPT, require_tls=True)
+        assert await sessions(peer, world, rule) == [(PolicyType.NONE, None)]
+        assert peer.mails == []
