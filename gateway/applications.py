@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from addressbook.hierarchy import LayerKind, layer_of
+from addressbook.hierarchy import LayerKind, Resolved, layer_of
 from addressbook.senders import Principal, Sender, find_login_sender
 from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
@@ -31,6 +31,7 @@ from sms.settings import SettingsPatch
 log = structlog.get_logger()
 
 _MOST_STALE = 5
+_MOST_RESOLVED = 500
 # What catching up with the address book, or a little time, may change is no word for good.
 _PASSING = frozenset({Refusal.RATE_LIMITED, Refusal.LIMIT_REACHED, Refusal.NO_STORAGE, Refusal.INTERNAL})
 
@@ -73,6 +74,8 @@ class Applications:
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
+        self._resolved_of: Snapshot | None = None
+        self._resolved: dict[object, Resolved] = {}
         self._book = book
         self._routes = routes
         self._acceptance = acceptance
@@ -146,13 +149,12 @@ class Applications:
             return Refused(refusal=Refusal.NO_TEXT)
         if any("\0" in text for text, _ in job.texts):
             return Refused(refusal=Refusal.NOT_ENCODABLE, detail="The text has the character U+0000, which is none.")
-        asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
         submission = Submission(
             sender=sender,
             service=job.service,
             wanted=_wanted(job),
             text=job.texts[0][0] if job.texts else "",
-            resolved=snapshot.resolve(sender, job.service, (asked,)),
+            resolved=self._resolve(sender, job, snapshot),
             reference=job.reference,
             ignored_options=job.ignored_options,
             digest=job.digest,
@@ -166,6 +168,19 @@ class Applications:
             esme=job.esme,
         )
         return plan(submission, snapshot, self._routes, self._clock.now())
+
+    def _resolve(self, sender: Sender, job: ApplicationJob, snapshot: Snapshot) -> Resolved:
+        """Return the settings in force; those that were asked for lately are kept, since most jobs are asked alike."""
+        if self._resolved_of is not snapshot or len(self._resolved) >= _MOST_RESOLVED:
+            self._resolved_of, self._resolved = snapshot, {}
+        user, profile = sender.user, sender.profile
+        who = (sender.customer.id, user and user.id, profile and profile.id, job.service)
+        key = (who, frozenset(job.options.items()))
+        found = self._resolved.get(key)
+        if found is None:
+            asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
+            found = self._resolved[key] = snapshot.resolve(sender, job.service, (asked,))
+        return found
 
 
 def _sender_of(principal: Principal, service: Origin, snapshot: Snapshot) -> Sender | Refused:

@@ -52,10 +52,15 @@ def encode_one(
         languages=settings.national_languages if repertoire.national else (),
     )
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
-        beyond = "1 character is" if len(encoded.cut) == 1 else f"{len(encoded.cut)} characters are"
-        detail = f"{beyond} beyond {'one part' if settings.max_parts == 1 else f'{settings.max_parts} parts'}"
-        return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
+        return refuse_cut(encoded, settings)
     return encoded
+
+
+def refuse_cut(encoded: EncodedText, settings: Settings) -> Refused:
+    """Return that a text would be cut and must not be."""
+    beyond = "1 character is" if len(encoded.cut) == 1 else f"{len(encoded.cut)} characters are"
+    detail = f"{beyond} beyond {'one part' if settings.max_parts == 1 else f'{settings.max_parts} parts'}"
+    return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
 
 
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, repertoires: Repertoires = _ALIKE) -> Texts:

@@ -13,7 +13,7 @@ from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Texts, encode_own, encode_rows, encode_shared
+from gateway.encode import Texts, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.routing import CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
 from gateway.usage_claims import claims_of
@@ -28,7 +28,7 @@ from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.route import SEPARATOR
 from sms.schedule import Blackout, Schedule, decide_schedule
-from sms.settings import Overlong, ReportFormat, Settings, StatusReport
+from sms.settings import ReportFormat, Settings, StatusReport
 
 _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
@@ -93,6 +93,9 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
         # It is not divided for its sender: only a carrier that does it may have it.
         judged = _judge_all(submission, snapshot, routes, whole=True)
         texts = _encode(submission, judged, routes)
+    if submission.esme is not None and texts.shared is not None and texts.shared.cut:
+        # An ESME hears at once what a person reads in the status mail.
+        texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
     schedule, own = _decide_schedules(submission, now)
     messages = tuple(
         replace(message, encoded=texts.own.get(index), schedule=own.get(message.wanted.blackouts))
@@ -228,11 +231,9 @@ def _judge_all(
 
 def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
     settings = submission.resolved.settings
-    if submission.esme is not None:
-        if submission.esme.header is not None:
-            divided = encode_divided(submission.text, submission.esme.header, settings.coding)
-            return Texts(refused=divided) if isinstance(divided, Refused) else Texts(shared=divided)
-        settings = replace(settings, overlong=Overlong.REFUSE)  # the ESME hears at once what a person reads later
+    if submission.esme is not None and submission.esme.header is not None:
+        divided = encode_divided(submission.text, submission.esme.header, settings.coding)
+        return Texts(refused=divided) if isinstance(divided, Refused) else Texts(shared=divided)
     wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
     repertoires = {
         index: routes.repertoire_of(message.route)

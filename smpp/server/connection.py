@@ -222,6 +222,8 @@ class EsmeConnection:
             return
         if isinstance(proven, Refused):
             log.info("esme_bind_refused", login=body.system_id, rip=host, reason=proven.refusal.value)
+            if proven.refusal is Refusal.AUTHENTICATION_FAILED:
+                log.warning("auth_failed", user=body.system_id or "-", rip=host, mechanism="SMPP")
             self._answer_bind(pdu, REFUSALS[proven.refusal])
             return
         binds = self._service.binds.setdefault(proven.login, set())

@@ -28,6 +28,7 @@ from tests.benchmarks.pipeline import measure_pipeline
 from tests.benchmarks.sending import measure_client, measure_sending
 from tests.benchmarks.steps import measure_steps
 from tests.benchmarks.stores import measure_stores
+from tests.benchmarks.submits import measure_submits
 from tests.benchmarks.sync import measure_syncs
 from tests.benchmarks.words import measure_parsing, measure_status_mail
 
@@ -40,6 +41,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("G7",), measure=measure_status_mail, seconds=5),
     Benchmark(figures=("parse",), measure=measure_parsing, seconds=10),
     Benchmark(figures=("inbound",), measure=measure_inbound, seconds=40),
+    Benchmark(figures=("submits",), measure=measure_submits, seconds=40),
     Benchmark(figures=("directory",), measure=measure_directory, seconds=40),
     Benchmark(figures=("sync",), measure=measure_syncs, seconds=120),
     Benchmark(figures=("attack",), measure=measure_attack, seconds=40),

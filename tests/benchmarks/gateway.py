@@ -77,11 +77,12 @@ def gateway(
     customer: bool = True,
     clients: str = "127.0.0.0/8",
     listener: Mapping[str, object] | None = None,
+    tables: Mapping[str, object] | None = None,
 ) -> Iterator[Gateway]:
     """Run a gateway in a folder. Without a carrier's port its link stays down; mail goes to `mail_port`, unencrypted.
 
     `customer` is False for a further node of a database that has the customer already. `clients` is the range whose
-    clients are proven, `listener` has further options of the door.
+    clients are proven, `listener` has further options of the door, `tables` are further ones of the operator's file.
     """
     port = set_up(
         folder,
@@ -95,6 +96,7 @@ def gateway(
         customer=customer,
         clients=clients,
         listener=listener,
+        tables=tables,
     )
     log = folder / "gateway.log"
     with running(python("cli", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
@@ -115,12 +117,13 @@ def set_up(
     customer: bool = True,
     clients: str = "127.0.0.0/8",
     listener: Mapping[str, object] | None = None,
+    tables: Mapping[str, object] | None = None,
 ) -> int:
     """Write what `gateway` runs, with what its commands tell people kept quiet; returns the port of its listener."""
     with redirect_stdout(io.StringIO()):
         return _set_up(
             folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer,
-            clients=clients, listener=listener or {},
+            clients=clients, listener=listener or {}, further=tables or {},
         )  # fmt: skip
 
 
@@ -137,6 +140,7 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
     customer: bool,
     clients: str,
     listener: Mapping[str, object],
+    further: Mapping[str, object],
 ) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     password = folder / "carrier.password"
@@ -176,6 +180,7 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
             }
         ],
         "mail": mail,
+        **further,
     }
     if listener:
         tables["listener"] = [{**door, **listener} for door in first_values(f"127.0.0.1:{port}")["listener"]]  # type: ignore[attr-defined]

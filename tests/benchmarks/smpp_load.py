@@ -1,6 +1,6 @@
-"""One SMPP client under load, as a program: `python -m tests.benchmarks.smpp_load ours|smpplib PORT COUNT`.
+"""One SMPP client under load, as a program: `python -m tests.benchmarks.smpp_load ours|answers|smpplib PORT COUNT`.
 
-Prints JSON: SMS per second and CPU microseconds per SMS, from the first submit to the last answer (ours: last receipt).
+Prints JSON: SMS per second and CPU microseconds per SMS, from the first submit to the last answer, or of `ours` to the last receipt.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ class _Meter:
 class _Events:
     """Submits as much as the window takes, until all are answered and receipted."""
 
-    def __init__(self, client: SmppClient, count: int) -> None:
+    def __init__(self, client: SmppClient, count: int, *, receipts: bool) -> None:
         self._client = client
         self._open = count
-        self._receipts = count
+        self._receipts = count if receipts else 0
         self.bound = asyncio.Event()
         self.done = asyncio.Event()
-        self._parts = [_part(key) for key in range(1, count + 1)]
+        self._parts = [_part(key, receipts=receipts) for key in range(1, count + 1)]
 
     def answered(self, _carrier: str, _part_key: int, outcome: Outcome) -> None:
         assert isinstance(outcome, Done), outcome
@@ -86,7 +86,7 @@ class _Events:
             self.done.set()
 
 
-def _part(key: int) -> PartToSubmit:
+def _part(key: int, *, receipts: bool) -> PartToSubmit:
     return PartToSubmit(
         part_key=key,
         message_key=key,
@@ -101,12 +101,12 @@ def _part(key: int) -> PartToSubmit:
         reference=0,
         priority=Priority.NORMAL,
         flash=False,
-        receipt_wanted=True,
+        receipt_wanted=receipts,
         expires_at=SystemClock().now() + timedelta(hours=1),
     )
 
 
-async def _ours(port: int, count: int) -> None:
+async def _ours(port: int, count: int, *, receipts: bool) -> None:
     account = CarrierAccount(
         name="alpha",
         hosts=(CarrierHost("127.0.0.1", port),),
@@ -115,7 +115,7 @@ async def _ours(port: int, count: int) -> None:
         limits=SessionLimits(window=_WINDOW, enquire_link_seconds=60.0),
     )
     client = SmppClient(account, clock=SystemClock(), jitter=lambda: 0.5)
-    events = _Events(client, count)
+    events = _Events(client, count, receipts=receipts)
     await client.start(events)
     await events.bound.wait()
     meter = _Meter(count)
@@ -166,7 +166,8 @@ def _smpplib(port: int, count: int) -> None:
 def _main(which: str, port: int, count: int) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     loads: dict[str, Callable[[], None]] = {
-        "ours": lambda: run(_ours(port, count)),
+        "ours": lambda: run(_ours(port, count, receipts=True)),
+        "answers": lambda: run(_ours(port, count, receipts=False)),
         "smpplib": lambda: _smpplib(port, count),
     }
     tune_gc()  # as the gateway does; to smpplib the same
