@@ -248,9 +248,9 @@ class LimitOptions:
     )
     disk_reserve: Size = option("Free disk below which no mail is taken.", default=200 << 20)
     mails_per_minute: Count = option("Mails per minute from one customer; 0: any number.", default=0)
-    recipients_per_minute: Count = option("Recipients per minute from one customer, taken or not.", default=0)
-    connections_per_minute: Count = option("Connections per minute from one customer.", default=0)
-    max_connections_per_customer: Count = option("Connections at a time from one customer.", default=200)
+    recipients_per_minute: Count = option("Recipients per minute from one customer, taken or not; 0: any.", default=0)
+    connections_per_minute: Count = option("Connections per minute from one customer; 0: any.", default=0)
+    max_connections_per_customer: Count = option("Connections at a time from one customer; 0: any.", default=200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

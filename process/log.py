@@ -1,11 +1,13 @@
 """How log lines are written: one per fact, to standard error, for eyes or for machines.
 
-Under a service manager that stamps lines itself the console format leaves the time out.
+What libraries log, and errors that nobody catches, are such lines too: a traceback of several lines could hold one that
+a peer wrote. Under a service manager that stamps lines itself the console format leaves the time out.
 """
 
 import logging
 import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -40,7 +42,7 @@ class TimeStamper:
 def render_logfmt(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """Return a line as structlog's LogfmtRenderer does, which costs three times as much: time, level and event first.
 
-    Keys are Python names.
+    Keys are Python names. What can't be printed is escaped, so that a line is one line on every terminal.
     """
     pairs = [(key, value) for key in _FIRST if (value := event.pop(key, None)) is not None]
     pairs += event.items()
@@ -59,6 +61,8 @@ def _quoted(value: object) -> str:
     if odd and "\\" in text:
         text = text.replace("\\", "\\\\")
     text = text.replace('"', '\\"').replace("\n", "\\n")
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     return f'"{text}"' if odd else text
 
 
@@ -70,8 +74,29 @@ def log_unraisable(raised: "sys.UnraisableHookArgs") -> None:
     log.warning("unraisable", cause=f"{type(raised.exc_value).__name__}: {raised.exc_value}"[:300])
 
 
+class _FromLibraries(logging.Handler):
+    """Writes what a library logs as a line of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, with the traceback in it."""
+        structlog.get_logger().log(
+            record.levelno, "library", logger=record.name, said=record.getMessage(), exc_info=record.exc_info
+        )
+
+
+def _tell_of_thread(error: threading.ExceptHookArgs) -> None:
+    thread = error.thread.name if error.thread is not None else ""
+    value = error.exc_value or error.exc_type()
+    structlog.get_logger().error("thread_failed", thread=thread, exc_info=value)
+
+
 def configure_log(options: LogOptions) -> None:
     """Set structlog up for the process; call it once, before anything is logged."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, _FromLibraries) for handler in root.handlers):
+        root.addHandler(_FromLibraries(logging.WARNING))
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _tell_of_thread
     processors: list[Any] = [structlog.processors.add_log_level]
     if options.format is LogFormat.JSON:
         processors += [

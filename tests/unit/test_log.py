@@ -1,9 +1,14 @@
 """How log lines look: held equal to structlog's own renderer and stamps, which cost more."""
 
+import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
+import pytest
 import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -30,7 +35,46 @@ _VALUES = st.one_of(
 @example(event={"cut": 0, "event": "job_accepted", "peer": True})
 def test_a_line_is_what_structlog_makes_of_it(event):
     plain = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
-    assert render_logfmt(None, "info", dict(event)) == plain(None, "info", dict(event))
+    expected = "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in str(plain(None, "info", dict(event)))
+    )
+    assert render_logfmt(None, "info", dict(event)) == expected
+
+
+UNCAUGHT = """
+import asyncio, logging, sys, threading, warnings
+from config.model import LogFormat, LogOptions
+from process.log import configure_log
+configure_log(LogOptions(format=LogFormat(sys.argv[1])))
+def fail():
+    raise ValueError("x\\nlevel=warning event=forged \\r\\x1b[31m\\u202e y")
+async def main():
+    asyncio.get_running_loop().call_soon(fail)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+asyncio.run(main())
+thread = threading.Thread(target=fail, name="worker")
+thread.start()
+thread.join()
+warnings.warn("one\\ntwo")
+logging.getLogger("library").error("a\\nb")
+logging.getLogger("library").info("not told")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_what_libraries_log_and_nobody_catches_is_one_line_each_that_nothing_in_it_can_forge(log_format):
+    arguments = [sys.executable, "-W", "default", "-c", UNCAUGHT, log_format]
+    done = subprocess.run(arguments, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    lines = done.stderr.split("\n")[:-1]
+    assert len(lines) == 4
+    events = ["library", "thread_failed", "library", "library"]
+    for line, event in zip(lines, events, strict=True):
+        assert line.isprintable()
+        assert (json.loads(line)["event"] == event) if log_format == "json" else f"event={event} " in line
+    assert "ValueError" in lines[0]
+    assert "worker" in lines[1]
 
 
 def test_a_stamp_is_the_time_in_utc_to_the_microsecond():
