@@ -30,6 +30,7 @@ from tls.policy import (
     TlsLevel,
     TlsPolicy,
 )
+from tls.report import parse_destinations
 from tls.resolver import Address, DnsAnswer, Lookup, MxRecord, Resolver
 from tls.verdict import expected_names
 
@@ -85,7 +86,9 @@ async def walk_domain(  # noqa: PLR0913 - what is walked, for whom, under which 
     route = ways.routes.find(domain)
     steps: list[tuple[str, tuple[str, ...]]] = [("policy", tuple(_policy_lines(entry)))]
     if route is None:
-        steps += await asyncio.gather(_sts_step(domain, ways, cache, clock), _mx_step(domain, ways))
+        steps += await asyncio.gather(
+            _sts_step(domain, ways, cache, clock), _reports_step(domain, ways), _mx_step(domain, ways)
+        )
     else:
         steps.append(("route", (_route_line(route),)))
     deliverer = build_deliverer(ways, lambda: table, clock, cache=cache)
@@ -161,6 +164,16 @@ async def _sts_step(domain: str, ways: MailTransport, cache: StsCache, clock: Cl
 def _sts_line(policy: StsPolicy) -> str:
     seconds = int(policy.max_age.total_seconds())
     return f"policy: mode {policy.mode}, mx {', '.join(policy.mx) or 'none'}, max_age {seconds} s"
+
+
+async def _reports_step(domain: str, ways: MailTransport) -> tuple[str, tuple[str, ...]]:
+    answer = await ways.resolver.txt(f"_smtp._tls.{domain}")
+    if answer.lookup is Lookup.FAILED:
+        return "TLS reports", (f"record: {answer.cause}",)
+    wanted = parse_destinations(answer.values)
+    if wanted and not ways.settings.counts_sessions:
+        return "TLS reports", (*wanted, "none goes out: [mail] tls_reports or every [[mail.dkim]] is missing")
+    return "TLS reports", wanted or ("nobody asks for any",)
 
 
 async def _mx_step(domain: str, ways: MailTransport) -> tuple[str, tuple[str, ...]]:

@@ -89,6 +89,7 @@ async def test_the_walk_tells_each_step_and_that_mail_goes(new_terminal, name_se
             after(said, "policy:")[0] == "level private-ca, from domain example.com; mail waits where it can't be had"
         )
         assert after(said, "MTA-STS:") == ["record: none"]
+        assert after(said, "TLS reports:") == ["nobody asks for any"]
         assert after(said, "MX:") == [f"10 {HOST}", "not proven by DNSSEC"]
         host = after(said, f"host {HOST}:{peer.port}:")
         assert "demanded: private-ca (domain example.com)" in host
@@ -127,6 +128,16 @@ async def test_the_walk_to_a_named_host_asks_no_mx(new_terminal, name_servers):
         said = await terminal.run("tls", "check", "example.com", "--mx", f"127.0.0.1:{peer.port}", code=1)
         assert "4.7.4 the server does not offer STARTTLS, domain example.com, policy encrypt" in said
         assert peer.verbs_in_clear.count("MAIL") == 0
+
+
+async def test_where_a_domain_wants_reports_that_nobody_sends_it_is_said(new_terminal, name_servers):
+    record = {"_smtp._tls.example.com": ["v=TLSRPTv1; rua=mailto:tls@example.com"]}
+    name_servers(TableResolver(mx_records={"example.com": [(0, "")]}, texts=record))
+    said = await new_terminal().run("tls", "check", "example.com", code=1)
+    assert after(said, "TLS reports:") == [
+        "mailto:tls@example.com",
+        "none goes out: [mail] tls_reports or every [[mail.dkim]] is missing",
+    ]
 
 
 async def test_a_domain_without_hosts_is_told_as_such(new_terminal, name_servers):

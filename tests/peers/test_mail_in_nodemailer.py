@@ -104,3 +104,17 @@ async def test_refusals_reach_the_application_with_their_codes(site, nodemailer)
     assert (partly["accepted"], partly["rejected"]) == ([f"+447700900185@{DOMAIN}"], [f"12@{DOMAIN}"])
     (wrong,) = await nodemailer(to_nobody, auth={"user": "demo", "pass": "wrong"})
     assert (wrong["code"], wrong["responseCode"]) == ("EAUTH", 535)
+
+
+async def test_requiretls_of_an_application_is_kept_with_the_job(site, nodemailer):
+    mail = {
+        "from": SENDER,
+        "to": f"+447700900186@{DOMAIN}",
+        "text": "Under TLS to the end",
+        "messageId": "<requiretls@example.com>",
+        "requireTLSExtensionEnabled": True,
+    }
+    results = await nodemailer(mail, pool=True)
+    assert results[0]["response"].startswith("250 2.0.0")
+    job = json.loads(await site.command("status", "--json", "<requiretls@example.com>"))["report"]
+    assert job["mail"]["tls_tag"] == "required"
