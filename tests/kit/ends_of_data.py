@@ -27,7 +27,9 @@ ENDS: Final[Mapping[str, bytes]] = {repr(ending)[2:-1]: ending for ending in (*B
 """All of them by a name that can be read."""
 
 
-def smuggled(*, sender: str = "evil@example.org", recipient: str = "447700900199@sms.example.net") -> bytes:
+def smuggled(
+    *, sender: str = "evil@example.org", recipient: str = "447700900199@sms.example.net", text: str = "smuggled"
+) -> bytes:
     """Return the commands and the content of a second mail, with its proper end."""
     envelope = f"MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
-    return envelope.encode() + f"From: {sender}\r\nSubject: smuggled\r\n\r\nsmuggled\r\n.\r\n".encode()
+    return envelope.encode() + f"From: {sender}\r\nSubject: smuggled\r\n\r\n{text}\r\n.\r\n".encode()

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -149,3 +150,8 @@ class PostfixRelay:
     def log(self) -> str:
         """Return what it logged so far."""
         return (self.folder / "log").read_text()
+
+    def handed_on(self, where: str) -> list[bool]:
+        """Return of each mail to an address or domain that is done with whether it was taken there."""
+        line = re.compile(rf"to=<[^>]*{re.escape(where)}>.* status=(sent|bounced)")
+        return [found == "sent" for found in line.findall(self.log())]

@@ -38,12 +38,17 @@ def test_who_ends_in_order_has_heard_what_its_system_confirmed(confirmed, counts
     assert not delivered_replies.open(0)
 
 
-def test_who_ends_before_the_reply_has_not_heard_it():
-    delivered_replies, heard = listening()
+@pytest.mark.parametrize(("confirmed", "counts"), [(True, 1), (False, 0)])
+def test_who_ends_before_the_reply_has_heard_it_only_once_its_system_confirms_it(confirmed, counts):
+    delivered_replies, heard = listening(confirmed)
     delivered_replies.ended()
     delivered_replies.told(0)
-    delivered_replies.spoke()
+    assert delivered_replies.in_doubt
     assert heard == []
+    delivered_replies.ended()
+    delivered_replies.lose()
+    assert len(heard) == counts
+    assert not delivered_replies.in_doubt
 
 
 @pytest.mark.parametrize(

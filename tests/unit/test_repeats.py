@@ -1,17 +1,36 @@
 """The same text again without Message-ID: a repeat where the client did not hear its first answer, else another SMS."""
 
+import asyncio
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
+import trustme
 
 from addressbook.senders import Principal
 from mta.smtp.server.server import AuthResult, ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, open_core, proven
 from tests.unit.test_handler import handler
+from tls.listening import TlsMode
 
 ENVELOPE = (f"MAIL FROM:<{ANNA}>", "RCPT TO:<+447700900101@sms.example.net>", "DATA")
 ALARM = f"From: {ANNA}\r\nSubject: Alarm\r\n\r\nDoor 3 is open.\r\n.\r\n"
+
+
+AUTHORITY = trustme.CA()
+
+
+def server_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    AUTHORITY.issue_cert("mx.example.net").configure_cert(context)
+    return context
+
+
+def client_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
 
 
 @pytest.fixture
@@ -22,22 +41,23 @@ def core(house):
 
 
 @asynccontextmanager
-async def listening(core):
-    """Open a door where every login is one of acme, in clear."""
+async def listening(core, tls=TlsMode.OFF):
+    """Open a door where every login is one of acme."""
     acme = proven(core, "acme").customer_id
 
     def prove(_server, _session, _envelope, _mechanism, given):
         who = Principal(customer_id=acme, login=given.login.decode())
         return AuthResult(success=True, auth_data=who)
 
-    settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_needs_tls=False)
-    async with door(handler(core), settings, authenticator=prove) as listener:
+    settings = ServerSettings(hostname="mx.example.net", connections=QUICK, tls=tls, auth_needs_tls=False)
+    async with door(handler(core), settings, contexts=server_context, authenticator=prove) as listener:
         yield listener
 
 
 @asynccontextmanager
-async def client(listener, login="AHgAeA=="):
-    async with client_of(listener) as one:
+async def client(listener, login="AHgAeA==", tls=TlsMode.OFF):
+    context = None if tls is TlsMode.OFF else client_context()
+    async with client_of(listener, tls=context) as one:
         one.writer.write(b"EHLO device.example.org\r\n")
         await one.lines()
         await one.say(f"AUTH PLAIN {login}\r\n".encode())
@@ -72,6 +92,32 @@ async def test_who_heard_the_answer_and_says_the_same_again_means_it(core):
             first.append(await send(one))
     assert len(set(first)) == 4
     assert jobs(core) == first
+
+
+@pytest.mark.parametrize(
+    ("behind", "half_closed", "tls"),
+    [
+        ("QUIT\r\n", False, TlsMode.OFF),
+        ("QUIT\r\n", False, TlsMode.IMPLICIT),
+        ("QUIT\r\n", True, TlsMode.OFF),
+        ("", True, TlsMode.OFF),
+    ],
+)
+async def test_who_ends_right_behind_a_mail_and_heard_the_answer_means_the_same_again(behind, half_closed, tls, core):
+    async with listening(core, tls) as listener:
+        said = []
+        for _ in range(2):
+            async with client(listener, tls=tls) as one:
+                await begin(one)
+                one.writer.write(f"{ALARM}{behind}".encode())
+                if half_closed:
+                    one.writer.write_eof()
+                said += [(await one.hear()).split()[2]]
+                assert not behind or (await one.hear()).startswith("221")
+                while listener.connections:
+                    await asyncio.sleep(0)
+    assert len(set(said)) == 2
+    assert jobs(core) == said
 
 
 @pytest.mark.parametrize("ending", ["end", "reset"])

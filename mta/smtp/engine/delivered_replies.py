@@ -21,6 +21,7 @@ class DeliveredReplies:
     def __init__(self, confirmed: Callable[[], bool] = _confirmed) -> None:
         self.confirmed = confirmed
         self.lost = False
+        self._says_no_more = False
         self._expected: list[Callable[[], None]] = []
         self._told: list[Callable[[], None]] = []
         self._told_at = 0.0
@@ -29,6 +30,11 @@ class DeliveredReplies:
     def expects(self) -> bool:
         """Whether an expected reply is not yet sent."""
         return bool(self._expected)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a reply was sent that the client may not have heard."""
+        return bool(self._told)
 
     def expect(self, heard: Callable[[], None]) -> None:
         """Call `heard` once the client has heard the next reply; never, if it does not hear it."""
@@ -47,10 +53,10 @@ class DeliveredReplies:
             tell()
 
     def ended(self) -> None:
-        """Note the end of the client's input: it has heard only what its system confirmed."""
+        """Note the end of the client's input: it has heard what its system confirmed, and may hear more."""
+        self._says_no_more = True
         if self._told and self.confirmed():
             self.spoke()
-        self.lose()
 
     def lose(self) -> None:
         """Note that the connection is over."""
@@ -59,6 +65,6 @@ class DeliveredReplies:
 
     def open(self, now: float) -> bool:
         """Return whether the client is connected and may still hear a reply, so that it need not repeat a mail."""
-        if self.lost:
+        if self.lost or self._says_no_more:
             return False
         return not self._told or now - self._told_at < _UNDER_WAY or self.confirmed()

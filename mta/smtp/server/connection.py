@@ -187,7 +187,7 @@ class SmtpConnection(asyncio.Protocol):
         self.session.delivered_replies.ended()
         self.dialogue.receive_eof()
         self._react()
-        return not self.dialogue.tls and not self.dialogue.closed
+        return not self.dialogue.tls and (not self.dialogue.closed or self.session.delivered_replies.in_doubt)
 
     def pause_writing(self) -> None:
         """Stop answering a peer that does not read."""
@@ -203,7 +203,10 @@ class SmtpConnection(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """Pass the time on, and cut a peer that does not read or does not close."""
         if self._closing_since is not None:
-            if now - self._closing_since > self._listener.limits.linger_seconds:
+            if self.dialogue.peer_done and self._all_confirmed() and self.transport is not None:
+                self.session.delivered_replies.ended()
+                self.transport.close()
+            elif now - self._closing_since > self._listener.limits.linger_seconds:
                 self.abort()
         elif self._blocked_since is not None:
             if now - self._blocked_since > self._service.settings.limits.command:
@@ -415,6 +418,8 @@ class SmtpConnection(asyncio.Protocol):
                 self.session.delivered_replies.told(monotonic())
         if self.dialogue.closed and self._closing_since is None:
             self._closing_since = self.loop.time()
+            if self.dialogue.peer_done and self.session.delivered_replies.in_doubt:
+                return  # QUIT or the end came right behind a mail: `tick` closes once the replies have arrived
             if self.dialogue.peer_done or not transport.can_write_eof():
                 transport.close()
                 return
@@ -430,7 +435,7 @@ class SmtpConnection(asyncio.Protocol):
         """Return whether the peer's system has acknowledged every sent octet."""
         transport = self.transport
         unsent = transport is None or transport.get_write_buffer_size() > 0
-        end = self._closing_since is not None  # the kernel counts it as an octet
+        end = self._closing_since is not None and not self.dialogue.peer_done  # the kernel counts it as an octet
         return not unsent and _waiting(transport, termios.TIOCOUTQ) <= end
 
     def _pause_reading(self) -> None:
