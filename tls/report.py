@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from tls.policy import DaneState, Demand, HostProof, StsMode, TlsLevel
+from tls.policy import DaneState, Demand, HostProof, StsMode
 from tls.result_types import ResultType
 from tls.verdict import TlsVerdict
 
@@ -64,9 +64,10 @@ class SessionResult:
 def judge_session(demand: Demand, verdict: TlsVerdict, *, address: str, source: str) -> SessionResult | None:
     """Return what a session counts as; None where the domain's own hosts or policies had no say in it.
 
-    A rule of ours that a host doesn't meet is no failure of what its domain publishes.
+    A rule of ours that a host doesn't meet is no failure of what its domain publishes. An address literal publishes
+    nothing.
     """
-    if demand.proof is HostProof.CONFIGURED or demand.level is TlsLevel.NONE:
+    if demand.proof is HostProof.CONFIGURED or not demand.level.discovers or demand.domain.startswith("["):
         return None
     result = verdict.result
     if result is None and not verdict.granted:

@@ -19,7 +19,14 @@ from mta.sending.compose import ComposedMail
 from mta.sending.connections import Destination, Destinations, PooledConnection
 from mta.sending.outgoing import DeliverySettings, HostCheck, TlsFailureTaker
 from mta.sending.routes import RouteTable
-from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
+from mta.sending.targets import (
+    DeliveryPlan,
+    MailTarget,
+    Planner,
+    ignores_published,
+    split_recipient,
+    to_ascii_domain,
+)
 from sms.message import TlsTag
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.retry import CLOSED
@@ -60,6 +67,7 @@ class Call:
     tls: str = ""
     chain: tuple[bytes, ...] = ()
     verdict: TlsVerdict | None = None
+    ignores_published: bool = False
 
 
 class OpenConnection(PooledConnection, Protocol):
@@ -216,7 +224,8 @@ class Deliverer:
         tls_only, certain = False, True
         for target in plan.targets[: self._settings.hosts_per_attempt]:
             demand = await self._planner.demand(plan, target, tls_only=tls_only)
-            call = Call(target=target, demand=demand, deadline=deadline)
+            ignores = ignores_published(plan.tag, demand.level)
+            call = Call(target=target, demand=demand, deadline=deadline, ignores_published=ignores)
             try:
                 reply = await self._try_with_less(mail, call, destination)
             except FaultError as error:
@@ -242,8 +251,11 @@ class Deliverer:
         return failed, True
 
     def _note_session(self, call: Call, sessions: list[SessionResult]) -> None:
-        """Add what a call's TLS came to; a call over a kept connection is no session of its own."""
-        if call.verdict is None or not self._settings.counts_sessions:
+        """Add what a call's TLS came to, as what the domain publishes sees it.
+
+        A call over a kept connection is no session of its own, and for some mails nobody asked what is published.
+        """
+        if call.verdict is None or call.ignores_published or not self._settings.counts_sessions:
             return
         noted = judge_session(call.demand, call.verdict, address=call.address, source=call.source)
         if noted is not None:

@@ -127,7 +127,7 @@ class Planner:
         )
         sts = StsResult()
         level = table.find(domain, customer).policy.level
-        if self._sts is not None and level.discovers and literal is None and not _ignores_published(tag, level):
+        if self._sts is not None and level.discovers and literal is None and not ignores_published(tag, level):
             sts = await self._sts.find(domain)
         return DeliveryPlan(domain=domain, customer=customer, table=table, targets=targets, sts=sts, tag=tag)
 
@@ -143,7 +143,7 @@ class Planner:
             sts_result=plan.sts,
             require_tls=plan.tag is TlsTag.REQUIRED,
         )
-        if self._seeks_dane(demand) and not _ignores_published(plan.tag, demand.level):
+        if self._seeks_dane(demand) and not ignores_published(plan.tag, demand.level):
             demand = demand.with_dane(await find_tlsa(target.host, target.port, self._resolver))
         if tls_only and not demand.tls_required:
             policy = replace(demand.policy, level=TlsLevel.ENCRYPT)
@@ -184,7 +184,7 @@ class Planner:
         return tuple(str(address) for address in take_turns(found)[:_MAX_ADDRESSES])
 
 
-def _ignores_published(tag: TlsTag, level: TlsLevel) -> bool:
+def ignores_published(tag: TlsTag, level: TlsLevel) -> bool:
     """Return whether DANE and MTA-STS of the domain do not count; what the rules enforce does (RFC 8689 §4.2.2)."""
     return tag is TlsTag.OPTIONAL and not level.enforced
 

@@ -30,10 +30,10 @@ class Published(StsLookup):
         return StsResult(mode=self._mode, mx=(HOST,), max_age=86_400)
 
 
-async def sessions(peer, world, *entries, mails=1, **more):
+async def sessions(peer, world, *entries, mails=1, tag=TlsTag.NONE, **more):
     more.setdefault("resolver", one_host(authentic=True))
     deliverer = make_deliverer(peer.port, *entries, ca_file=world.roots, **more)
-    attempts = [await deliverer.deliver(status_mail()) for _ in range(mails)]
+    attempts = [await deliverer.deliver(replace(status_mail(), tls_tag=tag)) for _ in range(mails)]
     await deliverer.close()
     return [(each.policy.kind, each.result and each.result.value) for attempt in attempts for each in attempt.sessions]
 
@@ -125,3 +125,10 @@ async def test_a_host_that_does_not_offer_requiretls_was_a_good_session_all_the_
         rule = TlsPolicy(level=TlsLevel.ENCRYPT, require_tls=True)
         assert await sessions(peer, world, rule) == [(PolicyType.NONE, None)]
         assert peer.mails == []
+
+
+async def test_a_mail_for_which_nobody_asked_what_is_published_is_not_counted(world, tmp_path):
+    async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
+        assert await sessions(peer, world, tag=TlsTag.OPTIONAL) == []
+        assert await sessions(peer, world, TlsLevel.ENCRYPT, tag=TlsTag.OPTIONAL) == [(PolicyType.NONE, None)]
+    assert len(peer.mails) == 2

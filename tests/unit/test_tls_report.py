@@ -9,6 +9,8 @@ from tls.policy import (
     DaneResult,
     DaneState,
     HostProof,
+    Pin,
+    PinKind,
     PolicyEntry,
     PolicyTable,
     StsMode,
@@ -66,11 +68,18 @@ def test_reports_go_where_exactly_one_record_says_and_nowhere_strange(texts, des
     assert parse_destinations(texts) == destinations
 
 
-def session(achieved=GOOD, level=TlsLevel.MAY, *, proof=HostProof.DNSSEC, dane=None, sts=None, **policy):
+def session(
+    achieved=GOOD,
+    level=TlsLevel.MAY,
+    *,
+    proof=HostProof.DNSSEC,
+    dane=None,
+    sts=None,
+    domain="example.com",
+    **policy,
+):
     table = PolicyTable((PolicyEntry(policy=TlsPolicy(level=level, **policy)),))
-    demand = decide_policy(
-        "example.com", "", table, host="mx.example.com", proof=proof, dane_result=dane, sts_result=sts
-    )
+    demand = decide_policy(domain, "", table, host="mx.example.com", proof=proof, dane_result=dane, sts_result=sts)
     return judge_session(demand, judge(demand, achieved), address="192.0.2.25", source="192.0.2.1")
 
 
@@ -133,11 +142,14 @@ def test_a_session_counts_as_what_its_domain_publishes_and_can_mend(more, kind, 
     [
         {"proof": HostProof.CONFIGURED},
         {"level": TlsLevel.NONE},
+        {"level": TlsLevel.FINGERPRINT, "pins": (Pin(kind=PinKind.PUBLIC_KEY, digest="0" * 64),)},
+        {"level": TlsLevel.PRIVATE_CA, "ca_file": "ca.pem"},
+        {"domain": "[192.0.2.25]"},
         {"level": TlsLevel.SECURE, "achieved": Achieved(encrypted=True, trusted=True, names=("mx.example.org",))},
         {"level": TlsLevel.DANE_ONLY},
     ],
 )
-def test_a_rule_of_ours_that_a_host_does_not_meet_is_no_failure_of_its_domain(more):
+def test_what_a_domains_own_policies_have_no_say_in_is_not_counted(more):
     assert session(**more) is None
 
 
