@@ -4,7 +4,7 @@ Not here: whom a range proves (addressbook.senders).
 """
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 
 from addressbook.people import AddressRange, Customer, IpNetwork
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
@@ -107,7 +107,16 @@ def _parse_range(text: str) -> IpNetwork:
     try:
         network = ip_network(text.strip())
     except ValueError as error:
-        raise AdminFault(FaultCode.BAD_RANGE, range=text, cause=str(error)) from None
+        raise AdminFault(FaultCode.BAD_RANGE, range=text, cause=_mend(text) or str(error)) from None
     if network.prefixlen == 0:
         raise AdminFault(FaultCode.RANGE_TOO_WIDE, range=str(network))
     return network
+
+
+def _mend(text: str) -> str:
+    """Return what an address with the length of its network was meant to be, "" for anything else."""
+    try:
+        meant = ip_interface(text.strip())
+    except ValueError:
+        return ""
+    return f"write {meant.network} for the whole network, or {meant.ip} for this address alone"

@@ -140,7 +140,10 @@ OTHER = CustomerScope("Other")
         (
             partial(ranges.add_range, name="Other", network="192.0.2.1/24"),
             FaultCode.BAD_RANGE,
-            {"range": "192.0.2.1/24", "cause": "192.0.2.1/24 has host bits set"},
+            {
+                "range": "192.0.2.1/24",
+                "cause": "write 192.0.2.0/24 for the whole network, or 192.0.2.1 for this address alone",
+            },
         ),
         (
             partial(ranges.add_range, name="Other", network="0.0.0.0/0"),
