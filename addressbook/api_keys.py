@@ -23,6 +23,7 @@ class Scope(StrEnum):
     STOP_LIST = "stop-list"
     USERS = "users"
     WEBHOOKS = "webhooks"
+    DIRECTORY = "directory"
 
 
 LOGIN_SCOPES: Final = frozenset({Scope.SEND, Scope.READ, Scope.INBOUND})

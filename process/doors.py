@@ -6,6 +6,7 @@ Not here: the doors themselves (listeners, http), the parts that judge mail (acc
 from config.model import Config
 from gateway.accept import Acceptance
 from gateway.applications import Applications
+from gateway.auth.api_keys import ApiKeys
 from gateway.auth.authenticator import Authenticator
 from gateway.limits import DiskReserve, Rate
 from process.accept_path import AcceptPath
@@ -33,6 +34,13 @@ class Doors:
             disk=self.disk,
             rate=self.rate,
             metrics=core.metrics,
+        )
+
+        self.api_keys = ApiKeys(
+            database=core.database,
+            key_of=lambda digest: core.book.current.directory.api_key(digest),  # noqa: PLW0108 - it is replaced
+            confirm=core.book.confirm,
+            clock=core.clock,
         )
 
     @property
