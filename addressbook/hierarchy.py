@@ -14,11 +14,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
-from sms.message import Priority
+from sms.message import MAIL_SERVICES, Priority
 from sms.number import NumberType, SenderId
 from sms.outcome import Refusal, Refused
 from sms.serialise import freeze_origins, freeze_settings
-from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch
+from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch, Unencodable
 from sms.usage import UsageLimit
 
 
@@ -79,7 +79,7 @@ class Constraints:
 
     `kind` is SYSTEM or CUSTOMER; PROFILE or USER for countries, types of numbers and limits of use alone. This owner
     decides a locked field (a customer's services belong to it), and layers below cannot change it. `by_contract`: the
-    limits are what the customer has not contracted.
+    limits are what the customer has not contracted. Without `reject` no text is refused for its characters.
     """
 
     kind: LayerKind
@@ -93,6 +93,7 @@ class Constraints:
     number_types: frozenset[NumberType] | None = None
     usage: tuple[UsageLimit, ...] = ()
     push: bool = True
+    reject: bool = True
     by_contract: bool = False
 
     @property
@@ -278,6 +279,8 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
             clamp("flash", False, rule, f"{rule.name} does not allow flash")
         if not rule.push and changed.get("push_url", stacked.settings.push_url):
             clamp("push_url", "", rule, f"{rule.name} does not include push")
+        if not rule.reject and changed.get("unencodable", stacked.settings.unencodable) is Unencodable.REJECT:
+            clamp("unencodable", Unencodable.SMART, rule, f"{rule.name} refuses no mail for its characters")
         sender = stacked.settings.sender_id
         if rule.sender_ids is not None and sender is not None and sender.value not in rule.sender_ids:
             refused.append(_sender_refused(sender, rule))
@@ -366,7 +369,7 @@ class Layers:
     A change makes a new object. `snapshot.Snapshot` caches the results.
     """
 
-    __slots__ = ("_constraints", "_contracts", "_layers", "version")
+    __slots__ = ("_constraints", "_contracts", "_layers", "_of_mail", "version")
 
     def __init__(
         self,
@@ -375,15 +378,23 @@ class Layers:
         layers: Mapping[LayerKey, Layer] = MappingProxyType({}),
         constraints: Mapping[int, Constraints] = MappingProxyType({}),
         contracts: Mapping[int, Constraints] = MappingProxyType({}),
+        of_mail: Constraints | None = None,
     ) -> None:
         self.version = version
         self._layers = layers
         self._constraints = constraints
         self._contracts = contracts
+        self._of_mail = of_mail
 
-    def with_contracts(self, contracts: Mapping[int, Constraints]) -> "Layers":
-        """Return the same layers, bound also by what customers have not contracted."""
-        return Layers(version=self.version, layers=self._layers, constraints=self._constraints, contracts=contracts)
+    def bound_by(self, contracts: Mapping[int, Constraints], of_mail: Constraints | None) -> "Layers":
+        """Return the same layers, bound also by what customers have not contracted, and by a rule for mails alone."""
+        return Layers(
+            version=self.version,
+            layers=self._layers,
+            constraints=self._constraints,
+            contracts=contracts,
+            of_mail=of_mail,
+        )
 
     def apply(self, change: LayersChange) -> "Layers":
         """Return the layers after the change; this object does not change."""
@@ -453,6 +464,8 @@ class Layers:
     def lay_stored(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> StoredSettings:
         """Return the stored layers that apply, combined."""
         rules = self.constraints(customer_id)
+        if self._of_mail is not None and service in MAIL_SERVICES:
+            rules = (*rules, self._of_mail)
         stacked = _lay(_BUILT_IN, self.stack(customer_id, service, profile_id, user_id), rules)
         return StoredSettings(stacked=stacked, constraints=rules, resolved=_constrain(stacked, rules))
 

@@ -27,13 +27,17 @@ from addressbook.senders import (
 from sms.message import MAIL_SERVICES, Origin
 from sms.outcome import Refusal, Refused
 
+_NO_REJECT = Constraints(kind=LayerKind.SYSTEM, reject=False)
 _MOST_CLIENTS = 1_000
 _MOST_SENDERS = 10_000
 _MOST_SETTINGS = 5_000
 
 
 class Snapshot:
-    """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's."""
+    """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's.
+
+    Without `allow_reject` no mail is refused for its characters.
+    """
 
     __slots__ = (
         "_choose_sender",
@@ -55,12 +59,13 @@ class Snapshot:
         *,
         numbers: OwnNumbers | None = None,
         default_options: frozenset[Option] = ALL_OPTIONS,
+        allow_reject: bool = True,
         most_settings: int = _MOST_SETTINGS,
     ) -> None:
         self.version = directory.version
         self.directory = directory
         self.default_options = default_options
-        self.layers = layers = layers.with_contracts(self._contracts())
+        self.layers = layers = layers.bound_by(self._contracts(), None if allow_reject else _NO_REJECT)
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.

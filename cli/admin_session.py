@@ -92,7 +92,12 @@ class AdminSession:
         """Return the address book with all layers, those of the operator's file among them."""
         from gateway.directory import DirectoryFollower
 
-        book = DirectoryFollower(self.database, self.config.settings, self.default_options)
+        book = DirectoryFollower(
+            self.database,
+            self.config.settings,
+            self.default_options,
+            allow_reject=self.config.mail.allow_reject,
+        )
         book.load_now()
         return book.current
 

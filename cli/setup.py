@@ -110,7 +110,8 @@ def _contradictions(config: Config) -> list[str]:
         database = database_of(config.server)
     except (OSError, ValueError) as error:
         raise _UnreadableError(str(error)) from error
-    book = DirectoryFollower(database, config.settings, frozenset(config.contracts.default_options))
+    options, reject = frozenset(config.contracts.default_options), config.mail.allow_reject
+    book = DirectoryFollower(database, config.settings, options, allow_reject=reject)
     try:
         if database.pending():
             return [_NOT_MIGRATED]

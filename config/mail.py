@@ -183,6 +183,11 @@ class MailOptions:
         "Our own address towards other servers.", default=None, example="192.0.2.25"
     )
     port: Port = option("The port of MX hosts.", default=25)
+    allow_reject: bool = option(
+        "Whether a mail is refused for characters that GSM-7 lacks where unencodable is reject. Off, that is read as "
+        "smart for mails: whoever writes one can do little about them; it counts for applications.",
+        default=False,
+    )
     resolvers: tuple[DnsServer, ...] = option(
         "Addresses of DNS servers, each with its port where that is not 53; empty: those of the system.",
         default=(),

@@ -41,7 +41,8 @@ class DirectoryFollower:
     """Holds the snapshot in force, `current`, and what customers want done with inbound SMS, `rules`.
 
     `system` is the operator's system layer, weaker than the stored one; `default_options` are what customers have
-    contracted of whom nothing else is stored. `taken` is given each new snapshot before it is in force.
+    contracted of whom nothing else is stored. Without `allow_reject` no mail is refused for its characters. `taken` is
+    given each new snapshot before it is in force.
     """
 
     def __init__(
@@ -50,10 +51,13 @@ class DirectoryFollower:
         system: SettingsPatch,
         default_options: frozenset[Option] = ALL_OPTIONS,
         taken: Callable[[Snapshot], None] = lambda _: None,
+        *,
+        allow_reject: bool = False,
     ) -> None:
         self._database = database
         self._taken = taken
         self._default_options = default_options
+        self._allow_reject = allow_reject
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
         self._layers = Layers()
         self.rules = InboundRules()
@@ -141,6 +145,7 @@ class DirectoryFollower:
             lists,
             numbers=numbers,
             default_options=self._default_options,
+            allow_reject=self._allow_reject,
         )
         self._taken(snapshot)
         self.current = snapshot

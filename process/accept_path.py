@@ -45,6 +45,7 @@ class AcceptPath:
             config.settings,
             frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
+            allow_reject=config.mail.allow_reject,
         )
         self.spent = SpentLimits()
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from addressbook.senders import Principal
 from gateway.auth.authenticator import Authenticator
+from gateway.log_lines import log_login
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
@@ -66,5 +67,5 @@ class BasicLogins:
             if refused.refusal is not Refusal.AUTHENTICATION_FAILED:
                 break
         if refused.refusal is Refusal.AUTHENTICATION_FAILED:
-            log.warning("auth_failed", user=login, rip=client, mechanism="BASIC")
+            log_login(log, succeeded=False, login=login, client=client, mechanism="BASIC")
         return refused

@@ -94,8 +94,9 @@ def compose_notice(  # noqa: PLR0913 - what a mail is made of, by name
     """
     report = with_given_names(_without_options(notice.report))
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
-    # A person asked for a dry run, whatever the report format.
-    if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+    # A person asked for a dry run, whatever the report format; and a DSN is about a mail.
+    wants_dsn = notice.report.settings.report_format is ReportFormat.DSN and notice.report.mail is not None
+    if wants_dsn and notice.kind is not NoticeKind.DRY_RUN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
     rendered = renderer.render(notice.kind, report, override=template.source if template else None, logo=logo)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)

@@ -264,7 +264,11 @@ def test_each_recipient_has_its_own_answer(house, note):
     [
         (("--from", "a@example.com"), "Hello", ("authentication-required", 530)),
         (("--as", "demo", "--from", "a@example.com"), " ", ("no-text", 554)),
-        (("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject"), "漢字", ("not-encodable", 554)),
+        (
+            ("--as", "demo", "--from", "a@example.com", "--set", "overlong=refuse", "--set", "max_parts=1"),
+            "x" * 161,
+            ("too-many-parts", 552),
+        ),
     ],
 )
 def test_what_would_be_refused_says_the_reply(arguments, text, expected, house, note):
@@ -275,6 +279,18 @@ def test_what_would_be_refused_says_the_reply(arguments, text, expected, house, 
     assert recipient["refusal"]["code"] == code
     assert recipient["refusal"]["text"]
     assert recipient["parts"] == []
+
+
+def test_a_mail_is_refused_for_its_characters_only_where_the_operator_allows_it(house, note):
+    asked = ("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject", "--to", "+447700900101" + AT)
+    told = explain(house, *asked, note("漢字"))
+    assert told["verdict"] == "send"
+    assert told["recipients"][0]["settings"]["unencodable"]["value"] == "smart"
+    assert told["recipients"][0]["settings"]["unencodable"]["origin"] == "constraint of the system"
+    file = house / "mail2sms.toml"
+    file.write_text(file.read_text("utf-8").replace("[mail]\n", "[mail]\nallow_reject = true\n"), "utf-8")
+    told = explain(house, *asked, note("漢字"))
+    assert (told["verdict"], told["reason"]) == ("refuse", "not-encodable")
 
 
 @pytest.mark.parametrize(

@@ -282,3 +282,99 @@ async def test_the_version_is_told_without_a_login(site):
 async def test_a_body_beyond_the_limit_is_refused_before_it_comes(site):
     head = f"POST /rest/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {basic()}\r\nContent-Length: 20000000\r\n\r\n"
     assert (await site.raw(head.encode())).status == 413
+
+
+def _request(line: str, headers: dict[str, str], body: str = "") -> bytes:
+    """Return a request as a client writes it; nothing is added but Host and the length of its body."""
+    length = {"Content-Length": str(len(body.encode()))} if body else {}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "127.0.0.1", **headers, **length}.items())
+    return f"{line} HTTP/1.1\r\n{lines}\r\n{body}".encode()
+
+
+_STANDARD = {"Authorization": basic()}
+_NODE = {
+    "Accept": "application/json, text/plain, */*",
+    "Content-Type": "application/json",
+    "User-Agent": "axios/1.21.0",
+    "Authorization": "Basic " + base64.b64encode(f"{LOGIN}:{PASSWORD}".encode("latin-1")).decode(),
+}
+_GO = {"User-Agent": "Go-http-client/1.1", "Content-Type": "application/json", **_STANDARD}
+_RUST = {"content-type": "application/json", "accept": "*/*", **_STANDARD}
+_PERL = {"TE": "deflate,gzip;q=0.3", "Accept": "application/json; charset=utf-8", "User-Agent": "libwww-perl/6.72"}
+_RUST_NULLS = (
+    '"options":{"src":null,"encoding":null,"billcode":null,"statusRequested":null,"flash":null,"customerRef":null,'
+    '"validityMin":null,"maxParts":null,"invalidCharacters":null,"qos":null,"jobPeriod":null,"duplicateDetection":null,'
+    '"blackoutPeriods":null}'
+)
+_DAY = (datetime.now(UTC) + timedelta(days=2)).date()
+_PERIOD = f"{_DAY}T10:00:00+01:00/{_DAY}T18:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        pytest.param(
+            _NODE,
+            '{"messages":[{"text":"Grüße","recipients":[{"dst":"+447700900101","customRef":"Anna",'
+            f'"blackoutPeriods":["{_PERIOD}"]}}]}}],'
+            '"options":{"status_requested":true,"customer_ref":"order 7","validity_min":60,"invalid_characters":"TRANSLITERATE"}}',
+            id="node",
+        ),
+        pytest.param(
+            _GO,
+            '{"messages":[{"text":"Grüße","recipients":[{"dst":"+447700900101","customerRef":"Anna"}]}],'
+            '"options":{"statusRequested":true,"customerRef":"order 7","validityMin":60,"qos":"normal",'
+            '"jobPeriod":"2026-01-02T15:04:05.999-0700","invalidCharacters":"TRANSLITERATE"}}',
+            id="go",
+        ),
+        pytest.param(
+            _RUST,
+            f"{{{_RUST_NULLS.replace(chr(34) + 'customerRef' + chr(34) + ':null', chr(34) + 'customerRef' + chr(34) + ':' + chr(34) + 'order 7' + chr(34))},"
+            f'"messages":[{{"text":"Grüße","recipients":[{{"dst":"+447700900101","customerRef":"Anna","blackoutPeriods":"{_PERIOD}"}}]}}]}}',
+            id="rust",
+        ),
+        pytest.param(
+            _RUST,
+            '{"options":null,"messages":[{"text":"Grüße","recipients":[{"dst":"+447700900101","customerRef":null,'
+            '"blackoutPeriods":null}]}]}',
+            id="rust without options",
+        ),
+        pytest.param(
+            {**_PERL, **_STANDARD},
+            '{"messages":[{"text":"Grüße","recipients":[{"dst":"+447700900101"}]}]}',
+            id="perl",
+        ),
+        pytest.param(
+            {**_PERL, **_STANDARD, "Content-Type": "application/x-www-form-urlencoded"},
+            '{"messages":[{"text":"Grüße","recipients":[{"dst":"+447700900101"}]}]}',
+            id="json under another name",
+        ),
+    ],
+)
+async def test_the_requests_of_the_other_clients_are_taken_as_they_write_them(site, headers, body):
+    answer = await site.raw(_request("POST /rest/v1/jobs", headers, body))
+    assert (answer.status, answer.headers["content-type"]) == (201, "application/json"), answer.body
+    (job,) = site.core.jobs()
+    (message,) = site.core.messages()
+    assert (message.body, message.number) == ("Grüße", "447700900101")
+    assert job.reference == ("order 7" if "order 7" in body else "")
+    assert message.customer_ref == ("Anna" if "Anna" in body else "")
+    assert bool(message.blackouts) == (_PERIOD in body)
+    asked = await site.raw(_request(f"GET /rest/v1/jobs/{answer.json['jobId']}", headers))
+    assert (asked.status, asked.json["jobId"]) == (200, job.public_id)
+    assert asked.json["recipientIds"] == [message.public_id]
+
+
+async def test_a_client_of_go_that_gives_instants_for_periods_is_told_what_is_expected(site):
+    body = (
+        '{"messages":[{"text":"x","recipients":[{"dst":"+447700900101","blackoutPeriods":["2026-01-02T15:04:05Z"]}]}]}'
+    )
+    answer = await site.raw(_request("POST /rest/v1/jobs", _GO, body))
+    assert answer.status == 400
+    assert answer.json["message"].startswith("messages[0].recipients[0].blackoutPeriods: start/end such as ")
+
+
+async def test_a_data_centre_that_does_not_know_a_job_says_404_to_every_client(site):
+    for headers in (_NODE, _GO, _RUST, {**_PERL, **_STANDARD}):
+        answer = await site.raw(_request("GET /rest/v1/jobs/J.20260101-000000.000-aaaaaaaaaa", headers))
+        assert (answer.status, answer.json["code"], answer.json["message"]) == (404, 404, "There is no job of this id.")

@@ -9,10 +9,15 @@ from gateway.accept import Accepted
 from gateway.applications import ApplicationJob
 from gateway.plan import JobPlan
 from gateway.submission import RecipientRequest
+from mta.sending.compose import MailIdentity, compose_notice
 from sms.message import Origin, Priority
 from sms.outcome import Refusal, Refused
+from sms.report import Notice, NoticeKind
 from sms.schedule import Blackout
 from sms.settings import Unencodable
+from store.tables import OutboxRow
+from store.views import load_reports
+from templates.render import Renderer
 from tests.kit.testbed import ANNA, ZOE, administer, judge, open_core, proven
 
 ONE, TWO = "+447700900101", "+447700900102"
@@ -161,3 +166,46 @@ async def test_a_mail_and_a_request_to_one_number_are_planned_alike(core):
     for name in ("number", "refused", "route", "encoded", "parameters"):
         assert [getattr(one, name) for one in by_request.messages] == [getattr(one, name) for one in by_mail.messages]
     assert by_request.submission.resolved.settings == by_mail.submission.resolved.settings
+
+
+async def test_the_status_of_an_applications_job_is_mailed_only_where_an_address_is_set(core):
+    silent = await core.applications.submit(login_of(core), job(("Hello", ONE)))
+    administer(core.folder, f"cancel {silent.job_id}")
+    assert core.stored(OutboxRow) == []
+    administer(core.folder, "customer set acme --service rest status_address=ops@acme.example.com first_report=on")
+    told = await core.applications.submit(login_of(core), job(("Hello", ONE)))
+    administer(core.folder, f"cancel {told.job_id}")
+    rows = core.stored(OutboxRow)
+    assert [(row.kind, row.channel, row.recipient) for row in rows] == [
+        ("accepted", "mail", "ops@acme.example.com"),
+        ("result", "mail", "ops@acme.example.com"),
+    ]
+    by_mail = judge(core, "acme").plan.job
+    assert by_mail.status_address == ANNA
+
+
+async def test_a_status_mail_about_an_applications_job_is_for_people_whatever_format_mails_get(core):
+    administer(core.folder, "customer set acme status_address=ops@acme.example.com report_format=dsn")
+    kept = await core.applications.submit(login_of(core), job(("Hello", ONE), reference="order 7"))
+    administer(core.folder, f"cancel {kept.job_id}")
+    (row,) = core.stored(OutboxRow)
+    (report,) = core.database.read_now(lambda tx: load_reports(tx, [row.job_key])).values()
+    notice = Notice(
+        key=row.key,
+        public_id=row.public_id,
+        kind=NoticeKind.RESULT,
+        recipient=row.recipient,
+        report=report,
+        created_at=NOON,
+        attempt=1,
+    )
+    identity = MailIdentity(
+        from_name="SMS",
+        from_address="sms@sms.example.net",
+        hostname="sms.example.net",
+        message_id_domain="sms.example.net",
+    )
+    composed = compose_notice(notice, identity=identity, renderer=Renderer(), now=NOON)
+    assert composed is not None
+    assert composed.recipient == "ops@acme.example.com"
+    assert b"multipart/alternative" in composed.message
