@@ -38,9 +38,16 @@ class LinkOwner(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """One connection with its session; `slot` is which of its owner's links it is, `host` where it goes to."""
+    """One connection with its session; `slot` is which of its owner's links it is, `host` where it goes to.
 
-    def __init__(self, session: Session, owner: LinkOwner, *, slot: str = "", host: str = "") -> None:
+    With `reads_while_full` it reads on while the other side does not read: whoever takes requests from anybody does
+    not, since each has an answer that would wait in memory.
+    """
+
+    def __init__(
+        self, session: Session, owner: LinkOwner, *, slot: str = "", host: str = "", reads_while_full: bool = True
+    ) -> None:
+        self._reads_while_full = reads_while_full
         self._loop = asyncio.get_running_loop()
         self.session = session
         self.slot = slot
@@ -98,10 +105,14 @@ class Link(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Note that the socket is full."""
         self.writable = False
+        if not self._reads_while_full and self._transport is not None:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Note that the socket takes bytes again."""
         self.writable = True
+        if not self._reads_while_full and self._transport is not None:
+            self._transport.resume_reading()
         self._owner.on_writable(self)
 
     # What the owner calls

@@ -116,7 +116,9 @@ class EsmeConnection:
         self._under_way = 0
         self._is_closing = False
         self._opened_at = listener.loop.time()
-        self.link = Link(Session(Role.SMSC, service.limits.session, listener.loop.time()), self, slot="esme")
+        self.link = Link(
+            Session(Role.SMSC, service.limits.session, listener.loop.time()), self, slot="esme", reads_while_full=False
+        )
 
     # What the listener calls
 

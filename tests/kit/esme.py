@@ -39,6 +39,20 @@ class _Line(Link):
         assert self._transport is not None
         self._transport.write(octets)
 
+    def hold_reading(self) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    async def until_full(self) -> None:
+        """Return once what we write has not moved for a second of the loop's turns."""
+        assert self._transport is not None
+        left, turns = self._transport.get_write_buffer_size(), 0
+        while turns < 100:
+            await asyncio.sleep(0.01)
+            now = self._transport.get_write_buffer_size()
+            left, turns = now, turns + 1 if now == left else 0
+        assert left
+
 
 class Esme:
     """One connection; `answer_with` decides about each delivery: a status, or None for silence.
@@ -75,6 +89,14 @@ class Esme:
     def write(self, octets):
         """Send octets as they are."""
         self.link.write(octets)
+
+    def hold_reading(self):
+        """Read nothing more."""
+        self.link.hold_reading()
+
+    async def until_full(self):
+        """Return once the other side reads nothing more of what we write; fails where it reads all."""
+        await self.link.until_full()
 
     def ask(self, body, tlvs=()):
         """Send a request and return the future of its answer, a PDU or why there is none."""

@@ -403,6 +403,14 @@ async def test_a_hundred_submits_that_come_together_are_kept_in_their_order(serv
     assert [message.body for message in server.core.messages()] == [f"{n}" for n in range(100)]
 
 
+async def test_an_esme_that_reads_no_answers_is_read_no_more(client):
+    """Each answer would wait in memory, for as long as it likes (farhadi/node-smpp#10)."""
+    client.hold_reading()
+    for _ in range(100):
+        client.write(encode(EnquireLink(), 7) * 20_000)
+    await client.until_full()
+
+
 async def test_a_pdu_that_is_none_is_answered_and_the_session_goes_on(client):
     client.write((20).to_bytes(4, "big") + (0x00000099).to_bytes(4, "big") + bytes(8) + bytes(4))
     assert (await client.submit()).status == Status.ROK
