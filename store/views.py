@@ -229,7 +229,8 @@ _JOB_OF_CARRIER_ID = (
 def find_job(tx: Transaction, name: str) -> int | None:
     """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None.
 
-    The id that a carrier gave a part stands for its job, and a number with its plus, or 00, for the newest job to it.
+    The id that a carrier gave a part, or that an ESME was answered with, stands for its job, and a number with its
+    plus, or 00, for the newest job to it.
     """
     if re.fullmatch(r"(\+|00)[0-9]{6,15}", name, re.ASCII):
         number = name.removeprefix("+").removeprefix("00")
@@ -246,6 +247,8 @@ def find_job(tx: Transaction, name: str) -> int | None:
         key = tx.value(sql, (name,))
         if key is not None:
             return int(key)
+    if re.fullmatch(r"[0-9]{10,18}", name, re.ASCII):
+        return None if tx.value("SELECT key FROM job WHERE key = ? AND esme <> ''", (int(name),)) is None else int(name)
     return None
 
 

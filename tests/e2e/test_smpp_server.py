@@ -35,6 +35,7 @@ async def test_an_sms_goes_from_an_esme_to_the_carrier_and_its_receipt_comes_bac
     assert (words["stat"], words["err"], words["sub"], words["dlvrd"]) == ("DELIVRD", "000", "001", "001")
     assert receipt.body.source_addr == "447700900123"
     assert receipt.body.destination_addr == "Acme"
+    assert site.jobs()[0].public_id in await site.command("status", words["id"])
 
 
 async def test_an_inbound_sms_waits_for_the_login_of_its_action_and_comes_whole_when_it_binds(site, server):
