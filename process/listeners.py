@@ -18,7 +18,7 @@ from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom
 from mta.smtp.engine.events import DialogueLimits
-from mta.smtp.server.quotas import ClientLimits, CustomerLimits, CustomerQuotas, Quotas
+from mta.smtp.server.quotas import ClientLimits, ContentRooms, CustomerLimits, CustomerQuotas, Quotas
 from mta.smtp.server.server import ServerSettings, listen
 from mta.verify.prover import Prover
 from process.accept_path import AcceptPath
@@ -154,6 +154,7 @@ def build_listeners(
     )
     sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
     room = ContentRoom(config.limits.content_memory)
+    rooms = ContentRooms(room, largest=max(options.max_size for options in config.listeners))
     customers = CustomerQuotas(_customer_limits(config.limits), mails=doors.rate)
     reading = IntakePool(core.judge)
     prover = Prover(build_resolver(config), core.clock)
@@ -163,7 +164,7 @@ def build_listeners(
             options=options,
             settings=_settings(options, config.server.hostname),
             contexts=tls.make(options.asked_tls),
-            quotas=Quotas(_client_limits(options), customers, room=room, largest=options.max_size),
+            quotas=Quotas(_client_limits(options), customers, rooms),
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,

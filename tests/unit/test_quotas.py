@@ -7,7 +7,7 @@ import pytest
 
 from gateway.limits import Rate, client_networks
 from mta.smtp.engine.content import ContentRoom
-from mta.smtp.server.quotas import ClientLimits, CustomerLimits, CustomerQuotas, Quotas, SessionQuota
+from mta.smtp.server.quotas import ClientLimits, ContentRooms, CustomerLimits, CustomerQuotas, Quotas, SessionQuota
 from tests.kit.clock import Clock
 
 ACME, RIVAL = 1, 2
@@ -106,33 +106,34 @@ def test_mails_that_prove_nothing_are_bounded_by_client_and_those_that_do_are_no
     assert session.take_content() is None
 
 
-def room_of(quotas: Quotas, customer: int | None, client: str = CLIENT) -> ContentRoom:
-    session = SessionQuota(quotas, client)
+def room_of(rooms: ContentRooms, customer: int | None, client: str = CLIENT) -> ContentRoom:
+    """Return the room of a session of a listener of its own."""
+    session = SessionQuota(Quotas(rooms=rooms), client)
     session.begin_mail(customer)
     assert session.room is not None
     return session.room
 
 
 def test_strangers_fill_half_of_the_room_and_one_of_them_an_eighth_so_that_customers_have_theirs():
-    quotas = Quotas(room=ContentRoom(800), largest=10)
-    strangers = [room_of(quotas, None, f"198.51.100.{number}") for number in range(5)]
+    rooms = ContentRooms(ContentRoom(800), largest=10)
+    strangers = [room_of(rooms, None, f"198.51.100.{number}") for number in range(5)]
     refusal = strangers[0].take(101)
     told = "mails of a client that has proven nothing take at most 100 octets at a time"
     assert str(refusal) == f"452 4.3.1 Insufficient storage, try again later: {told}"
     assert [one.take(100) for one in strangers[:4]] == [None] * 4
     assert "mails of clients that have proven nothing" in str(strangers[4].take(1))
-    acme = room_of(quotas, ACME)
-    assert room_of(quotas, ACME) is acme
+    acme = room_of(rooms, ACME)
+    assert room_of(rooms, ACME) is acme
     assert "mails of one customer take at most 400 octets" in str(acme.take(401))
     assert acme.take(400) is None
-    assert "all mails take at most 800 octets" in str(room_of(quotas, RIVAL).take(1))
+    assert "all mails take at most 800 octets" in str(room_of(rooms, RIVAL).take(1))
     strangers[0].give_back(100)
     assert strangers[4].take(100) is None
 
 
 def test_everybody_has_room_for_the_largest_mail():
-    quotas = Quotas(room=ContentRoom(100), largest=100)
+    rooms = ContentRooms(ContentRoom(100), largest=100)
     for customer in (None, ACME):
-        room = room_of(quotas, customer)
+        room = room_of(rooms, customer)
         assert room.take(100) is None
         room.give_back(100)

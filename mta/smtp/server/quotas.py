@@ -79,48 +79,50 @@ class CustomerQuotas:
         return _take(self._mails, ((customer_id, 1),), now, "mails of one customer")
 
 
-class Quotas:
-    """What the sessions of one listener use, and the room for their contents.
+class ContentRooms:
+    """How the `room` for contents is divided: half for one customer, half for all who have proven nothing.
 
-    One customer may fill half of the `room`, those who have proven nothing the other half together, and each of their
-    clients an eighth; all of them have room for the `largest` mail.
+    Each of their clients has an eighth, and everybody enough for the `largest` mail.
     """
 
-    def __init__(
-        self,
-        clients: ClientLimits | None = None,
-        customers: CustomerQuotas | None = None,
-        *,
-        room: ContentRoom | None = None,
-        largest: int = 0,
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
-        self.clients = clients or ClientLimits()
-        self.customers = customers or CustomerQuotas(CustomerLimits())
-        self.recipients = Rate(self.clients.recipients_per_minute)
-        self.mails = Rate(self.clients.mails_per_minute)
-        self.clock = clock
+    def __init__(self, room: ContentRoom, *, largest: int) -> None:
         self._room = room
         self._largest = largest
         self._unproven = self._part(2, "mails of clients that have proven nothing", room)
         self._parts: WeakValueDictionary[str | int, ContentRoom] = WeakValueDictionary()
 
-    def room_of(self, customer_id: int | None, client: str) -> ContentRoom | None:
-        """Return the room for contents of a customer, or of a client that has proven nothing."""
+    def of(self, customer_id: int | None, client: str) -> ContentRoom:
+        """Return the room of a customer, or of a client that has proven nothing."""
         key = client_network(client) if customer_id is None else customer_id
         room = self._parts.get(key)
         if room is None and customer_id is None:
             room = self._part(8, "mails of a client that has proven nothing", self._unproven)
         elif room is None:
             room = self._part(2, "mails of one customer", self._room)
-        if room is not None:
-            self._parts[key] = room
+        self._parts[key] = room
         return room
 
-    def _part(self, share: int, whose: str, of: ContentRoom | None) -> ContentRoom | None:
-        if self._room is None or of is None:
-            return None
+    def _part(self, share: int, whose: str, of: ContentRoom) -> ContentRoom:
         return ContentRoom(max(self._largest, self._room.octets // share), whose=whose, of=of)
+
+
+class Quotas:
+    """What the sessions of one listener use; `customers` and `rooms` are those of the process."""
+
+    def __init__(
+        self,
+        clients: ClientLimits | None = None,
+        customers: CustomerQuotas | None = None,
+        rooms: ContentRooms | None = None,
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.clients = clients or ClientLimits()
+        self.customers = customers or CustomerQuotas(CustomerLimits())
+        self.rooms = rooms
+        self.recipients = Rate(self.clients.recipients_per_minute)
+        self.mails = Rate(self.clients.mails_per_minute)
+        self.clock = clock
 
 
 class SessionQuota:
@@ -138,8 +140,9 @@ class SessionQuota:
 
     @property
     def room(self) -> ContentRoom | None:
-        """The room for its contents."""
-        return self._quotas.room_of(self._customer_id, self._client)
+        """The room for its contents, None where it is that of all."""
+        rooms = self._quotas.rooms
+        return None if rooms is None else rooms.of(self._customer_id, self._client)
 
     def begin_mail(self, customer_id: int | None) -> Reply | Refused | None:
         """Count a mail of a customer, None for who has proven nothing; or return why it is not taken."""

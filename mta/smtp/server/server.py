@@ -70,7 +70,7 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     `room` bounds the memory of open contents; several listeners may share one. `quotas` bound clients and customers.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger(), mechanisms)
-    service = SmtpService(settings, hooks, contexts=contexts, room=room, quotas=quotas or Quotas(room=room))
+    service = SmtpService(settings, hooks, contexts=contexts, room=room, quotas=quotas or Quotas())
     listener = Listener(settings.connections, asyncio.get_running_loop(), settings.proxies)
     await listener.open(lambda proxied: SmtpConnection(service, listener, proxied), host=host, port=port, sock=sock)
     return listener
