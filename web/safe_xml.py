@@ -3,12 +3,14 @@
 Not here: what the elements mean (soap, xml_jobs), how large a body may be (web.connection).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
 
 _DEEPEST: Final = 30
+_NEVER: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def text_of(element: etree._Element) -> str:
     return element.text or ""
 
 
+def printable(text: str) -> str:
+    """Return a text without the characters that XML cannot carry (XML 1.0 §2.2)."""
+    return _NEVER.sub("\ufffd", text)
+
+
 def _is_deeper(root: etree._Element, most: int) -> bool:
     depth = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
@@ -54,4 +61,3 @@ def _is_deeper(root: etree._Element, most: int) -> bool:
         if depth > most:
             return True
     return False
-
