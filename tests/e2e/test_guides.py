@@ -24,7 +24,6 @@ SIGNED = (
     "from", "date", "subject", "message-id", "content-type", "mime-version", "x-ms-exchange-senderadcheck"
 )  # fmt: skip
 _mails = count(1)  # each is another one, by its Message-ID
-SETUP = ("customer", "profile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ async def followed(folder: Path, name: str, replaced: Mapping[str, str]):
         await site.open()
         (site.folder / "exchange.password").write_text("only-an-example\n")
         try:
-            await guide.run(site, *SETUP)
+            await guide.run(site, "customer", "profile")
             await site.start()
             context = ssl.create_default_context(cafile=folder / "ca.pem")
             yield Followed(guide=guide, site=site, context=context, names=names)

@@ -38,8 +38,10 @@ class Guide:
 
     def doors(self) -> dict[str, dict[str, object]]:
         """Return the page's listeners by name, without their addresses."""
+        without = {"name", "address"}
         return {
-            door.pop("name"): {key: door[key] for key in door if key != "address"} for door in self.tables()["listener"]
+            door["name"]: {key: value for key, value in door.items() if key not in without}
+            for door in self.tables()["listener"]
         }
 
     def conversation(self) -> str:

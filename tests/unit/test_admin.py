@@ -79,7 +79,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "options": None,
         "address_ranges": ["192.0.2.0/24"],
         "tls_required": False,
-        "proofs": ["arc", "certificate", "dkim", "login", "range", "spf"],
+        "proofs": ["api-key", "arc", "certificate", "dkim", "login", "range", "spf"],
         "identity_provider": "",
         "arc_sealers": [],
         "logins": ["desk"],
