@@ -3,9 +3,11 @@
 An application sees all jobs of its customer, a person's login those of the person. Not here: how an interface words it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from addressbook.senders import Sender
 from sms.lifecycle import MessageState
@@ -14,6 +16,8 @@ from sms.settings import Settings
 from store.application_views import AskedMessage, find_job_of, find_message_of, job_ids_of, messages_of_job
 from store.engine.database import Database
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
+
+_ID: Final = re.compile(r"[JS]\.[0-9A-Za-z.@-]{1,60}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,17 @@ class JobStatus:
     messages: tuple[SmsStatus, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs are wanted: those that were accepted from `since` until just before `until`."""
+
+    since: datetime
+    until: datetime
+    only_open: bool
+    offset: int
+    limit: int
+
+
 class ApplicationStatus:
     """The use case; one object serves all interfaces."""
 
@@ -61,6 +76,8 @@ class ApplicationStatus:
 
     async def job(self, sender: Sender, public_id: str) -> JobStatus | None:
         """Return a job with its messages; None for one that there is not, or that is not theirs to see."""
+        if not _ID.fullmatch(public_id):
+            return None
         found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, _owner_of(sender)))
         if found is None:
             return None
@@ -77,25 +94,25 @@ class ApplicationStatus:
 
     async def message(self, sender: Sender, public_id: str) -> SmsStatus | None:
         """Return one message; None for one that there is not, or that is not theirs to see."""
+        if not _ID.fullmatch(public_id):
+            return None
         found = await self._database.read(
             lambda tx: find_message_of(tx, sender.customer.id, public_id, _owner_of(sender))
         )
         return None if found is None else _status_of(found)
 
-    async def job_ids(  # noqa: PLR0913 - what is asked for
-        self, sender: Sender, since: datetime, until: datetime, *, only_open: bool, offset: int, limit: int
-    ) -> list[str]:
-        """Return the ids of jobs that were accepted from `since` until just before `until`, oldest first."""
+    async def job_ids(self, sender: Sender, wanted: JobQuery) -> list[str]:
+        """Return the ids of jobs, oldest first."""
         return await self._database.read(
             partial(
                 job_ids_of,
                 customer_key=sender.customer.id,
-                since=to_stored(since),
-                until=to_stored(until),
+                since=to_stored(wanted.since),
+                until=to_stored(wanted.until),
                 owner=_owner_of(sender),
-                only_open=only_open,
-                offset=offset,
-                limit=limit,
+                only_open=wanted.only_open,
+                offset=wanted.offset,
+                limit=wanted.limit,
             )
         )
 

@@ -11,15 +11,18 @@ from web.basic import BasicLogins
 from web.directory_files import DirectoryFilePages
 from web.rest_v1.routes import RestV1
 from web.server import Routes
+from web.simple import SimpleHttp
+from web.soap.routes import SoapV4
 
 
 def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
-    rest_v1 = RestV1(
-        logins=BasicLogins(doors.authenticator),
-        applications=doors.applications,
-        status=ApplicationStatus(core.database),
-        clock=core.clock,
-    )
+    logins, applications = BasicLogins(doors.authenticator), doors.applications
+    status, clock = ApplicationStatus(core.database), core.clock
     files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
-    return [*rest_v1.routes(), *DirectoryFilePages(doors.api_keys, files).routes()]
+    return [
+        *RestV1(logins=logins, applications=applications, status=status, clock=clock).routes(),
+        *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
+        *SimpleHttp(logins=logins, applications=applications, status=status).routes(),
+        *DirectoryFilePages(doors.api_keys, files).routes(),
+    ]

@@ -6,7 +6,7 @@ Latin-1. Not here: how a login is proven (gateway.auth), what it may do (the int
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 from starlette.requests import Request
@@ -57,9 +57,17 @@ class BasicLogins:
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="Another site's page made this request.")
         client = request.client.host if request.client is not None else ""
+        return await self._prove(read_basic(request.headers.get("authorization", "")), client, "BASIC")
+
+    async def prove_login(self, request: Request, login: str, password: str, interface: str) -> Principal | Refused:
+        """Return whose login it is that stands in a request's body or query, as an interface has it."""
+        client = request.client.host if request.client is not None else ""
+        return await self._prove(((login, password),) if login else (), client, interface)
+
+    async def _prove(self, given: Iterable[tuple[str, str]], client: str, mechanism: str) -> Principal | Refused:
         refused = Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
         login = ""
-        for login, password in read_basic(request.headers.get("authorization", "")):
+        for login, password in given:
             proven = await self._authenticator.prove(login, password, client)
             if isinstance(proven, Principal):
                 return proven
@@ -67,5 +75,5 @@ class BasicLogins:
             if refused.refusal is not Refusal.AUTHENTICATION_FAILED:
                 break
         if refused.refusal is Refusal.AUTHENTICATION_FAILED:
-            log_login(log, succeeded=False, login=login, client=client, mechanism="BASIC")
+            log_login(log, succeeded=False, login=login, client=client, mechanism=mechanism)
         return refused

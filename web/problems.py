@@ -83,10 +83,19 @@ class BadField:
     expected: str
 
 
+def say_refusal(refused: Refused) -> tuple[int, str]:
+    """Return the status of a refusal, and its sentence."""
+    return STATUS_OF_REFUSAL[refused.refusal], refused.detail or _SAID.get(refused.refusal, "The request was refused.")
+
+
+def say_fields(bad: Sequence[BadField]) -> str:
+    """Return a sentence that names each field with what is expected there."""
+    return "; ".join(f"{item.field}: {item.expected} is expected" for item in bad)
+
+
 def refuse(refused: Refused) -> Response:
     """Return the answer to what was refused."""
-    status = STATUS_OF_REFUSAL[refused.refusal]
-    detail = refused.detail or _SAID.get(refused.refusal, "The request was refused.")
+    status, detail = say_refusal(refused)
     headers = {"WWW-Authenticate": CHALLENGE} if status == 401 else {}
     if status in {429, 503}:
         headers["Retry-After"] = _LATER
@@ -95,7 +104,7 @@ def refuse(refused: Refused) -> Response:
 
 def refuse_fields(bad: Sequence[BadField]) -> Response:
     """Return 400, which names each field with what is expected there."""
-    detail = "; ".join(f"{item.field}: {item.expected} is expected" for item in bad)
+    detail = say_fields(bad)
     errors = [{"field": item.field, "expected": item.expected} for item in bad]
     return problem(400, detail, reason=Refusal.OPTION_MALFORMED.value, errors=errors)
 

@@ -77,7 +77,7 @@ def _read_job(data: etree._Element) -> Mapping[str, object] | XmlFault:
         if name in {"text", "dst", "recipient"}:
             own.append(child)
         elif name == "message":
-            message = _read_message(child, child)
+            message = _read_message(list(child), child)
             if isinstance(message, XmlFault):
                 return message
             messages.append(message)

@@ -1,6 +1,8 @@
 """What `GET /jobs`, `/jobs/{id}` and `/sms` say, as plain values for JSON. Instants are UTC with a Z."""
 
+import re
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 from gateway.application_status import JobStatus, SmsStatus
 from sms.message import Alphabet
@@ -8,6 +10,18 @@ from sms.settings import format_setting
 from web.status_words import words_of
 
 View = dict[str, object]
+
+
+def version_view(started_at: datetime) -> View:
+    """Return what is running. The replaced service numbers its builds; here the build is when this process began."""
+    numbers = [int(part) for part in re.findall(r"[0-9]+", version("mail2sms"))[:3]]
+    return {
+        "buildNumber": numbers[2],
+        "buildTimestamp": _instant(started_at),
+        "majorVersion": numbers[0],
+        "minorVersion": numbers[1],
+        "versionInfo": f"mail2sms {version('mail2sms')}",
+    }
 
 
 def job_view(job: JobStatus) -> View:

@@ -52,13 +52,18 @@ def parse_truth(text: str) -> bool | None:
 
 
 def read_job(body: bytes, zone: tzinfo) -> ApplicationJob | list[BadField]:
-    """Return the job of a request; `zone` is that of instants without an offset."""
+    """Return the job of a request's JSON; `zone` is that of instants without an offset."""
     try:
         given = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return [BadField(field="the body", expected=f"JSON in UTF-8 ({error})")]
     except RecursionError:
         return [BadField(field="the body", expected="JSON that is nested less deeply")]
+    return read_fields(given, zone, Origin.REST)
+
+
+def read_fields(given: Json, zone: tzinfo, service: Origin) -> ApplicationJob | list[BadField]:
+    """Return the job that an interface's fields are, named and shaped as in JSON."""
     reading = _Reading(zone=zone)
     top = reading.members(given, "", ("options", "messages"))
     _read_options(reading, top.get("options"))
@@ -69,7 +74,7 @@ def read_job(body: bytes, zone: tzinfo) -> ApplicationJob | list[BadField]:
     if reading.bad:
         return reading.bad
     return ApplicationJob(
-        service=Origin.REST,
+        service=service,
         texts=texts,
         options=reading.patch,
         reference=reading.reference,

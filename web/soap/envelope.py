@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -19,6 +19,7 @@ _ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 _ENVELOPE_12: Final = "http://www.w3.org/2003/05/soap-envelope"
 _SCHEMA: Final = "http://www.w3.org/2001/XMLSchema"
 _ADDRESS: Final = "{http://schemas.xmlsoap.org/wsdl/soap/}address"
+_AS_DEFAULT: Final = cast("dict[str, str]", {None: SERVICE})  # the stubs know no default namespace
 _OPERATIONS: Final = frozenset({"getVersionInfo", "sendJob", "getAvailableJobReports", "getJobReport"})
 # Elements that stand for an array of the JSON: by the name of an item, the name of its array.
 _ARRAYS: Final = {"message": "messages", "recipient": "recipients", "blackoutPeriod": "blackoutPeriods"}
@@ -114,7 +115,7 @@ def _value_of(element: etree._Element) -> object:
 
 def write_answer(operation: str, fields: Fields) -> bytes:
     """Return the envelope of an answer; a None is an element that is absent, a list one element for each item."""
-    answer = etree.Element(f"{{{SERVICE}}}{operation}Response", nsmap={None: SERVICE})
+    answer = etree.Element(f"{{{SERVICE}}}{operation}Response", nsmap=_AS_DEFAULT)
     _append(answer, fields)
     return _wrap(answer)
 
@@ -125,7 +126,7 @@ def write_fault(fault: SoapFault) -> bytes:
     etree.SubElement(element, "faultcode").text = f"soap:{fault.kind}"
     etree.SubElement(element, "faultstring").text = printable(fault.message)
     if fault.kind in {"Client", "Server"}:
-        detail = etree.SubElement(etree.SubElement(element, "detail"), f"{{{SERVICE}}}error", nsmap={None: SERVICE})
+        detail = etree.SubElement(etree.SubElement(element, "detail"), f"{{{SERVICE}}}error", nsmap=_AS_DEFAULT)
         _append(detail, {"code": fault.code, "message": fault.message})
     return _wrap(element)
 
