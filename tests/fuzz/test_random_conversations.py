@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mta.smtp.engine.events import ContentReceived, Login, Noticed
 from tests.fuzz.conversations import PIECES, Judge, seeds, take
 
-MANY = 5 * settings().max_examples
+MANY = 2 * settings().max_examples
 OPTIONS = st.fixed_dictionaries({"tls": st.booleans(), "normalises": st.booleans(), "required": st.booleans()})
 PIECE = st.sampled_from(PIECES) | st.binary(max_size=20)
 MAIL = [PIECES[0], PIECES[3], PIECES[8], b"DATA\r\n"]
@@ -36,7 +36,7 @@ def test_any_pieces_are_a_conversation_that_keeps_the_rules(pieces, content, see
 
 
 @given(st.lists(PIECE, max_size=25), st.data(), OPTIONS)
-@settings(max_examples=MANY, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_octets_in_other_portions_are_the_same_conversation(pieces, data, options):
     stream = b"".join([*MAIL, *(piece[:700] for piece in pieces), b"\r\n.\r\n"])
     whole, portions, single = (Judge(agree, **options) for _ in range(3))

@@ -1,4 +1,4 @@
-"""Whether a client heard the replies to its mails: it did if it sends more, or ends in order after receiving them.
+"""Whether a client heard the replies to its mails: it says more after them, or its system confirms them when it ends.
 
 A client that did not hear one may repeat a mail that it wants only once. Not here: bytes and sockets
 (mta.smtp.server.connection), the consequence (mta.repeats). Pure; instants are seconds of one clock.
