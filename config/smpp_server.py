@@ -38,10 +38,10 @@ class SmppServerOptions:
     )
     max_connections: Positive = option("Connections at a time.", default=500)
     max_connections_per_client: Positive = option("Connections at a time from one address.", default=50)
-    binds_per_login: Positive = option("Binds of one login at a time.", default=10)
+    binds_per_login: Positive = option("Binds of one login here at a time.", default=10)
     sms_per_second: Count = option(
-        "SMS per second of one login over all its binds; 0: any number. Answers are delayed for up to a second, then "
-        "ESME_RTHROTTLED.",
+        "SMS per second of one login over all its binds here; 0: any number. Answers are delayed for up to a second, "
+        "then ESME_RTHROTTLED.",
         default=0,
     )
     window: Positive = option("Receipts and inbound SMS on their way to one bind that it has not answered.", default=50)

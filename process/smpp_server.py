@@ -70,10 +70,16 @@ class SmppServer:
                 log_login(log, succeeded=False, login=login, client=client, mechanism="SMPP")
             return proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP) or proven
 
+        def holds(principal: Principal) -> bool:
+            credential = core.book.current.directory.credential(principal.login)
+            is_active = credential is not None and credential.active
+            return is_active and doors.applications.admit(principal, Origin.SMPP) is None
+
         self._doors: list[tuple[SmppServerOptions, EsmeDoor]] = []
         for options in config.smpp_servers:
             service = EsmeService(
                 prove=prove,
+                holds=holds,
                 applications=doors.applications,
                 earlier=EarlierRequests(messages, core.clock, options.default_alphabet),
                 courier=courier,

@@ -72,12 +72,13 @@ class EsmeLimits:
 
 
 class EsmeService:
-    """What all connections of all doors share."""
+    """What all connections of a door share; `holds` tells whether a login that was proven may still be bound."""
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
         prove: Prove,
+        holds: Callable[[Principal], bool],
         applications: Applications,
         earlier: Earlier,
         courier: Courier,
@@ -86,6 +87,7 @@ class EsmeService:
         limits: EsmeLimits,
     ) -> None:
         self.prove = prove
+        self.holds = holds
         self.applications = applications
         self.earlier = earlier
         self.courier = courier
@@ -122,8 +124,11 @@ class EsmeConnection:
 
     # What the listener calls
 
-    def tick(self, now: float) -> None:
-        """Leave the time to the link, which has a clock of its own."""
+    def tick(self, now: float) -> None:  # noqa: ARG002 - the link has a clock of its own
+        """End the bind of a login that may not bind any more."""
+        if self._principal is not None and not self._is_closing and not self._service.holds(self._principal):
+            log.info("esme_bind_ended", login=self.login, bind=self.bind)
+            self.shut_down()
 
     def shut_down(self) -> None:
         """Take nothing new, and unbind once every request is answered."""

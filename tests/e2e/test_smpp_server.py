@@ -49,3 +49,11 @@ async def test_an_inbound_sms_waits_for_the_login_of_its_action_and_comes_whole_
     assert (first.body.esm_class, first.body.data_coding, first.body.short_message) == (0, 0, b"")
     assert first.octets(Tag.MESSAGE_PAYLOAD) == text.encode()
     assert (second.body.data_coding, second.body.short_message.decode("utf-16-be")) == (8, "日本")
+
+
+async def test_the_binds_of_a_login_end_when_it_is_disabled(site, server):
+    async with esme(server, "shop", "secret08") as client:
+        await site.command("login", "disable", "shop")
+        await client.until(lambda: client.is_lost)
+    async with esme(server) as again:
+        assert await again.bind("shop", "secret08") == Status.RBINDFAIL

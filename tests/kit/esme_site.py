@@ -53,8 +53,10 @@ class EsmeSite:
         )
         self.absent = AbsentEsmes(core.database, self.clock)
         self.refuse_with = None
+        self.ended: set[str] = set()
         self.service = EsmeService(
             prove=self._prove,
+            holds=lambda principal: principal.login not in self.ended,
             applications=core.applications,
             earlier=EarlierRequests(messages, self.clock, alphabet),
             courier=self.courier,

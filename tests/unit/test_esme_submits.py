@@ -138,6 +138,14 @@ async def test_an_esme_that_answers_no_enquire_link_is_dropped_and_its_place_is_
         await server.stop()
 
 
+async def test_the_binds_of_a_login_that_was_disabled_end(server, client):
+    async with server.esme("till") as other:
+        server.ended.add("shop")
+        await client.until(lambda: client.is_lost)
+        assert (await other.submit()).status == Status.ROK
+    assert client.end == "unbound"
+
+
 async def test_an_esme_unbinds(client):
     await client.unbind()
     assert client.end == "unbound"
