@@ -6,6 +6,7 @@ Latin-1. Not here: how a login is proven (gateway.auth), what it may do (the int
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator
 
 import structlog
@@ -19,6 +20,7 @@ from sms.outcome import Refusal, Refused
 log = structlog.get_logger()
 
 CHALLENGE = 'Basic realm="mail2sms", charset="UTF-8"'
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 1_000
 _OWN_SITE = frozenset({"same-origin", "none"})
 _TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
@@ -41,7 +43,7 @@ def read_basic(header: str) -> Iterator[tuple[str, str]]:
         except UnicodeDecodeError:
             continue
         login, colon, password = text.partition(":")
-        if colon and text not in seen and text.isprintable():  # RFC 7617 §2: no control characters
+        if colon and text not in seen and not _CONTROL.search(text):  # RFC 7617 §2
             yield login, password
         seen.add(text)
 

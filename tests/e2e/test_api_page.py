@@ -35,7 +35,7 @@ async def test_the_first_sms_is_sent_by_the_commands_of_the_page(site):
     async def play(command: str) -> str:
         if command.startswith("mail2sms "):
             words = [str(site.folder / word) if word == "erp.password" else word for word in shlex.split(command)[1:]]
-            return await site.command(*words)
+            return str(await site.command(*words))
         told = re.sub(PRINTED_ID, job_id, command.replace(":8080", f":{site.ports['http']}"))
         process = await asyncio.create_subprocess_shell(told, cwd=site.folder, stdout=asyncio.subprocess.PIPE)
         said, _ = await process.communicate()

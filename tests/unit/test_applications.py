@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.accept import Accepted
+from gateway.application_status import ApplicationStatus
 from gateway.applications import ApplicationJob
 from gateway.plan import JobPlan
 from gateway.submission import RecipientRequest
@@ -159,13 +160,36 @@ async def test_a_plan_says_what_would_become_of_a_job_and_stores_nothing(core):
     assert planned.refused.refusal is Refusal.STOP_LIST
 
 
-async def test_a_mail_and_a_request_to_one_number_are_planned_alike(core):
-    by_mail = judge(core, "acme", "Grüße 😀", to=(ONE,)).plan
-    by_request = await core.applications.plan(login_of(core), job(("Grüße 😀", ONE)))
-    assert by_request.encoded == by_mail.encoded
-    for name in ("number", "refused", "route", "encoded", "parameters"):
-        assert [getattr(one, name) for one in by_request.messages] == [getattr(one, name) for one in by_mail.messages]
-    assert by_request.submission.resolved.settings == by_mail.submission.resolved.settings
+INTERFACES = [Origin.REST, Origin.SOAP, Origin.HTTP, Origin.SMPP]
+SAME = ("number", "refused", "route", "costs", "encoded", "parameters", "duplicate_of")
+
+
+@pytest.mark.parametrize("text", ["Pump 7 has stopped", "Grüße 😀"])
+@pytest.mark.parametrize("number", [ONE, "+4930123456", "12"])
+async def test_a_mail_and_a_request_by_any_interface_to_one_number_are_planned_alike(core, text, number):
+    mail = judge(core, "acme", text, to=(number,)).plan
+    for service in INTERFACES:
+        asked = await core.applications.plan(login_of(core), job((text, number), service=service))
+        assert (asked.encoded, asked.refused) == (mail.encoded, mail.refused)
+        assert asked.submission.resolved.settings == mail.submission.resolved.settings
+        assert asked.submission.resolved.origins() == mail.submission.resolved.origins()
+        for mine, its in zip(asked.messages, mail.messages, strict=True):
+            assert [getattr(mine, name) for name in SAME] == [getattr(its, name) for name in SAME]
+
+
+async def test_a_job_by_mail_and_one_by_each_interface_are_reported_alike(core):
+    principal = login_of(core)
+    kept = [await core.acceptance.keep(judge(core, "acme").plan)]
+    kept += [await core.applications.submit(principal, job(("Hello", ONE), service=service)) for service in INTERFACES]
+    sender = await core.applications.sender_of(principal, Origin.REST)
+    status = ApplicationStatus(core.database)
+    reports = [report for one in kept if (report := await status.job(sender, one.job_id)) is not None]
+    alike = [
+        (report.settings, [(one.number, one.state, one.reason, one.parts) for one in report.messages])
+        for report in reports
+    ]
+    assert alike == alike[:1] * len(kept)
+    assert [report.service for report in reports] == ["mail", *INTERFACES]
 
 
 async def test_the_status_of_an_applications_job_is_mailed_only_where_an_address_is_set(core):
