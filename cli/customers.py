@@ -17,7 +17,6 @@ from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import TRUST_COMMANDS
 from cli.use_cases import customers, domain_proof, domains, logins, options, push_keys, ranges, settings, views
-from process.allowances import networks_of
 
 if TYPE_CHECKING:
     from gateway.admin.edit import Change, Changed, Edit
@@ -71,6 +70,7 @@ def set_application(file: Path, name: str, url: str) -> None:
 
         def set_url(edit: "Edit") -> "Changed":
             from gateway.admin.push_actions import check_push_url
+            from process.allowances import networks_of
 
             done = settings.set_settings(edit, settings.CustomerScope(name), {"push_url": url})
             check_push_url(url, name, networks_of(session.config.push))

@@ -3,12 +3,13 @@
 Not here: what is allowed (gateway.admin), where pushes go (`customer push`, `action`).
 """
 
+import asyncio
 import base64
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,11 +20,21 @@ from cli.files import read_text
 from cli.shapes import NAME, change_command, since_option, table_command, view_command
 from config.field_types import DURATION_EXPECTED, parse_duration
 from gateway.admin.mail_templates import TemplateOwner
+from gateway.admin.push_actions import check_push_url
 from gateway.admin.push_keys import set_push_key
-from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
+from gateway.admin.push_templates import (
+    PushTopic,
+    PushWorkshop,
+    reset_push_template,
+    sample_push,
+    set_push_template,
+)
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
 from inbound.actions import PushForm
+from process.allowances import networks_of
+from sms.message import Origin
 from sms.outbox import OutboxState
+from sms.outcome import Done
 from templates.pushes import standard_push_template
 from templates.render import TemplateBroken
 
@@ -61,6 +72,39 @@ def replay(*, file: Path, names: tuple[str, ...], failed: bool, since: datetime 
             session.change(lambda edit: replay_failed(edit, since, customer))
         else:
             session.change(*((lambda edit, name=name: replay_push(edit, name)) for name in names))
+
+
+@click.command("test")
+@config_option
+@customer_option
+@click.argument("url", required=False)
+def try_one(file: Path, customer: str, url: str | None) -> None:
+    """Push a sample to URL, or to the customer's push_url, now: with its template, key and login. Nothing is kept.
+
+    The exit code is 1 unless the application took it.
+    """
+    from process.push import try_push
+
+    with admin_session(file) as session:
+        found, layers = session.in_force()
+        owner = found.customer_named(customer)
+        if owner is None:
+            raise click.ClickException(f"there is no customer «{customer}»")
+        target = url or layers.resolve(owner.id, Origin.MAIL.value).settings.push_url
+        if not target:
+            raise click.ClickException(f"«{owner.name}» has no push_url: name a URL, or set one with «customer push»")
+        check_push_url(target, owner.name, networks_of(session.config.push))
+        notice = sample_push(owner.name, target, datetime.now(UTC))
+        attempt = asyncio.run(try_push(session.config, session.database, notice))
+    assert attempt is not None
+    shown = ", ".join(filter(None, (attempt.host, attempt.address, attempt.tls, attempt.reply)))
+    if isinstance(attempt.outcome, Done):
+        click.echo(f"{target} took it: {shown}.")
+    else:
+        click.echo(
+            f"{target} did not take it: {attempt.outcome.problem.text}{f' ({shown})' if shown else ''}", err=True
+        )
+        sys.exit(1)
 
 
 @click.command("key")
@@ -188,6 +232,7 @@ push = click.Group(
         ),
         view_command("show", "Show a push with its attempts.", show_push, NAME),
         replay,
+        try_one,
         make_key,
         template,
     ],

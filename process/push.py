@@ -13,11 +13,14 @@ from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import InboundRules, PushForm
 from process.allowances import allowances_of, credentials_of
+from process.clock import SystemClock
 from process.mail_out import build_resolver
 from process.services import Service
+from sms.report import Notice
 from sms.retry import Ladder
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.mail_templates import find_push_template
+from store.push_keys import find_push_keys
 from templates.pushes import form_stored_as
 from tls.contexts import ClientContexts, ClientRole
 
@@ -62,8 +65,7 @@ def build_push_out(
         return book.rules if await book.confirm() else None  # an action that was just ended takes no more
 
     async def template_of(customer: str, profile: str) -> tuple[PushForm, str]:
-        found = await database.read(partial(find_push_template, customer=customer, profile=profile))
-        return (form_stored_as(found[0]), found[1]) if found is not None else (PushForm.JSON, "")
+        return await database.read(partial(_template_of, customer=customer, profile=profile))
 
     pushes = Pushes(
         rules=rules,
@@ -74,22 +76,59 @@ def build_push_out(
         large=large,
     )
 
-    def build() -> ItemSender:
-        from web.push import PushSender  # noqa: PLC0415  (httpx2: 100 ms of a start that most gateways need not have)
-
-        contexts = ClientContexts()
-        general = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
-        return PushSender(
-            request_of=pushes.request_of,
-            resolver=build_resolver(config),
-            context=lambda ca_file, certificate: contexts.get(
-                replace(general, ca_file=ca_file or general.ca_file, certificate=certificate)
-            ),
-            clock=clock,
-            deadline_seconds=config.push.timeout.total_seconds(),
-        )
-
     async def stop(_grace: float) -> None:
         pushes.close()
 
-    return PushOut(sender=SenderAtFirstPush(build), service=Service(name="push-out", start=lambda: None, stop=stop))
+    return PushOut(
+        sender=SenderAtFirstPush(lambda: _sender_of(config, pushes, clock)),
+        service=Service(name="push-out", start=lambda: None, stop=stop),
+    )
+
+
+def _template_of(tx: Transaction, customer: str, profile: str) -> tuple[PushForm, str]:
+    found = find_push_template(tx, customer=customer, profile=profile)
+    return (form_stored_as(found[0]), found[1]) if found is not None else (PushForm.JSON, "")
+
+
+def _sender_of(config: Config, pushes: Pushes, clock: Clock) -> ItemSender:
+    from web.push import PushSender  # noqa: PLC0415  (httpx2: 100 ms of a start that most gateways need not have)
+
+    contexts = ClientContexts()
+    general = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
+    return PushSender(
+        request_of=pushes.request_of,
+        resolver=build_resolver(config),
+        context=lambda ca_file, certificate: contexts.get(
+            replace(general, ca_file=ca_file or general.ca_file, certificate=certificate)
+        ),
+        clock=clock,
+        deadline_seconds=config.push.timeout.total_seconds(),
+    )
+
+
+async def try_push(config: Config, database: Database, notice: Notice) -> MailAttempt | None:
+    """Push a notice once, as it would be, and return what came of it; nothing is kept or tried again."""
+
+    async def no_rules() -> InboundRules | None:
+        return None
+
+    async def template_of(customer: str, profile: str) -> tuple[PushForm, str]:
+        return database.read_now(partial(_template_of, customer=customer, profile=profile))
+
+    async def keys_of(customer: str) -> tuple[bytes, ...]:
+        return database.read_now(partial(find_push_keys, customer=customer))
+
+    large = LargeReports()
+    pushes = Pushes(
+        rules=no_rules,
+        template_of=template_of,
+        keys_of=keys_of,
+        allowances_of=allowances_of(config.push),
+        credentials_of=credentials_of(config.push),
+        large=large,
+    )
+    try:
+        return await _sender_of(config, pushes, SystemClock()).send(notice)
+    finally:
+        pushes.close()
+        large.close()

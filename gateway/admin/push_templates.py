@@ -5,7 +5,7 @@ One for status pushes is kept here, one for inbound SMS with its action (actions
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -93,3 +93,18 @@ def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form="push", **found.facts)
     whose = found.customer.id
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)
+
+
+def sample_push(customer: str, url: str, now: datetime) -> Notice:
+    """Return a push to try an application with: an invented result, of a job whose id says that it is none."""
+    report = next(iter(sample_reports(NoticeKind.RESULT)))
+    return Notice(
+        key=0,
+        public_id=f"N.{now:%Y%m%dT%H%M%S}Ztest",
+        kind=NoticeKind.RESULT,
+        recipient=url,
+        report=replace(report, customer=customer, public_id="J.test"),
+        created_at=now,
+        attempt=1,
+        channel=Channel.PUSH,
+    )

@@ -165,6 +165,23 @@ async def test_a_url_inside_our_own_network_is_not_called_unless_the_operator_sa
     assert application.pushes == []
 
 
+async def test_an_application_is_tried_with_a_sample_before_any_job(site, application, told):
+    secret = await told()
+    said = await site.command("push", "test", "--customer", "demo")
+    assert f"http://127.0.0.1:{application.port}/sms took it: 127.0.0.1, 127.0.0.1, 200 Answer." in said
+    (push,) = application.pushes
+    assert push.is_verified_with(secret)
+    assert (push.report["event"], push.report["jobId"]) == ("result", "J.test")
+    application.answers = [503]
+    said = await site.command("push", "test", "--customer", "demo", f"http://127.0.0.1:{application.port}/", code=1)
+    assert "did not take it: It answered with status 503." in said
+    assert "not a public address" in await site.command(
+        "push", "test", "--customer", "demo", "https://10.0.0.1/", code=1
+    )
+    assert "no customer" in await site.command("push", "test", "--customer", "nobody", code=1)
+    assert site.outbox_rows() == []
+
+
 async def test_a_second_key_signs_at_once_and_the_first_beside_it_unless_it_became_known(site, application, told):
     first = await told(status_channel="push")
     second = await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/sms")
