@@ -14,6 +14,7 @@ import structlog
 
 from addressbook.senders import Principal
 from gateway.applications import ApplicationJob, Applications
+from gateway.limits import Rate, client_network
 from gateway.listener import Listener
 from gateway.ports import Clock
 from gateway.proxied import Proxied
@@ -53,6 +54,7 @@ Prove = Callable[[str, str, str], Awaitable[Principal | Refused]]
 """Login, password and address of the client → whose login it is, if it may bind."""
 
 _MOST_ALIKE: Final = 1000
+_TOO_OFTEN_SECONDS: Final = 1.0
 
 
 class Earlier(Protocol):
@@ -64,9 +66,13 @@ class Earlier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EsmeLimits:
-    """What ESMEs may cost: binds of one login, SMS per second of one login (0: any number), and a session's bounds."""
+    """What ESMEs may cost: binds of one login, SMS per second of one login (0: any number), and a session's bounds.
+
+    `binds_per_minute` is how often a client may ask to be bound with the same login.
+    """
 
     binds: int = 10
+    binds_per_minute: int = 60
     rate: int = 0
     session: SessionLimits = field(default_factory=lambda: SessionLimits(window=50, inbound_window=_MOST_ALIKE))
 
@@ -95,6 +101,7 @@ class EsmeService:
         self.alphabet = alphabet
         self.limits = limits
         self.binds: dict[str, set[EsmeConnection]] = {}
+        self.bind_rate = Rate(limits.binds_per_minute)
         self._throttles: dict[str, Throttle] = {}
 
     def throttle_of(self, login: str) -> Throttle:
@@ -219,6 +226,13 @@ class EsmeConnection:
         body = pdu.body
         assert isinstance(body, (BindReceiver, BindTransmitter, BindTransceiver))
         host = self._host
+        if not self._service.bind_rate.take((client_network(host), body.system_id), self._listener.loop.time()):
+            # A client that binds again and again costs no proof; it hears it in a second, and can do nothing meanwhile.
+            log.info("esme_bind_refused", login=body.system_id, rip=host, reason="too-often")
+            await asyncio.sleep(_TOO_OFTEN_SECONDS)
+            self._proving = False
+            self._answer_bind(pdu, Status.RTHROTTLED)
+            return
         try:
             proven = await self._service.prove(body.system_id, _password(body.password), host)
         except Exception:

@@ -99,6 +99,15 @@ async def test_a_login_has_many_binds_up_to_a_bound(house):
         await server.stop()
 
 
+async def test_a_client_that_binds_again_and_again_is_slowed_down_and_costs_no_proof(house):
+    server = await EsmeSite(house, limits=EsmeLimits(binds_per_minute=2)).start()
+    try:
+        async with server.esme(), server.esme(), server.esme("") as third, server.esme("till"):
+            assert await third.bind("shop", "shop") == Status.RTHROTTLED
+    finally:
+        await server.stop()
+
+
 async def test_enquire_link_is_answered_before_the_bind_and_on_receivers(server):
     async with server.esme("") as one:
         one.write(encode(EnquireLink(), 7))
