@@ -36,7 +36,7 @@ log = structlog.get_logger()
     help="Only answer by HTTP, beside gateways that share the PostgreSQL database; needs a node number of its own.",
 )
 def serve(file: Path, only: str | None) -> None:
-    """Run the gateway in the foreground until SIGTERM or Ctrl-C."""
+    """Run the gateway in the foreground until SIGTERM or Ctrl-C; SIGHUP reads certificates again."""
     config = read_config(file)
     configure_log(config.log)
     for warning in config.warnings:
@@ -60,6 +60,7 @@ async def serve_until_told(config: Config, *, only_http: bool = False) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, told)
+    loop.add_signal_handler(signal.SIGHUP, _read_at_start)
     database = database_of(config.server)
     async with AsyncExitStack() as stack:
         try:
@@ -100,6 +101,10 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _read_at_start() -> None:
+    """Ignore SIGHUP, which would end the process: what it asks for is being done."""
 
 
 def _stop(told: asyncio.Event) -> None:

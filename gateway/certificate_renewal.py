@@ -120,8 +120,10 @@ class CertificateRenewal:
     async def _renew(self, before: Renewal) -> None:
         """Order; that it failed is kept before, so that a process that dies of it does not ask again and again."""
         failures = before.failures + 1 if before.asked_for == self._wanted else 1
-        next_at = self._clock.now() + WAITS.wait(failures, self._chance())
-        begun = replace(before, asked_for=self._wanted, failures=failures, next_at=next_at)
+        now, wait = self._clock.now(), WAITS.wait(failures, self._chance())
+        if before.ends_at is not None and now < before.ends_at:
+            wait = min(wait, max(WAITS.waits[0], (before.ends_at - now) / 3))  # some last for hours only
+        begun = replace(before, asked_for=self._wanted, failures=failures, next_at=now + wait)
         await self._database.write(write_renewal, begun)
         try:
             issued = await self._order()

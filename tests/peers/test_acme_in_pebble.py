@@ -117,6 +117,7 @@ async def test_a_gateway_gets_its_certificate_shows_it_at_every_listener_and_tel
         authority.names.failing.add(DOMAINS[0])
         try:
             await site.open()
+            await site.command("check")
             await site.start()
             first = [await shown(site, door, DOMAINS[0]) for door in site.ports]
             await site.until(lambda: any("[acme]" in row.about for row in site.outbox_rows(kind="alert")))

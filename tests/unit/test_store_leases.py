@@ -63,6 +63,14 @@ def test_the_next_process_of_a_sqlite_file_need_not_wait_for_the_lease_of_one_th
 
 @pytest.mark.postgresql
 class TestCluster:
+    def test_one_process_renews_the_certificate_of_all_and_another_one_once_it_is_gone(self, cluster):
+        first, second = cluster
+        assert first.database.write_now(first.leases.acquire_renewal, first.owner)
+        assert not second.database.write_now(second.leases.acquire_renewal, second.owner)
+        assert first.database.write_now(first.leases.acquire_renewal, first.owner)
+        first.database.write_now(first.leases.release, first.owner)
+        assert second.database.write_now(second.leases.acquire_renewal, second.owner)
+
     def test_a_node_number_belongs_to_one_living_process(self, cluster, postgresql_url):
         first, _ = cluster
         twin = StoreHarness(postgresql_url, RULES, owner="twin", node=1)
