@@ -27,7 +27,9 @@ class CommandPlace(NamedTuple):
 
 
 PLACES: Final = {
-    "serve": CommandPlace("serve", "serve", "Run the gateway in the foreground until SIGTERM or Ctrl-C."),
+    "serve": CommandPlace(
+        "serve", "serve", "Run the gateway in the foreground until SIGTERM or Ctrl-C; SIGHUP reads certificates again."
+    ),
     "check": CommandPlace(
         "setup",
         "check",

@@ -173,6 +173,9 @@ def build(
         connect = keeper.begin
         lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
     http = tuple(http_services(config, core, tls, api_routes(core, doors)))
+    acme: Stage = ()
+    if renewal is not None:
+        acme = (Service(name="acme", start=renewal.start, stop=renewal.stop),)
     # From the inside out: mail is taken last, and what waits for peers is stopped first, side by side.
     base: tuple[Stage, ...] = (
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
@@ -201,12 +204,12 @@ def build(
             Service(name="carriers", start=connect, stop=carrying.stop),
             *http,
             *smpp_server.services,
-            *((Service(name="acme", start=renewal.start, stop=renewal.stop),) if renewal is not None else ()),
+            *acme,
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )
     if only_http:
-        working = ((Service(name="lease-renewal", start=connect, stop=_nothing), *http),)
+        working = ((Service(name="lease-renewal", start=connect, stop=_nothing), *http, *acme),)
     return Parts(
         accept_path=core,
         stages=(*base, *working),
