@@ -459,6 +459,8 @@ CLIENTS = {
     "IPv6": (b'Forwarded: for="[2001:db8::7]:4711";proto=https\r\n', ("2001:db8::7", "https")),
     "a client that claims to be another": (b"X-Forwarded-For: 198.51.100.1, 192.0.2.7\r\n", ("192.0.2.7", "http")),
     "a chain of ours": (b"X-Forwarded-For: 198.51.100.1, 192.0.2.7, 127.0.0.2\r\n", ("192.0.2.7", "http")),
+    "a client on the proxy's machine": (b"X-Forwarded-For: 127.0.0.1\r\n", ("127.0.0.1", "http")),
+    "octets of no address": (b'X-Forwarded-For: }__t|O:21:"x\xfd\xfd\r\n', ("127.0.0.1", "http")),
     "two lines": (b"X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 192.0.2.7\r\n", ("192.0.2.7", "http")),
     "a scheme of the client's": (
         b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https, http\r\n",
