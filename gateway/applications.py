@@ -83,12 +83,18 @@ class Applications:
         self._disk = disk
         self._rate = rate
 
-    async def sender_of(self, principal: Principal, service: Origin) -> Sender | Refused:
+    async def sender_of(self, principal: Principal, service: Origin, *, tls: bool) -> Sender | Refused:
         """Return as whom a login uses an interface; a «no» is said by what the database holds now."""
-        found = _sender_of(principal, service, self._book.current)
+        found = self.admit(principal, service, tls=tls)
         if isinstance(found, Refused) and await self._book.confirm():
-            return _sender_of(principal, service, self._book.current)
+            return self.admit(principal, service, tls=tls)
         return found
+
+    def admit(self, principal: Principal, service: Origin, *, tls: bool) -> Sender | Refused:
+        """Return the same by what is known here."""
+        snapshot = self._book.current
+        refused = None if tls else snapshot.refuse_clear(principal, "")
+        return refused or _sender_of(principal, service, snapshot)
 
     def zone_of(self, sender: Sender, service: Origin) -> tzinfo:
         """Return the time zone of the instants that a sender gives without one."""
@@ -133,12 +139,6 @@ class Applications:
                 return kept
             await self._book.refresh()
         return Refused(refusal=Refusal.INTERNAL)
-
-    def admit(self, principal: Principal, service: Origin) -> Refused | None:
-        """Return why an interface has nothing for a login, None where it may send by it."""
-        snapshot = self._book.current
-        sender = find_login_sender(snapshot.directory, principal)
-        return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service)
 
     def _plan(self, principal: Principal, job: ApplicationJob, snapshot: Snapshot) -> JobPlan | Refused:
         sender = _sender_of(principal, job.service, snapshot)

@@ -5,6 +5,7 @@ Not here: the server itself (smpp.server).
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -64,22 +65,23 @@ class SmppServer:
             written=written,
         )
 
-        async def prove(login: str, password: str, client: str) -> Principal | Refused:
+        async def prove(login: str, password: str, client: str, *, tls: bool) -> Principal | Refused:
             proven = await doors.authenticator.prove(login, password, client)
             if isinstance(proven, Refused) and proven.refusal is Refusal.AUTHENTICATION_FAILED:
                 log_login(log, succeeded=False, login=login, client=client, mechanism="SMPP")
-            return proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP) or proven
+            admitted = proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP, tls=tls)
+            return admitted if isinstance(admitted, Refused) else proven
 
-        def holds(principal: Principal) -> bool:
+        def holds(principal: Principal, *, tls: bool) -> bool:
             credential = core.book.current.directory.credential(principal.login)
             is_active = credential is not None and credential.active
-            return is_active and doors.applications.admit(principal, Origin.SMPP) is None
+            return is_active and not isinstance(doors.applications.admit(principal, Origin.SMPP, tls=tls), Refused)
 
         self._doors: list[tuple[SmppServerOptions, EsmeDoor]] = []
         for options in config.smpp_servers:
             service = EsmeService(
-                prove=prove,
-                holds=holds,
+                prove=partial(prove, tls=options.tls),
+                holds=partial(holds, tls=options.tls),
                 applications=doors.applications,
                 earlier=EarlierRequests(messages, core.clock, options.default_alphabet),
                 courier=courier,

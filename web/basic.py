@@ -48,6 +48,11 @@ def read_basic(header: str) -> Iterator[tuple[str, str]]:
         seen.add(text)
 
 
+def is_secure(request: Request) -> bool:
+    """Return whether a request came under TLS, to us or to a proxy that the operator names."""
+    return request.url.scheme == "https"
+
+
 class BasicLogins:
     """Proves requests. A browser that another site sends here proves nothing: its user did not mean it."""
 

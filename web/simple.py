@@ -20,7 +20,7 @@ from gateway.application_status import ApplicationStatus
 from gateway.applications import ApplicationJob, Applications
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
-from web.basic import BasicLogins
+from web.basic import BasicLogins, is_secure
 from web.problems import say_fields, say_refusal
 from web.rest_v1.answers import sms_view
 from web.rest_v1.request import read_fields
@@ -124,7 +124,7 @@ class SimpleHttp:
             principal = await self._logins.prove(request)
         if isinstance(principal, Refused):
             return principal
-        sender = await self._applications.sender_of(principal, Origin.HTTP)
+        sender = await self._applications.sender_of(principal, Origin.HTTP, tls=is_secure(request))
         return sender if isinstance(sender, Refused) else (principal, sender)
 
     def _read(self, fields: Mapping[str, object], sender: Sender, names: Mapping[str, str]) -> ApplicationJob | str:

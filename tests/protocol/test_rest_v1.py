@@ -378,3 +378,10 @@ async def test_a_data_centre_that_does_not_know_a_job_says_404_to_every_client(s
     for headers in (_NODE, _GO, _RUST, {**_PERL, **_STANDARD}):
         answer = await site.raw(_request("GET /rest/v1/jobs/J.20260101-000000.000-aaaaaaaaaa", headers))
         assert (answer.status, answer.json["code"], answer.json["message"]) == (404, 404, "There is no job of this id.")
+
+
+async def test_a_customer_that_demands_tls_is_refused_in_clear(site):
+    await site.administer("customer tls-required acme on")
+    answer = await site.send("Hello", ONE)
+    assert (answer.status, answer.json["reason"]) == (403, "tls-required")
+    assert site.core.jobs() == []

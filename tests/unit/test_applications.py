@@ -181,7 +181,7 @@ async def test_a_job_by_mail_and_one_by_each_interface_are_reported_alike(core):
     principal = login_of(core)
     kept = [await core.acceptance.keep(judge(core, "acme").plan)]
     kept += [await core.applications.submit(principal, job(("Hello", ONE), service=service)) for service in INTERFACES]
-    sender = await core.applications.sender_of(principal, Origin.REST)
+    sender = await core.applications.sender_of(principal, Origin.REST, tls=True)
     status = ApplicationStatus(core.database)
     reports = [report for one in kept if (report := await status.job(sender, one.job_id)) is not None]
     alike = [
@@ -233,3 +233,14 @@ async def test_a_status_mail_about_an_applications_job_is_for_people_whatever_fo
     assert composed is not None
     assert composed.recipient == "ops@acme.example.com"
     assert b"multipart/alternative" in composed.message
+
+
+@pytest.mark.parametrize("service", INTERFACES)
+async def test_a_customer_that_demands_tls_has_no_interface_in_clear(core, service):
+    principal = login_of(core)
+    administer(core.folder, "customer tls-required acme on")
+    await core.book.refresh()
+    in_clear = core.applications.admit(principal, service, tls=False)
+    assert isinstance(in_clear, Refused)
+    assert in_clear.refusal is Refusal.TLS_REQUIRED
+    assert not isinstance(core.applications.admit(principal, service, tls=True), Refused)

@@ -21,7 +21,7 @@ from gateway.applications import Applications
 from gateway.ports import Clock
 from sms.message import Origin
 from sms.outcome import Refused
-from web.basic import BasicLogins
+from web.basic import BasicLogins, is_secure
 from web.problems import BadField, problem, refuse, refuse_fields
 from web.rest_v1.answers import job_view, sms_view, version_view
 from web.rest_v1.query import read_query
@@ -64,7 +64,7 @@ class RestV1:
             principal = await self._logins.prove(request)
             if isinstance(principal, Refused):
                 return refuse(principal)
-            sender = await self._applications.sender_of(principal, Origin.REST)
+            sender = await self._applications.sender_of(principal, Origin.REST, tls=is_secure(request))
             if isinstance(sender, Refused):
                 return refuse(sender)
             try:

@@ -18,7 +18,7 @@ from gateway.applications import Applications
 from gateway.ports import Clock
 from sms.message import Origin
 from sms.outcome import Refused
-from web.basic import BasicLogins
+from web.basic import BasicLogins, is_secure
 from web.problems import say_fields, say_refusal
 from web.rest_v1.answers import job_view, sms_view, version_view
 from web.rest_v1.query import read_query
@@ -76,7 +76,7 @@ class SoapV4:
         principal = await self._logins.prove_login(request, call.username, call.password, "SOAP")
         if isinstance(principal, Refused):
             return _refused(principal)
-        sender = await self._applications.sender_of(principal, Origin.SOAP)
+        sender = await self._applications.sender_of(principal, Origin.SOAP, tls=is_secure(request))
         if isinstance(sender, Refused):
             return _refused(sender)
         match call.operation:
