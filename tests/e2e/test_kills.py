@@ -1,6 +1,7 @@
 """kill -9 at chance moments under load: `make crash` plays many, `make test` a sample of the same code (`--kills`)."""
 
 import asyncio
+import re
 import smtplib
 import threading
 from collections import Counter
@@ -8,6 +9,7 @@ from email.parser import BytesHeaderParser
 from itertools import count
 from typing import Any
 
+import httpx2
 import pytest
 
 from smpp.session.events import Missing
@@ -130,3 +132,59 @@ def _hear(client, heard):
         words = receipt_words(pdu)
         heard.setdefault(words["id"], set()).add(words["stat"])
     return heard
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(0)
+async def test_after_kills_every_job_that_rest_answered_ended_and_what_was_tried_again_was_sent_once(
+    site, kills, chance
+):
+    port = free_port()
+    site.tables["http"] = [{"name": "api", "address": f"127.0.0.1:{port}", "serves": ["api"]}]
+    await site.open(Script(receipt_delay=0.02), window=20)
+    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/rest/v1", auth=await site.add_login(), timeout=60)
+    texts, waiting = count(), list[str]()
+    kept: dict[str, str] = {}
+    for _ in range(kills):
+        await site.start()
+        before = len(kept)
+        clients = [asyncio.create_task(_post_until_cut(api, texts, waiting, kept)) for _ in range(4)]
+        await site.until(lambda before=before: len(kept) > before)
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await site.kill()
+        await asyncio.gather(*clients)
+    await site.start()
+    for text in waiting:
+        kept[text] = await _post(api, text)
+    await site.until_all_told()
+    texts_of = {message.job_key: message.body for message in site.messages()}
+    assert {texts_of[job.key]: job.public_id for job in site.jobs()} == kept
+    assert len(site.messages()) == len(kept)
+    assert max(Counter(one.submitted.text for one in site.carrier.record.taken).values()) == 1
+    assert set(site.states()) <= {"delivered", "unknown"}
+    for job_id in kept.values():
+        (sms,) = (await api.get("/sms", params={"jobId": job_id})).json()
+        assert (sms["processStatus"], sms["status"]) in {("DONE", "SUC_FIN"), ("DONE", "TIMEOUT"), ("DONE", "SEND_ERR")}
+    await api.aclose()
+
+
+async def _post_until_cut(api, texts, waiting, kept):
+    """Post jobs until the connection is cut, first those again that were not answered, as a careful client does."""
+    while True:
+        text = waiting.pop() if waiting else f"text {next(texts)}"
+        try:
+            kept[text] = await _post(api, text)
+        except httpx2.TransportError:
+            waiting.append(text)
+            return
+
+
+async def _post(api, text) -> str:
+    """Post one job and return its id, which is told too where only the answer was lost."""
+    recipient = {"dst": "+447700900123"}
+    job = {"messages": [{"text": text, "recipients": [recipient]}], "options": {"duplicateDetection": True}}
+    answer = await api.post("/jobs", json=job)
+    assert answer.status_code in {201, 409}, answer.text
+    (job_id,) = re.findall(r"J\.\d[\w.-]*\w", answer.json().get("jobId") or answer.json()["detail"])
+    return str(job_id)
