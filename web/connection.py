@@ -70,6 +70,7 @@ class HttpConnection(H11Protocol):
     ) -> None:
         super().__init__(config, state, {}, _loop=listener.loop)
         self.logger = logger
+        self.access_log = False  # it would show queries
         self._listener = listener
         self._limits = limits
         self._proxied = proxied

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -17,6 +18,7 @@ from addressbook.api_keys import Scope
 from gateway.auth.api_keys import ApiKeys
 from gateway.directory_files import LARGEST, DirectoryFiles, FileFault
 from sms.outcome import Refusal, Refused
+from web.body_limit import allow_body
 from web.problems import problem, refuse
 
 _DIGEST = re.compile(r"(?:^|[,\s])sha-256=:([A-Za-z0-9+/=]{44}):")
@@ -46,7 +48,7 @@ class DirectoryFilePages:
     def routes(self) -> list[BaseRoute]:
         """Return the route."""
         path = "/directory-files/v1/{directory}/{file}"
-        return [Route(path, self._put, methods=["PUT"], max_body_size=LARGEST)]
+        return [Route(path, self._put, methods=["PUT"])]
 
     async def _put(self, request: Request) -> Response:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -62,7 +64,11 @@ class DirectoryFilePages:
         except ValueError:
             return problem(400, "Content-Digest: sha-256=:BASE64: is expected.")
         params = request.path_params
-        kept = await self._files.keep(principal, params["directory"], params["file"], _blocks(request), digest)
+        allow_body(request, LARGEST)
+        try:
+            kept = await self._files.keep(principal, params["directory"], params["file"], _blocks(request), digest)
+        except HTTPException:
+            kept = FileFault.TOO_LARGE
         if isinstance(kept, FileFault):
             status, detail = _FAULTS[kept]
             return problem(status, detail, reason=kept.value, headers={"Retry-After": "60"} if status == 503 else {})

@@ -21,6 +21,7 @@ from gateway.handshake import HandshakeFirst
 from gateway.listener import Listener
 from gateway.proxied import Proxied
 from sms.setting_texts import is_loopback
+from web.body_limit import BodyLimit
 from web.connection import HttpConnection, HttpLimits, make_logger
 from web.front import Front, Seen, answer_failure
 
@@ -58,7 +59,7 @@ class HttpServer:
         proxies: Sequence[IpNetwork] = (),
     ) -> None:
         self._limits = limits or HttpLimits()
-        app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
+        app = BodyLimit(Starlette(routes=routes, exception_handlers={Exception: answer_failure}), self._limits.body)
         named = {*hosts, f"[{host}]" if ":" in host else host}
         self._app = Front(app, hosts=named, seen=seen, forwarded_from=forwarded_from)
         self._host = host

@@ -94,7 +94,10 @@ class SimpleHttp:
         return PlainTextResponse("\n".join(lines) + "\n")
 
     async def _take_xml(self, request: Request) -> Response:
-        found = read_jobs(await request.body())
+        try:
+            found = read_jobs(await request.body())
+        except HTTPException as error:  # a body beyond the limit
+            return _xml_error(error.status_code, error.detail)
         if isinstance(found, XmlFault):
             return _xml_error(400, found.text)
         proven = await self._prove(request, found.username, found.password, "XML")

@@ -49,7 +49,9 @@ class RestSite:
             head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1")
             first, *lines = head.strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-            return Answer(int(first.split()[1]), headers, await reader.readexactly(int(headers["content-length"])))
+            length = headers.get("content-length")
+            body = await (reader.read() if length is None else reader.readexactly(int(length)))
+            return Answer(int(first.split()[1]), headers, body)
         finally:
             writer.close()
 

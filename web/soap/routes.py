@@ -7,6 +7,7 @@ call, with 400. Not here: how envelopes are read and written (envelope).
 from collections.abc import Mapping
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -62,7 +63,10 @@ class SoapV4:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in {"text/xml", "application/xml", ""}:
             return _fault(SoapFault(code=415, message="Expected the Content-Type text/xml, as SOAP 1.1 has it."), 415)
-        call = read_call(await request.body())
+        try:
+            call = read_call(await request.body())
+        except HTTPException as error:  # a body beyond the limit
+            return _fault(SoapFault(code=error.status_code, message=error.detail), error.status_code)
         if isinstance(call, SoapFault):
             return _fault(call, 500 if call.kind in {"VersionMismatch", "MustUnderstand"} else 400)
         answer = await self._answer(request, call)
