@@ -90,11 +90,12 @@ def try_one(file: Path, customer: str, url: str | None) -> None:
         owner = found.customer_named(customer)
         if owner is None:
             raise click.ClickException(f"there is no customer «{customer}»")
-        target = url or layers.resolve(owner.id, Origin.MAIL.value).settings.push_url
+        settings = layers.resolve(owner.id, Origin.MAIL.value).settings
+        target = url or settings.push_url
         if not target:
             raise click.ClickException(f"«{owner.name}» has no push_url: name a URL, or set one with «customer push»")
         check_push_url(target, owner.name, networks_of(session.config.push))
-        notice = sample_push(owner.name, target, datetime.now(UTC))
+        notice = sample_push(owner.name, target, datetime.now(UTC), of_message=bool(settings.push_states))
         attempt = asyncio.run(try_push(session.config, session.database, notice))
     assert attempt is not None
     shown = ", ".join(filter(None, (attempt.host, attempt.address, attempt.tls, attempt.reply)))

@@ -26,8 +26,9 @@ from sms.retry import Ladder
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_stored
 from store.inbound_views import load_inbound_reports
+from store.message_pushes import message_of
 from store.outbox import GiveBackRows, Outbox, OutboxEnd, Places, TakeDue, TakenRow
-from store.views import load_reports
+from store.views import load_reports, load_reports_of
 
 log = structlog.get_logger()
 
@@ -307,9 +308,13 @@ def _has_report(taken: TakenRow) -> bool:
 
 def _load(tx: Transaction, taken: Collection[TakenRow]) -> dict[int, Report]:
     """Return the report of the job or inbound SMS of each row that has one, by the row's key."""
-    jobs = load_reports(tx, {row.job_key for row in taken if row.job_key is not None})
+    message_keys = {row.key: key for row in taken if (key := message_of(row)) is not None}
+    messages = load_reports_of(tx, set(message_keys.values()))
+    of_jobs = [row for row in taken if row.key not in message_keys]
+    jobs = load_reports(tx, {row.job_key for row in of_jobs if row.job_key is not None})
     inbound = load_inbound_reports(tx, {row.sms_key for row in taken if row.sms_key is not None})
-    found = [(row.key, jobs.get(row.job_key or 0) or inbound.get(row.sms_key or 0)) for row in taken]
+    found = [(row.key, jobs.get(row.job_key or 0) or inbound.get(row.sms_key or 0)) for row in of_jobs]
+    found += [(key, messages.get(message_key)) for key, message_key in message_keys.items()]
     return {key: report for key, report in found if report is not None}
 
 

@@ -31,10 +31,11 @@ from inbound.actions import ListMode
 from inbound.report import InboundReport
 from sms.message import TlsTag
 from sms.outbox import OutboxEvent
-from sms.report import JobReport, Notice, NoticeKind
+from sms.report import JobReport, MessageNotice, Notice, NoticeKind
 from store.engine.keys import to_instant
 from store.esme import ESME_RECEIPT, open_receipt
 from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
+from store.message_pushes import MESSAGE_PUSH, open_push
 from store.outbox import OutboxEnd, TakenRow
 
 log = structlog.get_logger()
@@ -89,6 +90,11 @@ def _log_notice(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
         policy=end.policy,
         reply=end.reply,
     )
+
+
+def _message_push(taken: TakenRow, report: Report | None) -> MessageNotice:
+    assert isinstance(report, JobReport)
+    return open_push(taken, report)
 
 
 def _is_settled(report: Report | None) -> bool:
@@ -280,6 +286,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         **dict.fromkeys(cast("list[str]", list(NoticeKind)), _NOTICE),
         NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
+        MESSAGE_PUSH: Kind(open=_message_push, log=_log_notice, gives_up_loudly=True),
         ALERT: Kind(open=_alert, log=_log_alert),
         POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
         INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),

@@ -296,6 +296,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     sender, resolved = submission.sender, submission.resolved
     settings = resolved.settings
     ways = addressees(settings.status_channel, _address_to_tell(submission), settings.push_url)
+    is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop else claims_of(snapshot, sender, now)
     by_country = any(claim.limit.country for claim in usage)
@@ -331,6 +332,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         notices=_first_notices(submission, ways, is_scheduled=schedule.due_at > now),
         channel=settings.status_channel,
         push_url=settings.push_url,
+        push_states=settings.push_states if is_pushed and not submission.dry_run else (),
         seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
         duplicate_until=now + _DUPLICATE_FOR,
         dry_run=submission.dry_run,

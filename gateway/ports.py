@@ -16,7 +16,7 @@ from inbound.report import InboundReport
 from sms.esme import EsmeReceipt
 from sms.message import InboundFragment, PartToSubmit, Receipt, TlsTag
 from sms.outcome import Outcome
-from sms.report import Notice
+from sms.report import MessageNotice, Notice
 from tls.contexts import ClientCertificate
 from tls.report import SessionResult
 
@@ -211,6 +211,7 @@ class TlsReport:
 
 Item = (
     Notice
+    | MessageNotice
     | AlertMail
     | PostmasterMail
     | InboundMail

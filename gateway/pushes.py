@@ -18,7 +18,7 @@ from gateway.report_pool import LargeReports
 from gateway.tls_reports import TLS_REPORT_TYPE
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
 from sms.outcome import Failed, Problem, ProblemCode, Retry
-from sms.report import Notice
+from sms.report import MessageNotice, Notice
 from templates.confined import ConfinedPushes
 from templates.push_fields import inbound_fields, status_fields
 from templates.pushes import CONTENT_TYPES, standard_body
@@ -62,7 +62,7 @@ class Pushes:
     async def request_of(self, item: Item) -> PushRequest | MailAttempt:
         """Return the request, or what the attempt comes to where nobody can be called."""
         match item:
-            case Notice():
+            case Notice() | MessageNotice():
                 return await self._status(item)
             case InboundPush():
                 return await self._inbound(item)
@@ -76,7 +76,7 @@ class Pushes:
         self._confined.close()
         self._of_templates.shutdown()
 
-    async def _status(self, notice: Notice) -> PushRequest | MailAttempt:
+    async def _status(self, notice: Notice | MessageNotice) -> PushRequest | MailAttempt:
         report, customer = notice.report, notice.report.customer
         form, source = await self._template_of(customer, report.profile)
         fields = partial(status_fields, notice)

@@ -16,7 +16,7 @@ from process.allowances import allowances_of, credentials_of
 from process.clock import SystemClock
 from process.mail_out import build_resolver
 from process.services import Service
-from sms.report import Notice
+from sms.report import MessageNotice, Notice
 from sms.retry import Ladder
 from store.engine.database import Database, Transaction
 from store.mail_templates import find_push_template
@@ -106,7 +106,7 @@ def _sender_of(config: Config, pushes: Pushes, clock: Clock) -> ItemSender:
     )
 
 
-async def try_push(config: Config, database: Database, notice: Notice) -> MailAttempt | None:
+async def try_push(config: Config, database: Database, notice: Notice | MessageNotice) -> MailAttempt | None:
     """Push a notice once, as it would be, and return what came of it; nothing is kept or tried again."""
 
     async def no_rules() -> InboundRules | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sms.esme import EsmeRequest
+from sms.lifecycle import MessageState
 from sms.message import EncodedText, MailOrigin, Priority
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
@@ -66,7 +67,8 @@ class NewJob:
     its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
     others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
     (addressbook.numbers), empty where one does. `login` gave it in where it came by no mail; `status_address` is where
-    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it.
+    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it. At its `push_states` each message
+    is pushed by itself.
     """
 
     directory_version: int
@@ -93,6 +95,7 @@ class NewJob:
     notices: tuple[tuple[NoticeKind, Addressee], ...] = ()
     channel: StatusChannel = StatusChannel.MAIL
     push_url: str = ""
+    push_states: tuple[MessageState, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
     dry_run: bool = False
     stop_listed: bool = False

@@ -168,6 +168,19 @@ class Notice:
     channel: Channel = Channel.MAIL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageNotice:
+    """The state that one message came to, told by push.
+
+    The report has this message alone, in that state; `ended` says that no other is awaited.
+    """
+
+    public_id: str
+    recipient: str
+    report: JobReport
+    ended: bool
+
+
 def wants_result(rule: StatusReport, states: Iterable[MessageState]) -> bool:
     """Return whether the result of a job is reported, by its rule and the states of its messages."""
     if rule is StatusReport.ON_FAILURE:

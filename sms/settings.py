@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from sms.lifecycle import OPEN, MessageState
 from sms.message import Alphabet, NationalLanguage, Priority
 from sms.number import SenderId, SenderKind
 from sms.parameters import EXPECTED, merge_parameters, parse_parameter
@@ -159,6 +160,19 @@ def setting(  # noqa: PLR0913 - one argument per fact about a setting
 
 
 _ON_OFF = "on or off"
+PUSH_STATES: Final = tuple(state for state in MessageState if state not in OPEN)
+"""The states that a push may tell of; the first is also called `sent`."""
+
+
+def _parse_push_states(text: str) -> tuple[MessageState, ...]:
+    """Return states by their words, `sent` for `submitted` and `all` for all of them. Raises ValueError."""
+    words = {**{state.value: (state,) for state in PUSH_STATES}, "sent": PUSH_STATES[:1], "all": PUSH_STATES}
+    named = [words.get(word.strip().lower(), ()) for word in text.split(",") if word.strip()]
+    if not named or not all(named):
+        raise ValueError
+    return tuple(state for state in PUSH_STATES if any(state in states for states in named))
+
+
 MOST_HISTORY: Final = 20
 
 
@@ -199,6 +213,13 @@ class Settings:
         "an https URL without user, password and fragment (http where [[push.allow]] of the operator's file allows it)",
         "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
         neutral="",
+    )
+    push_states: tuple[MessageState, ...] = setting(
+        (),
+        _parse_push_states,
+        f"all, or words separated by commas, of sent, {', '.join(PUSH_STATES)}",
+        "The states at which each message is pushed by itself, in place of one push when its whole job has ended.",
+        neutral=(),
     )
     status_address: str = setting(
         "",

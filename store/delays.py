@@ -105,7 +105,7 @@ class DelayStore:
         # The notice of one that is scheduled waits for its start and as long; it is dropped if its job settles first.
         after = request.now - request.until
         rows = [
-            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, late_at)
+            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED.value, way, late_at)
             for job in jobs
             if job.report is not StatusReport.NEVER
             for late_at in (starts[job.key] + after if job.key in starts else request.now,)

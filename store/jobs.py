@@ -24,6 +24,7 @@ from store.engine.keys import Keys, PublicIds, to_indexed, to_stored
 from store.engine.statements import Insert
 from store.esme import freeze_origin
 from store.leases import check_alive
+from store.message_pushes import ReachedState, push_row
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
 from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
@@ -184,7 +185,11 @@ class Outbound:
         )
         new_row = _message_row(key, job)
         for seq, message in enumerate(fresh):
-            self._add_message(new_row, seq, job, message, rows)
+            message_key = self._keys.take()
+            self._add_message(partial(new_row, key=message_key, seq=seq), job, message, rows)
+            if message.encoded is None and MessageState.REJECTED in job.push_states:
+                reached = _refusal(message_key, key, message)
+                rows.notices.append(push_row(self._keys.take(), reached, job.push_url, accepted_at))
             if message.digest:
                 seen[message.digest] = public_id
                 rows.seen.append(_SEEN.row(digest=message.digest, job_key=key, until=to_stored(job.seen_until)))
@@ -196,21 +201,17 @@ class Outbound:
             for bound in _bind(job.first_use, seen, public_id)
         ]
         for kind, way in job.notices:
-            rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
+            rows.notices.append(notice_row(self._keys.take(), key, kind.value, way, accepted_at))
         refused = {message.given: message.reason for message in fresh if message.encoded is None}
         return Added(public_id=public_id, key=key, skipped=skipped, news=counted, refused=refused)
 
-    def _add_message(
-        self, new_row: Callable[..., Row], seq: int, job: NewJob, message: NewMessage, rows: "_Rows"
-    ) -> None:
+    def _add_message(self, new_row: Callable[..., Row], job: NewJob, message: NewMessage, rows: "_Rows") -> None:
         encoded = message.encoded or _NO_TEXT
         several = len(encoded.lengths) > 1
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
         state = waiting if message.encoded else MessageState.REJECTED
         rows.messages.append(
             new_row(
-                key=self._keys.take(),
-                seq=seq,
                 public_id=self._ids.take("S", job.accepted_at),
                 given=message.given,
                 number=message.number.digits if message.number else "",
@@ -275,8 +276,21 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         flash=job.flash,
         receipt_wanted=job.receipt_wanted,
         registered=job.esme.registered if job.esme is not None else 0,
+        push_states=",".join(job.push_states),
         updated_at=to_stored(job.accepted_at),
         **_when(Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)),
+    )
+
+
+def _refusal(message_key: int, job_key: int, message: NewMessage) -> ReachedState:
+    return ReachedState(
+        message_key=message_key,
+        job_key=job_key,
+        state=MessageState.REJECTED,
+        ended=True,
+        reason=message.reason,
+        problem=message.problem,
+        from_network=False,
     )
 
 

@@ -4,7 +4,7 @@ Writing back counts what ended, settles jobs with nothing open, and writes the n
 transaction. Not here: which events happen (progress).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from msgspec import Struct, field
@@ -12,13 +12,14 @@ from msgspec import Struct, field
 from sms.esme import INTERMEDIATE, wants_receipt
 from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advance, fold_parts, is_final
 from sms.outcome import Problem, ProblemCode
-from sms.report import Addressee, NoticeKind, addressees, wants_result
+from sms.report import Addressee, Channel, NoticeKind, addressees, wants_result
 from sms.settings import StatusChannel, StatusReport
 from store.engine.keys import Keys
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.engine.transaction import Row, Transaction
 from store.esme import ToldSms, receipt_rows
+from store.message_pushes import ReachedState, push_rows
 from store.outbox import OUTBOX, notice_row
 from store.tables import JobRow, MessageRow, PartRow
 
@@ -67,7 +68,8 @@ class LoadedMessage(Struct, array_like=True):
     """One message with all its parts; `reported_state` is as loaded, `ended` tells whether its job knows its end.
 
     `cause` is the last answer that put it off, `repeats` how often it came in a row, `tried` the carriers that gave it
-    back; `given_back` are rows of what was done there.
+    back; `given_back` are rows of what was done there. `passed` are its new states that are pushed, with reason and
+    problem.
     """
 
     key: int
@@ -92,11 +94,13 @@ class LoadedMessage(Struct, array_like=True):
     repeats: int
     tried: str
     registered: int
+    push_states: str
     reported_state: MessageState = MessageState.QUEUED
     parts: list[LoadedPart] = field(default_factory=list)
     settled_job: str = ""
     changed: bool = False
     given_back: list[Row] = field(default_factory=list)
+    passed: list[tuple[MessageState, str, str]] = field(default_factory=list)
 
     def complete(self) -> None:
         """Add the parts that have no row: as soon as one has, the others wait; before, all are as their message is."""
@@ -172,17 +176,35 @@ class LoadedMessage(Struct, array_like=True):
         self.state = MessageState.QUEUED
         self.route, self.due_at, self.repeats = route, at, 0
         self.from_network = False
+        self.passed = [each for each in self.passed if each[0] is MessageState.SUBMITTED]  # the others were no end
         self.changed = True
 
     def _fold(self, after: MessageState, problem: Problem | None) -> None:
         folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)
         if self.ended and not self._may_still_become(folded):
             return
+        is_new = folded is not self.state
         self.state = folded
         if folded in SUCCESS:
             self.reason = self.problem = ""
         elif folded is after and problem is not None:
             self.reason, self.problem = problem.code.value, problem.text
+        if is_new and self.push_states and folded.value in self.push_states.split(","):
+            self.passed.append((folded, self.reason, self.problem))
+
+    @property
+    def reached(self) -> Iterator[ReachedState]:
+        """The new states that its application is told of, in their order."""
+        for state, reason, problem in self.passed:
+            yield ReachedState(
+                message_key=self.key,
+                job_key=self.job_key,
+                state=state,
+                ended=is_final(state, receipt_expected=self.receipt_wanted),
+                reason=reason,
+                problem=problem,
+                from_network=self.from_network,
+            )
 
     def _may_still_become(self, folded: MessageState) -> bool:
         """Return whether an ended message may change: along an arrow of the table, and never back into an open state.
@@ -287,14 +309,20 @@ class _EndingJob(Struct, array_like=True):
     reverse_path: str
     channel: StatusChannel
     push_url: str
+    push_states: str
 
     @property
     def addressees(self) -> tuple[Addressee, ...]:
-        """Who is told of it, by what."""
-        return addressees(self.channel, self.reverse_path, self.push_url)
+        """Who is told of its result, by what: not by push where its messages are pushed by themselves."""
+        ways = addressees(self.channel, self.reverse_path, self.push_url)
+        return tuple(way for way in ways if way[0] is not Channel.PUSH) if self.push_states else ways
 
 
-_JOB = query(_EndingJob, "FROM job WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE")
+_JOB = query(
+    _EndingJob,
+    "FROM job WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE",
+    push_states="(SELECT m.push_states FROM message m WHERE m.job_key = job.key LIMIT 1)",
+)
 
 
 class MessageWriter:
@@ -331,6 +359,8 @@ class MessageWriter:
         tx.update(_ENDED_MESSAGES, ending)
         settled, notices = self._save_jobs(tx, ended, corrected, now)
         notices += receipt_rows(tx, self._keys, told, now) if told else []
+        reached = [each for message in changed for each in message.reached]
+        notices += push_rows(tx, self._keys, reached, now) if reached else []
         for message in changed:
             message.settled_job = settled.pop(message.job_key, "")  # said by one of the job's messages
         tx.insert(OUTBOX, notices)
@@ -396,4 +426,4 @@ class MessageWriter:
         ]
 
     def _notices(self, job: _EndingJob, kind: NoticeKind, now: int) -> list[Row]:
-        return [notice_row(self._keys.take(), job.key, kind, way, now) for way in job.addressees]
+        return [notice_row(self._keys.take(), job.key, kind.value, way, now) for way in job.addressees]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, destination_of, states_before
-from sms.report import Addressee, Channel, NoticeKind
+from sms.report import Addressee, Channel
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
@@ -166,9 +166,9 @@ class GiveBackRows:
     held: frozenset[int]
 
 
-def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: int) -> Row:
+def notice_row(key: int, job_key: int, kind: str, way: Addressee, now: int, **columns: str) -> Row:
     """Return the row of a new notice of a job by one way, due at once; `now` is in microseconds."""
-    return _row(way, now, key=key, public_id=public_id("N", to_instant(now)), kind=kind.value, job_key=job_key)
+    return _row(way, now, key=key, public_id=public_id("N", to_instant(now)), kind=kind, job_key=job_key, **columns)
 
 
 def new_row(key: int, new: NewRow) -> Row:

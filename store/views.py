@@ -105,6 +105,7 @@ class _ReportedPart(Struct, frozen=True, array_like=True):
 _JOB = query(_ReportedJob, "FROM job WHERE key IN (??)")
 _PROOF = query(_Proof, "FROM job WHERE key = ?")
 _MESSAGES = query(_ReportedMessage, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
+_ONE_BY_ONE = query(_ReportedMessage, "FROM message WHERE key IN (??)")
 _PARTS = query(
     _ReportedPart,
     "FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)",
@@ -112,21 +113,37 @@ _PARTS = query(
     word="(SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at"
     " ORDER BY r.key LIMIT 1)",
 )
+_PARTS_OF_ONE = _PARTS.replace("m.job_key", "m.key")
 
 
 def load_reports(tx: Transaction, job_keys: Iterable[int]) -> dict[int, JobReport]:
     """Return the report of each job that exists, by key."""
     wanted = list(job_keys)
-    parts: dict[int, dict[int, _ReportedPart]] = {}
-    for part in tx.select_in(_ReportedPart, _PARTS, wanted):
-        parts.setdefault(part.message_key, {})[part.idx] = part
     messages: dict[int, list[ReportedMessage]] = {}
-    for message in tx.select_in(_ReportedMessage, _MESSAGES, wanted):
-        reported = _reported_message(message, _reported_parts(message, parts.get(message.key, {})))
-        messages.setdefault(message.job_key, []).append(reported)
+    for row, message in _load_messages(tx, _MESSAGES, _PARTS, wanted):
+        messages.setdefault(row.job_key, []).append(message)
     return {
         job.key: _job_report(job, tuple(messages.get(job.key, ()))) for job in tx.select_in(_ReportedJob, _JOB, wanted)
     }
+
+
+def load_reports_of(tx: Transaction, message_keys: Iterable[int]) -> dict[int, JobReport]:
+    """Return for each message that exists, by key, the report of its job with this message alone."""
+    found = _load_messages(tx, _ONE_BY_ONE, _PARTS_OF_ONE, list(message_keys))
+    jobs = {job.key: job for job in tx.select_in(_ReportedJob, _JOB, {row.job_key for row, _ in found})}
+    return {row.key: _job_report(jobs[row.job_key], (message,)) for row, message in found}
+
+
+def _load_messages(
+    tx: Transaction, messages: str, parts: str, keys: list[int]
+) -> list[tuple[_ReportedMessage, ReportedMessage]]:
+    offered: dict[int, dict[int, _ReportedPart]] = {}
+    for part in tx.select_in(_ReportedPart, parts, keys):
+        offered.setdefault(part.message_key, {})[part.idx] = part
+    return [
+        (row, _reported_message(row, _reported_parts(row, offered.get(row.key, {}))))
+        for row in tx.select_in(_ReportedMessage, messages, keys)
+    ]
 
 
 def _reported_parts(message: _ReportedMessage, offered: Mapping[int, _ReportedPart]) -> tuple[ReportedPart, ...]:

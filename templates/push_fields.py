@@ -13,7 +13,7 @@ from inbound.report import InboundReport
 from sms.lifecycle import MessageState, is_final
 from sms.message import Alphabet, Priority
 from sms.outcome import ProblemCode, Refusal
-from sms.report import JobReport, Notice, ReportedMessage
+from sms.report import JobReport, MessageNotice, Notice, ReportedMessage
 from sms.settings import format_setting
 
 _OF_STATE: Mapping[MessageState, tuple[str, str]] = MappingProxyType(
@@ -45,11 +45,16 @@ _OF_REASON: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 # E.164 numbers in use have seven digits at least.
 _SHORT_CODE = 6
+_MESSAGE = "message"
 
 
-def status_fields(notice: Notice) -> dict[str, Any]:
-    """Return what a push says of a job."""
-    return {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(notice.report)}
+def status_fields(notice: Notice | MessageNotice) -> dict[str, Any]:
+    """Return what a push says of a job, or of one message of it."""
+    report = notice.report
+    if isinstance(notice, MessageNotice):
+        fields = _job_fields(report, receipt_expected=not notice.ended)
+        return {"event": _MESSAGE, "noticeId": notice.public_id, **fields}
+    return {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(report)}
 
 
 def inbound_fields(report: InboundReport, identity: str) -> dict[str, Any]:
@@ -71,6 +76,10 @@ def inbound_fields(report: InboundReport, identity: str) -> dict[str, Any]:
 
 def job_fields(report: JobReport) -> dict[str, Any]:
     """Return a job with its recipients. Instants are ISO 8601 in UTC, unknown values are null."""
+    return _job_fields(report, receipt_expected=report.settings.delivery_receipt and report.settled_at is None)
+
+
+def _job_fields(report: JobReport, *, receipt_expected: bool) -> dict[str, Any]:
     settings = report.settings
     return {
         "jobId": report.public_id,
@@ -86,7 +95,7 @@ def job_fields(report: JobReport) -> dict[str, Any]:
         "user": report.user or None,
         "receiptTs": _instant(report.accepted_at),
         "finishedTs": _instant(report.settled_at),
-        "recipients": [_recipient_fields(message, report) for message in report.messages],
+        "recipients": [_recipient_fields(message, receipt_expected=receipt_expected) for message in report.messages],
     }
 
 
@@ -98,9 +107,8 @@ def _source(report: JobReport) -> str | None:
     return format_setting(report.settings.sender_id) if report.settings.sender_id is not None else None
 
 
-def _recipient_fields(message: ReportedMessage, report: JobReport) -> dict[str, Any]:
-    awaited = report.settings.delivery_receipt and report.settled_at is None
-    process_status, status = decide_status(message, receipt_expected=awaited)
+def _recipient_fields(message: ReportedMessage, *, receipt_expected: bool) -> dict[str, Any]:
+    process_status, status = decide_status(message, receipt_expected=receipt_expected)
     sent = [part.submitted_at for part in message.parts if part.submitted_at is not None]
     return {
         "smsId": message.public_id,

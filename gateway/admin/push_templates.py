@@ -13,7 +13,7 @@ from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.mail_templates import TemplateOwner, find_owner
 from inbound.actions import PushForm
-from sms.report import Channel, Notice, NoticeKind
+from sms.report import Channel, JobReport, MessageNotice, Notice, NoticeKind
 from store.mail_templates import put_push_template, remove_push_template
 from templates.confined import ConfinedPushes
 from templates.push_fields import inbound_fields, status_fields
@@ -75,6 +75,13 @@ def _samples(topic: PushTopic) -> Iterator[Mapping[str, object]]:
                     channel=Channel.PUSH,
                 )
             )
+    for report in sample_reports(NoticeKind.RESULT):
+        if len(report.messages) == 1:
+            yield status_fields(_told_alone(report, "N.1", "https://app.example.com/sms"))
+
+
+def _told_alone(report: JobReport, identity: str, url: str) -> MessageNotice:
+    return MessageNotice(public_id=identity, recipient=url, report=replace(report, settled_at=None), ended=True)
 
 
 def set_push_template(edit: Edit, owner: TemplateOwner, form: PushForm, source: str) -> Changed:
@@ -95,15 +102,21 @@ def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)
 
 
-def sample_push(customer: str, url: str, now: datetime) -> Notice:
-    """Return a push to try an application with: an invented result, of a job whose id says that it is none."""
-    report = next(iter(sample_reports(NoticeKind.RESULT)))
+def sample_push(customer: str, url: str, now: datetime, *, of_message: bool) -> Notice | MessageNotice:
+    """Return a push to try an application with: an invented result, of a job whose id says that it is none.
+
+    It is that of the job, or of one of its messages.
+    """
+    report = replace(next(iter(sample_reports(NoticeKind.RESULT))), customer=customer, public_id="J.test")
+    identity = f"N.{now:%Y%m%dT%H%M%S}Ztest"
+    if of_message:
+        return _told_alone(report, identity, url)
     return Notice(
         key=0,
-        public_id=f"N.{now:%Y%m%dT%H%M%S}Ztest",
+        public_id=identity,
         kind=NoticeKind.RESULT,
         recipient=url,
-        report=replace(report, customer=customer, public_id="J.test"),
+        report=report,
         created_at=now,
         attempt=1,
         channel=Channel.PUSH,

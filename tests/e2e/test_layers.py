@@ -149,6 +149,7 @@ VALUES = {
     "max_recipients": "12", "sender_id": "+447700900999", "inbound_preview": "off", "inbound_history": "3",
     "national_languages": "turkish,spanish", "parameters": "pe_id=1,template_id@ACME=2",
     "logo": "logo", "accent": "#0a7d4b", "contact": "helpdesk@example.com",
+    "push_states": "delivered,undelivered", "status_address": "alarms@example.com",
 }  # fmt: skip
 
 

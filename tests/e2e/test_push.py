@@ -276,3 +276,29 @@ async def test_a_template_of_its_own_gives_a_customers_status_pushes_another_for
     await site.command("push", "template", "reset", "--customer", "demo")
     job = await site.send("In JSON")
     assert (await application.has(2))[1].report["jobId"] == job
+
+
+async def test_each_message_is_pushed_at_the_states_that_its_customer_names_once_and_in_order_through_a_kill(
+    site, application, told
+):
+    numbers = ("+447700900101", "+447700900102")
+    script = Script(receipt_delay=0.0, states={"447700900102": ReceiptState.UNDELIVERABLE})
+    application.answers = [None, None]
+    secret = await told(script, status_channel="push", push_states="sent,delivered,undelivered", delivery_receipt="on")
+    job = await site.send("One each", to=numbers)
+    await application.has(2)
+    await site.until(lambda: set(site.state(job).values()) == {"delivered", "undelivered"})
+    await site.kill()  # while the application still thinks
+    await site.start()
+    await site.until_all_told()
+    assert notices(site) == [("message", "push", "sent")] * 4
+    heard = {push.headers["webhook-id"]: push for push in application.pushes}  # repetitions folded, in order
+    assert len(heard) == 4
+    said = [(push.report["event"], push.report["jobId"]) for push in heard.values()]
+    assert said == [("message", job)] * 4
+    states: dict[str, list[str]] = {}
+    for push in heard.values():
+        assert push.is_verified_with(secret)
+        (recipient,) = push.report["recipients"]
+        states.setdefault(recipient["dst"], []).append(recipient["state"])
+    assert states == {numbers[0]: ["submitted", "delivered"], numbers[1]: ["submitted", "undelivered"]}

@@ -351,6 +351,7 @@ SAMPLES = {
     "status_address": ["alarms@example.com"],
     "contact": ["it@example.com", "+44 20 7946 0000"],
     "inbound_history": ["20"],
+    "push_states": ["all", "sent, Delivered", "rejected,failed"],
     "push_url": ["https://app.example.com/sms?of=us", "https://[2001:db8::1]:8443/", "http://127.0.0.1:8080/push"],
 }
 

@@ -23,7 +23,7 @@ FROZEN = {
     "0005_carriers": "e482c3af102042fb",
     "0006_trust": "9b5ec8838be8f386",
     "0007_tls": "30443e441485aed4",
-    "0008_applications": "c2cf7a8da15a80d0",
+    "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
 }
 MODELS = tuple(
