@@ -14,6 +14,7 @@ from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed, Unknown
 from sms.report import Channel
 from sms.retry import Ladder
+from sms.route import Failover
 from sms.settings import PUSH_STATES, StatusChannel, StatusReport, parse_setting
 from store.answers import Rules
 from templates.push_fields import status_fields
@@ -27,7 +28,7 @@ URL = "https://app.example.com/sms"
 
 @pytest.fixture
 def world(database_url):
-    world = StoreHarness(database_url, Rules(without_receipts=frozenset({"mute"})))
+    world = StoreHarness(database_url, Rules(failover={"alpha": Failover.UNDELIVERED}))
     yield world
     world.database.close()
 
@@ -38,13 +39,13 @@ def job(world, states="all", *numbers, **changes):
     return world.add(*(numbers or (NUMBER,)), **{**facts, **changes})
 
 
-def carry(world, *news: ReceiptState, carrier="alpha") -> None:
+def carry(world, *news: ReceiptState, carrier="alpha", route="alpha") -> None:
     """Let a carrier take everything, and report each of these of everything."""
-    taken = world.take()
+    taken = world.take(carrier=carrier, route=route)
     world.settle(*((part.part_key, Done(reference=f"r{part.part_key}")) for part in taken), carrier=carrier)
     for state in news:
         for part in taken:
-            world.receipt(f"r{part.part_key}", state)
+            world.receipt(f"r{part.part_key}", state, carrier=carrier)
 
 
 async def told(world):
@@ -168,6 +169,31 @@ async def test_sent_is_the_end_where_no_receipt_is_awaited(world):
     carry(world)
     (push,) = await told(world)
     assert (push["recipients"][0]["processStatus"], push["recipients"][0]["status"]) == ("DONE", "SUC_ACC")
+
+
+@pytest.mark.parametrize(
+    ("news", "expected"),
+    [
+        ((ReceiptState.DELIVERED, ReceiptState.DELIVERED), ["submitted", "delivered"]),
+        ((ReceiptState.UNDELIVERABLE, ReceiptState.DELIVERED), ["submitted", "undelivered"]),
+        ((ReceiptState.DELIVERED, ReceiptState.UNDELIVERABLE), ["submitted", "undelivered"]),
+    ],
+)
+async def test_a_text_of_several_parts_is_pushed_once_for_each_of_its_states(world, news, expected):
+    job(world, parts=2)
+    for part in world.take():
+        world.settle((part.part_key, Done(reference=f"r{part.index}")))
+    for index, state in enumerate(news, 1):
+        world.receipt(f"r{index}", state)
+    assert [push["recipients"][0]["state"] for push in await told(world)] == expected
+
+
+async def test_what_another_carrier_takes_over_is_sent_twice_and_not_undelivered(world):
+    job(world)
+    world.execute("UPDATE message SET route = 'alpha>beta'")
+    carry(world, ReceiptState.UNDELIVERABLE, route="alpha>beta")
+    carry(world, ReceiptState.DELIVERED, carrier="beta", route="beta")
+    assert [push["recipients"][0]["state"] for push in await told(world)] == ["submitted", "submitted", "delivered"]
 
 
 async def test_states_that_came_in_one_batch_are_all_pushed(world):
