@@ -342,6 +342,9 @@ CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     Contradicts.NO_PUSH_URL: lambda channel, **owner: (
         f"status_channel = {channel} {_of(**owner)} is without effect, all is told by mail: push_url is not set."
     ),
+    Contradicts.NO_PUSHES: lambda **owner: (
+        f"push_states {_of(**owner)} is without effect, all is told by mail: status_channel is mail, not push or both."
+    ),
     Contradicts.LANGUAGE_WITHOUT_WORDS: lambda language, spoken, languages, **owner: (
         f"language = {language} {_of(**owner)} has no words: status mails are in {spoken}. There are {join(languages)}."
     ),

@@ -33,6 +33,7 @@ class Contradicts(Code):
     SENDER_ID_REFUSED = "sender-id-refused", "cause", *_WHOSE
     WITHOUT_EFFECT = "without-effect", "field", "wanted", "value", "by", *_WHOSE
     NO_PUSH_URL = "no-push-url", "channel", *_WHOSE
+    NO_PUSHES = "no-pushes", *_WHOSE
     LANGUAGE_WITHOUT_WORDS = "language-without-words", "language", "spoken", "languages", *_WHOSE
     NUMBER_OF_NOBODY = "number-of-nobody", "number", "state"
     NUMBER_OF_UNKNOWN_CARRIER = "number-of-unknown-carrier", "number", "carriers"
@@ -128,6 +129,7 @@ def _fields_at_stake(rules: Collection[Constraints], gap: timedelta, numbers: Ow
     """Return the fields that a layer can contradict something with: not to look at thousands of users in vain."""
     possible = {
         "status_channel": True,
+        "push_states": True,
         "parameters": True,
         "validity": gap > timedelta(0),
         "sender_id": any(numbers.everyone()) or any(rule.sender_ids is not None for rule in rules),
@@ -174,6 +176,8 @@ def _judge(stack: _Stack) -> Iterator[Contradiction]:
             yield Contradiction(Contradicts.WITHOUT_EFFECT, facts)
     if settings.status_channel is not StatusChannel.MAIL and not settings.push_url and stack.decides("status_channel"):
         yield Contradiction(Contradicts.NO_PUSH_URL, {"channel": settings.status_channel.value, **whose})
+    if settings.push_states and settings.status_channel is StatusChannel.MAIL and stack.decides("push_states"):
+        yield Contradiction(Contradicts.NO_PUSHES, whose)
 
 
 def _judge_sender(stack: _Stack, numbers: OwnNumbers, customer: Customer) -> Iterator[Contradiction]:

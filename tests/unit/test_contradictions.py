@@ -83,6 +83,13 @@ def test_each_is_told_of_those_who_said_it_and_not_of_those_who_inherit_it(key, 
     ]
 
 
+def test_states_that_are_to_be_pushed_where_all_is_told_by_mail_are_told():
+    states, url = {"push_states": "all"}, {"push_url": "https://app.example.com/sms"}
+    (sentence,) = contradictions({CUSTOMER: states})
+    assert sentence.startswith("push_states of customer «Example» is without effect, all is told by mail: status_chan")
+    assert contradictions({CUSTOMER: {**states, **url, "status_channel": "both"}}) == []
+
+
 @pytest.mark.parametrize(
     ("key", "whose"), [(LayerKey(LayerKind.SYSTEM), "customer «Example»"), (ANNA, "user anna@example.com")]
 )
