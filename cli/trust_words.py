@@ -63,11 +63,11 @@ TRUST_DONE: Final[Mapping[AuditAction, Words]] = {
         if sealers
         else f"No sealer is trusted for «{customer}»."
     ),
-    AuditAction.ADD_KEY: "The API key «{login}» of {address}. It is shown this once:",
+    AuditAction.ADD_KEY: "The API key «{login}» of {address} is shown this once.",
     AuditAction.ROTATE_KEY: lambda login, until: (
         f"The API key «{login}» is a new one; the one before ends "
         + (f"at {until}" if until else "now")
-        + ". It is shown this once:"
+        + ". It is shown this once."
     ),
     AuditAction.SET_OIDC: lambda customer, issuer, audience, claim: (
         f"Tokens of {issuer} for {audience} are logins of «{customer}»; {claim} says whose."
