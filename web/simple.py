@@ -150,6 +150,8 @@ async def _fields_of(request: Request, names: tuple[str, ...]) -> dict[str, str]
             form = await request.form(max_files=0, max_fields=20)
         except HTTPException as error:
             return _Bad(error.status_code, f"The form can't be read: {error.detail}")
+        except UnicodeError:  # of a codec that is none of text, such as punycode
+            return _Bad(400, "The form can't be read in the charset that it names: expected UTF-8.")
         given += _texts_of(form)
     elif kind:
         return _Bad(415, f"The body is {kind[:80]}: expected {' or '.join(sorted(_FORMS))}.")

@@ -76,6 +76,8 @@ async def test_the_report_has_a_line_for_each_fact(site):
         ((f"?{LOGGED_IN}&dst=12&msg=x", b"", ""), 422, "12"),
         ((f"?{LOGGED_IN}&dst=1&msg=x", b"{}", "application/json"), 415, "expected application/x-www-form-urlencoded"),
         ((f"?{LOGGED_IN}&dst=1&msg=x", b"--x", "multipart/form-data"), 400, "form can't be read"),
+        (("", MULTIPART, "multipart/form-data; boundary=x; charset=undefined"), 400, "expected UTF-8"),
+        (("", MULTIPART, "multipart/form-data; boundary=x; charset=punycode"), 400, "expected UTF-8"),
         ((f"?user={LOGIN}&pass=no&dst=1&msg=x", b"", ""), 401, "Login or password is wrong"),
     ],
 )
