@@ -179,6 +179,9 @@ async def test_an_application_is_tried_with_a_sample_before_any_job(site, applic
         "push", "test", "--customer", "demo", "https://10.0.0.1/", code=1
     )
     assert "no customer" in await site.command("push", "test", "--customer", "nobody", code=1)
+    await site.command("customer", "set", "demo", "push_states=all")
+    await site.command("push", "test", "--customer", "demo")
+    assert (application.pushes[-1].report["event"], len(application.pushes[-1].report["recipients"])) == ("message", 1)
     assert site.outbox_rows() == []
 
 

@@ -8,6 +8,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.push_actions import check_push
 from gateway.admin.push_templates import PushTopic, PushWorkshop
 from inbound.actions import PushAction, PushForm, PushLogin
+from sms.settings import PUSH_STATES
 from templates.pushes import standard_push_template
 
 URL = "https://app.example.com/sms"
@@ -135,3 +136,12 @@ def test_any_other_target_is_refused_with_the_way_to_allow_it(url, customer, cau
 )
 def test_what_a_push_cannot_bring_is_refused(changes, cause):
     assert cause in cause_of(PushAction(url=URL, **changes))
+
+
+def test_a_template_for_status_pushes_is_shown_and_tried_with_single_messages_too(workshop):
+    source = '{"what":{{ event }},"recipients":{{ recipients }}}'
+    bodies = [json.loads(body) for body in workshop.preview(PushForm.JSON, source, PushTopic.STATUS)]
+    alone = [body["recipients"] for body in bodies if body["what"] == "message"]
+    assert {one["state"] for (one,) in alone} == {state.value for state in PUSH_STATES}
+    faulty = "{% if event == 'message' %}{{ job }}{% endif %}{{ recipients }}"
+    assert len(workshop.find_faults(PushForm.JSON, faulty, PushTopic.STATUS)) == 1
