@@ -81,6 +81,7 @@ example: install ## write what is generated: the example file, the pictures of t
 	$(BIN)/python -m tests.directory_options_reference docs/directory-options.md
 	$(BIN)/python -m tests.standards_index docs/standards.md
 	$(BIN)/python -m tests.inlined_template templates/mail
+	$(BIN)/python -m web.api_v2.description > docs/openapi.json
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -5,6 +5,7 @@ Not here: what is decided about it (gateway.plan).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 
 import structlog
@@ -13,9 +14,11 @@ from gateway.limit_watch import LimitWatch
 from gateway.metrics import Metric, Metrics
 from gateway.plan import JobPlan, stopped
 from gateway.usage_claims import refuse
-from sms.job import NewJob
+from sms.job import FirstUse, NewJob
 from sms.outcome import Refusal, Refused
+from store.application_views import find_use
 from store.engine.database import Database, StorageError, StorageFullError
+from store.engine.keys import to_stored
 from store.jobs import Added, Outbound
 
 log = structlog.get_logger()
@@ -89,6 +92,18 @@ class Acceptance:
             job_id=added.public_id, key=added.key, refused=added.refused, repeated=added.repeated, digests=digests
         )
 
+    async def find(self, use: FirstUse, now: datetime) -> Accepted | Refused | None:
+        """Return what became of a request that came under this name before, None for a new one."""
+        try:
+            found = await self._database.read(lambda tx: find_use(tx, use, to_stored(now)))
+        except StorageError as error:
+            log.warning("use_not_read", cause=str(error)[:300])
+            return Refused(refusal=Refusal.INTERNAL)
+        if found is None:
+            return None
+        job_id, same = found
+        return Accepted(job_id=job_id, repeated=True) if same else Refused(refusal=Refusal.KEY_REUSED)
+
     async def forget(self, kept: Accepted) -> None:
         """Know a submission no longer: its client has heard the answer, and means it if it says the same again."""
         try:
@@ -105,6 +120,8 @@ def _refuse(job: NewJob, added: Added) -> Refused | None:
             refusal=Refusal.DUPLICATE,
             detail=f"the same text went to the same numbers a short time ago in job {added.public_id}",
         )
+    if added.replayed and job.first_use is not None and job.first_use.once:
+        return Refused(refusal=Refusal.KEY_REUSED)
     if added.replayed:
         log.info("mail_replayed", customer=job.customer, recipients=len(job.messages))
         detail = "this signed mail was used for other recipients before"

@@ -13,7 +13,14 @@ from addressbook.senders import Sender
 from sms.lifecycle import MessageState
 from sms.serialise import thaw_settings
 from sms.settings import Settings
-from store.application_views import AskedMessage, find_job_of, find_message_of, job_ids_of, messages_of_job
+from store.application_views import (
+    AskedMessage,
+    find_job_of,
+    find_message_of,
+    job_ids_of,
+    jobs_after,
+    messages_of_job,
+)
 from store.engine.database import Database
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
 
@@ -68,6 +75,18 @@ class JobQuery:
     limit: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJob:
+    """A job in a list; `place` is where it stands in the order of all jobs."""
+
+    public_id: str
+    service: str
+    reference: str
+    accepted_at: datetime
+    settled_at: datetime | None
+    place: tuple[int, int]
+
+
 class ApplicationStatus:
     """The use case; one object serves all interfaces."""
 
@@ -115,6 +134,32 @@ class ApplicationStatus:
                 limit=wanted.limit,
             )
         )
+
+    async def jobs_after(
+        self, sender: Sender, after: tuple[int, int], *, only_open: bool, limit: int
+    ) -> list[ListedJob]:
+        """Return jobs behind a place in their order (an instant in microseconds, and a key), oldest first."""
+        found = await self._database.read(
+            partial(
+                jobs_after,
+                customer_key=sender.customer.id,
+                after=after,
+                owner=_owner_of(sender),
+                only_open=only_open,
+                limit=limit,
+            )
+        )
+        return [
+            ListedJob(
+                public_id=job.public_id,
+                service=job.service,
+                reference=job.reference,
+                accepted_at=to_instant(job.accepted_at),
+                settled_at=to_instant_if_set(job.settled_at),
+                place=(job.accepted_at, job.key),
+            )
+            for job in found
+        ]
 
 
 def _owner_of(sender: Sender) -> str:

@@ -23,6 +23,7 @@ from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
 from sms.esme import EsmeRequest
+from sms.job import FirstUse
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
 from sms.schedule import Blackout
@@ -42,8 +43,8 @@ class ApplicationJob:
 
     `service` is the interface. A `digest` names the request among those of its customer, so that a repeat is known; it
     is `identified` where the application itself gave that name. `ignored_options` were asked for and do nothing. In a
-    `personalised` job the one text has placeholders, which the values of its recipients fill. `esme` is set where an
-    ESME submits it.
+    `personalised` job the one text has placeholders, which the values of its recipients fill. `first_use` is
+    set where its client named the request (gateway.dedup_keys.request_use), `esme` where an ESME submits it.
     """
 
     service: Origin
@@ -56,6 +57,7 @@ class ApplicationJob:
     digest: bytes = b""
     identified: bool = True
     personalised: bool = False
+    first_use: FirstUse | None = None
     esme: EsmeRequest | None = None
 
 
@@ -109,7 +111,13 @@ class Applications:
         return hold_back(planned, await self._book.stops_of(planned.submission.sender.customer, numbers))
 
     async def submit(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
-        """Keep a job. After `Accepted` it survives anything; a refusal stored nothing of it."""
+        """Keep a job. After `Accepted` it survives anything; a refusal stored nothing of it.
+
+        A named request that was kept before is answered with its job, whatever has changed since.
+        """
+        known = await self._acceptance.find(job.first_use, self._clock.now()) if job.first_use is not None else None
+        if known is not None:
+            return known
         if not self._disk.enough():
             done: Accepted | Refused = Refused(refusal=Refusal.NO_STORAGE)
         elif not self._rate.take(principal.customer_id, monotonic()):
@@ -165,6 +173,8 @@ class Applications:
             proof=principal.proof,
             service_by=f"interface {job.service}",
             login=principal.login,
+            first_use=job.first_use,
+            dry_run=principal.sandbox,
             esme=job.esme,
         )
         return plan(submission, snapshot, self._routes, self._clock.now())

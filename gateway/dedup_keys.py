@@ -6,6 +6,8 @@ Not here: what identifies a mail (mta.reading.dedup_keys), how long keys are kep
 from hashlib import blake2b
 from typing import Final
 
+from sms.job import FirstUse
+
 _KEY_OCTETS: Final = 16
 _ALIKE_OCTETS: Final = 4
 
@@ -29,6 +31,12 @@ def duplicate_key(customer: str, recipient_e164: str, text: str) -> bytes:
 def bound_key(identity: bytes, recipient: str) -> bytes:
     """Return the key of one recipient to whom the first use of a signed mail binds it; without one, of that use."""
     return identity[:_ALIKE_OCTETS] + _keyed(b"bound", identity, recipient.encode("utf-8", "replace"))
+
+
+def request_use(login: str, name: str, content: bytes) -> FirstUse:
+    """Return the keys by which a request that its client named is sent once, and known if its content is another."""
+    identity = _keyed(b"request", login.encode(), name.encode())
+    return FirstUse(marker=identity, recipients=(_keyed(b"content", identity, content),), once=True)
 
 
 def _keyed(*fields: bytes) -> bytes:

@@ -278,7 +278,8 @@ def _refuse_all(
     refusals = [message.refused for message in messages if message.refused is not None]
     if refusals and len(refusals) == len(messages) and not texts.faults:
         return refusals[0]
-    if texts.refused is None and submission.dry_run and (submission.mail is None or not submission.mail.reverse_path):
+    has_answer = submission.login or (submission.mail is not None and submission.mail.reverse_path)
+    if texts.refused is None and submission.dry_run and not has_answer:
         return Refused(
             refusal=Refusal.SENDER_NOT_AUTHORISED, detail="A dry run is answered by mail, and this one names no sender."
         )
@@ -342,7 +343,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         proof=submission.proof.kind.value if submission.proof is not None else "",
         evidence=submission.proof.evidence if submission.proof is not None else "",
         service_by=submission.service_by,
-        first_use=None if submission.dry_run else submission.first_use,
+        first_use=None if submission.dry_run and submission.mail is not None else submission.first_use,
         esme=submission.esme,
         login=submission.login,
         status_address=_address_to_tell(submission),

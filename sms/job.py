@@ -48,12 +48,14 @@ class NewMessage:
 class FirstUse:
     """The keys by which the first use of a signed mail binds to whom it may go again (mta.verify.replay).
 
-    `marker` tells that it was used; `recipients` are those of this submission, `named` further ones.
+    `marker` tells that it was used; `recipients` are those of this submission, `named` further ones. A request that its
+    client named is sent `once`: of it `marker` is the name, and its one recipient's key stands for the whole content.
     """
 
     marker: bytes
     recipients: tuple[bytes, ...]
-    named: tuple[bytes, ...]
+    named: tuple[bytes, ...] = ()
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Refusal(StrEnum):
     NOT_ENCODABLE = "not-encodable"
     TOO_MANY_PARTS = "too-many-parts"
     DUPLICATE = "duplicate"
+    KEY_REUSED = "key-reused"
     TOO_LATE = "too-late"
     MAIL_MALFORMED = "mail-malformed"
     MAIL_TOO_LARGE = "mail-too-large"

@@ -5,6 +5,7 @@ Read-only, and never anything of another customer. Not here: whole reports (view
 
 from msgspec import Struct
 
+from sms.job import FirstUse
 from sms.lifecycle import MessageState
 from store.engine.database import Transaction
 from store.engine.rows import query
@@ -55,6 +56,10 @@ _MESSAGE = query(
     "m",
     sent_at=_SENT_AT,
 )
+_JOBS_AFTER = query(AskedJob, f"FROM job WHERE (accepted_at > ? OR (accepted_at = ? AND key > ?)) AND {_OWNED}")
+_USED = (
+    "SELECT s.digest, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??) AND s.until > ?"
+)
 _JOB_IDS = f"SELECT public_id FROM job WHERE accepted_at >= ? AND accepted_at < ? AND {_OWNED}"  # noqa: S608 - a condition of ours
 
 
@@ -88,3 +93,28 @@ def job_ids_of(  # noqa: PLR0913 - what is asked for
     condition = " AND settled_at IS NULL" if only_open else ""
     found = f"{_JOB_IDS}{condition} ORDER BY accepted_at, key LIMIT ? OFFSET ?"
     return [public_id for (public_id,) in tx.rows(found, (since, until, customer_key, owner, owner, limit, offset))]
+
+
+def jobs_after(  # noqa: PLR0913 - what is asked for
+    tx: Transaction,
+    customer_key: int,
+    after: tuple[int, int],
+    owner: str = "",
+    *,
+    only_open: bool = False,
+    limit: int,
+) -> list[AskedJob]:
+    """Return a customer's jobs behind a place in their order, which is an instant (microseconds) and a key."""
+    condition = " AND settled_at IS NULL" if only_open else ""
+    found = f"{_JOBS_AFTER}{condition} ORDER BY accepted_at, key LIMIT ?"
+    accepted_at, key = after
+    return tx.select(AskedJob, found, (accepted_at, accepted_at, key, customer_key, owner, owner, limit))
+
+
+def find_use(tx: Transaction, use: FirstUse, now: int) -> tuple[str, bool] | None:
+    """Return the job of a request that came under this name before, and whether its content was the same."""
+    rows = tx.rows_in(_USED, (use.marker, *use.recipients), (now,))
+    seen = {bytes(digest): public_id for digest, public_id in rows}
+    if use.marker not in seen:
+        return None
+    return seen[use.marker], all(key in seen for key in use.recipients)

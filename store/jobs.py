@@ -104,6 +104,8 @@ class Outbound:
                 added.append(Added(public_id="", stale=True))
             elif _is_replayed(job.first_use, seen):
                 added.append(Added(public_id="", replayed=True))
+            elif job.first_use is not None and job.first_use.once and job.first_use.marker in seen:
+                added.append(Added(public_id=seen[job.first_use.marker], repeated=True))
             else:
                 added.append(self._add(job, seen, stops, usage, rows))
         tx.insert(_JOBS, rows.jobs)

@@ -88,6 +88,7 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         Refusal.NOT_ENCODABLE: Step.PLAIN_CHARACTERS,
         Refusal.TOO_MANY_PARTS: Step.SHORTEN,
         Refusal.DUPLICATE: Step.CHANGE_TEXT,
+        Refusal.KEY_REUSED: Step.SEND_AGAIN,
         Refusal.TOO_LATE: Step.ASK_ADMINISTRATOR,
         Refusal.PROOF_UNAVAILABLE: Step.SEND_LATER,
         Refusal.MAIL_MALFORMED: Step.NEW_MAIL,

@@ -45,6 +45,7 @@ STATUS_OF_REFUSAL: Final[Mapping[Refusal, int]] = MappingProxyType(
         Refusal.NOT_ENCODABLE: 422,
         Refusal.TOO_MANY_PARTS: 422,
         Refusal.DUPLICATE: 409,
+        Refusal.KEY_REUSED: 422,
         Refusal.TOO_LATE: 409,
         Refusal.MAIL_MALFORMED: 400,
         Refusal.MAIL_TOO_LARGE: 413,

@@ -39,6 +39,7 @@ REFUSALS: Mapping[Refusal, Status] = MappingProxyType(
         Refusal.NOT_ENCODABLE: Status.RSUBMITFAIL,
         Refusal.TOO_MANY_PARTS: Status.RINVMSGLEN,
         Refusal.DUPLICATE: Status.RSUBMITFAIL,
+        Refusal.KEY_REUSED: Status.RSUBMITFAIL,
         Refusal.TOO_LATE: Status.RCANCELFAIL,
         Refusal.MAIL_MALFORMED: Status.RSUBMITFAIL,
         Refusal.MAIL_TOO_LARGE: Status.RINVMSGLEN,

@@ -123,6 +123,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.NOT_ENCODABLE: Reply(code=554, enhanced="5.6.5", text="Text cannot be encoded as demanded"),
         Refusal.TOO_MANY_PARTS: Reply(code=552, enhanced="5.2.3", text="Text needs too many SMS parts"),
         Refusal.DUPLICATE: Reply(code=554, enhanced="5.5.0", text="Already accepted before"),
+        Refusal.KEY_REUSED: Reply(code=554, enhanced="5.5.0", text="Key used for another request before"),
         Refusal.TOO_LATE: Reply(code=554, enhanced="5.5.0", text="Too late to cancel"),
         Refusal.MAIL_MALFORMED: Reply(code=554, enhanced="5.6.0", text="Mail is malformed"),
         Refusal.MAIL_TOO_LARGE: Reply(code=552, enhanced="5.3.4", text="Mail too large"),

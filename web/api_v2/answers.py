@@ -1,0 +1,143 @@
+"""What REST version 2 answers: jobs and SMS as they stand, plans explained, and problems."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from gateway.application_status import JobStatus, ListedJob, SmsStatus
+from gateway.plan import JobPlan, PlannedMessage
+from sms.outcome import Refusal, Refused
+from sms.settings import format_setting
+from web.api_v2.problem_types import PROBLEM_TYPES, HttpProblem
+from web.api_v2.shapes import (
+    ExplainedRecipient,
+    ExplainedSetting,
+    Explanation,
+    FieldFault,
+    JobAnswer,
+    ListedJobAnswer,
+    MessageAnswer,
+    ProblemAnswer,
+    ReplacedCharacter,
+)
+from web.basic import CHALLENGE
+from web.problems import PROBLEM_TYPE, BadField, say_fields
+
+_RETRY_AFTER = {409: "1", 429: "60", 503: "60"}
+
+
+def answer(content: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer of one of the shapes."""
+    return Response(msgspec.json.encode(content), status, dict(headers or {}), "application/json")
+
+
+def refuse(refused: Refused) -> Response:
+    """Return the problem that a refusal is."""
+    return _respond(_problem_of(refused), {})
+
+
+def refuse_fields(bad: Sequence[BadField]) -> Response:
+    """Return 400, which names each field with what is expected there."""
+    errors = [FieldFault(field=item.field, expected=item.expected) for item in bad]
+    return problem(HttpProblem.INVALID_REQUEST, say_fields(bad), errors=errors)
+
+
+def problem(
+    kind: HttpProblem, detail: str, *, errors: Sequence[FieldFault] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a problem of HTTP alone."""
+    return _respond(_fill(kind, detail, errors), headers or {})
+
+
+def job_answer(job: JobStatus) -> JobAnswer:
+    """Return a job with its SMS."""
+    return JobAnswer(
+        id=job.public_id,
+        service=job.service,
+        reference=job.reference,
+        accepted_at=job.accepted_at,
+        settled_at=job.settled_at,
+        messages=[message_answer(message) for message in job.messages],
+    )
+
+
+def listed_answer(job: ListedJob) -> ListedJobAnswer:
+    """Return a job of a list."""
+    return ListedJobAnswer(
+        id=job.public_id,
+        service=job.service,
+        reference=job.reference,
+        accepted_at=job.accepted_at,
+        settled_at=job.settled_at,
+    )
+
+
+def message_answer(sms: SmsStatus) -> MessageAnswer:
+    """Return what became of one SMS."""
+    return MessageAnswer(
+        id=sms.public_id,
+        to=sms.number,
+        given=sms.given,
+        reference=sms.reference,
+        state=sms.state.value,
+        reason=sms.reason,
+        detail=sms.problem,
+        parts=sms.parts,
+        sent_at=sms.sent_at,
+        ended_at=sms.ended_at,
+    )
+
+
+def explain(plan: JobPlan) -> Explanation:
+    """Return a plan explained."""
+    schedule = plan.schedule
+    return Explanation(
+        refused=_problem_of(plan.refused) if plan.refused is not None else None,
+        due_at=schedule.due_at if schedule is not None else None,
+        expires_at=schedule.expires_at if schedule is not None else None,
+        recipients=[_explain_recipient(plan, message) for message in plan.messages],
+        settings={
+            name: ExplainedSetting(value=format_setting(item.value), layer=item.layer.value, origin=item.origin)
+            for name, item in plan.submission.resolved.explained.items()
+        },
+    )
+
+
+def _explain_recipient(plan: JobPlan, message: PlannedMessage) -> ExplainedRecipient:
+    encoded = plan.encoded_of(message) if message.refused is None else None
+    return ExplainedRecipient(
+        given=message.wanted.given,
+        to=message.number.e164 if message.number is not None else "",
+        refused=_problem_of(message.refused) if message.refused is not None else None,
+        duplicate_of=message.duplicate_of,
+        text=encoded.text if encoded is not None else "",
+        alphabet=encoded.alphabet.value if encoded is not None else "",
+        parts=len(encoded.lengths) if encoded is not None else 0,
+        replaced=[
+            ReplacedCharacter(index=item.index, old=item.old, new=item.new)
+            for item in (encoded.replaced if encoded is not None else ())
+        ],
+        cut=encoded.cut if encoded is not None else "",
+    )
+
+
+def _problem_of(refused: Refused) -> ProblemAnswer:
+    kind = refused.refusal
+    if kind is Refusal.AUTHENTICATION_REQUIRED:  # Basic alone is what version 1 says
+        return _fill(kind, refused.detail or PROBLEM_TYPES[kind].remedy)
+    return _fill(kind, refused.detail or PROBLEM_TYPES[kind].cause)
+
+
+def _fill(kind: Refusal | HttpProblem, detail: str, errors: Sequence[FieldFault] = ()) -> ProblemAnswer:
+    known = PROBLEM_TYPES[kind]
+    return ProblemAnswer(type=known.address, title=known.title, status=known.status, detail=detail, errors=list(errors))
+
+
+def _respond(said: ProblemAnswer, headers: Mapping[str, str]) -> Response:
+    more = dict(headers)
+    if said.status == 401:
+        more["WWW-Authenticate"] = f'{CHALLENGE}, Bearer realm="mail2sms"'  # RFC 6750 §3
+    if said.status in _RETRY_AFTER and said.type != PROBLEM_TYPES[Refusal.DUPLICATE].address:
+        more["Retry-After"] = _RETRY_AFTER[said.status]
+    return Response(msgspec.json.encode(said), said.status, more, PROBLEM_TYPE)
