@@ -245,7 +245,7 @@ async def test_refusals_are_problems_with_a_type_each(v2):
     await v2.site.administer("customer limit acme --sender-ids ACME --countries GB")
     for settings, number, status, slug in (
         ({"sender_id": "OTHER"}, ONE, 403, "sender-id-not-permitted"),
-        ({"text_source": "body"}, ONE, 403, "setting-not-permitted"),
+        ({"text_source": "subject"}, ONE, 403, "setting-not-permitted"),
         ({}, "+4915112345678", 403, "country-not-allowed"),
         ({}, "12", 422, "number-impossible"),
     ):
