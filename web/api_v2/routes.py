@@ -36,7 +36,7 @@ from web.api_v2.page import description_page, problem_page, problems_page
 from web.api_v2.problem_types import BASE, PROBLEM_TYPES, HttpProblem
 from web.api_v2.request import read_job, read_name, read_page, use_of, write_cursor
 from web.api_v2.shapes import JobKept, JobPage
-from web.basic import BasicLogins
+from web.basic import BasicLogins, is_secure
 from web.problems import BadField
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -89,7 +89,7 @@ class RestV2:
                 return refuse(principal)
             if operation.scope not in principal.scopes:
                 return problem(HttpProblem.INSUFFICIENT_SCOPE, f"This call needs the scope «{operation.scope}».")
-            sender = await self._applications.sender_of(principal, Origin.REST)
+            sender = await self._applications.sender_of(principal, Origin.REST, tls=is_secure(request))
             if isinstance(sender, Refused):
                 return refuse(sender)
             try:
