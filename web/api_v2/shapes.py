@@ -1,6 +1,6 @@
 """The JSON of REST version 2, as types: what they say of themselves is what OpenAPI says of them.
 
-Not here: how a request becomes a job (request), how answers are filled (answers). Instants are RFC 3339 in UTC.
+Not here: how a request becomes a job (request), how answers are filled (answers). Instants are ISO 8601 in UTC.
 """
 
 from datetime import datetime
