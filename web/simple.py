@@ -24,8 +24,6 @@ from web.basic import BasicLogins, is_secure
 from web.problems import say_fields, say_refusal
 from web.rest_v1.answers import sms_view
 from web.rest_v1.request import read_fields
-from web.safe_xml import XmlFault
-from web.xml_jobs import read_jobs, write_error, write_results
 
 _SEND: Final = ("user", "pass", "dst", "msg")
 _REPORT: Final = ("user", "pass", "jobid")
@@ -94,6 +92,9 @@ class SimpleHttp:
         return PlainTextResponse("\n".join(lines) + "\n")
 
     async def _take_xml(self, request: Request) -> Response:
+        from web.safe_xml import XmlFault  # noqa: PLC0415  (lxml: only who is asked by XML needs it)
+        from web.xml_jobs import read_jobs, write_results  # noqa: PLC0415
+
         try:
             found = read_jobs(await request.body())
         except HTTPException as error:  # a body beyond the limit
@@ -208,4 +209,6 @@ def _refused(refused: Refused) -> Response:
 
 
 def _xml_error(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    from web.xml_jobs import write_error  # noqa: PLC0415
+
     return Response(write_error(status, text), status, dict(headers or {}), _XML)

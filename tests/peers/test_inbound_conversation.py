@@ -113,6 +113,8 @@ async def test_a_user_and_a_phone_talk_by_mail_and_sms_in_one_thread(conversatio
     await site.send("Pump 7 is being looked at.", to=(f"+{PHONE}",), sender=ANNA)
     await facts.until(lambda: len(said(facts)) == 1)
     assert said(facts)[0][:2] == (OWN, PHONE)
+    # Faster than any hand: the phone must not answer before it is stored that the carrier took the SMS.
+    await site.until(lambda: {message.state for message in site.messages()}.isdisjoint({"queued", "submitting"}))
 
     parts = [QUESTION[:40], QUESTION[40:70], QUESTION[70:]]
     await facts.tell(deliver="alpha", source=PHONE, destination=OWN, texts=parts, order=[2, 0, 1])

@@ -13,6 +13,7 @@ from typing import Final, cast
 from lxml import etree
 
 from web.safe_xml import XmlFault, local_name, parse_xml, printable, text_of
+from web.soap.calls import Fields, SoapCall, SoapFault
 
 SERVICE: Final = "urn:mail2sms:soap:v4"
 _ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -23,30 +24,6 @@ _AS_DEFAULT: Final = cast("dict[str, str]", {None: SERVICE})  # the stubs know n
 _OPERATIONS: Final = frozenset({"getVersionInfo", "sendJob", "getAvailableJobReports", "getJobReport"})
 # Elements that stand for an array of the JSON: by the name of an item, the name of its array.
 _ARRAYS: Final = {"message": "messages", "recipient": "recipients", "blackoutPeriod": "blackoutPeriods"}
-
-Fields = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoapCall:
-    """One call: the operation, whose login, and its fields."""
-
-    operation: str
-    username: str
-    password: str
-    fields: Fields
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoapFault:
-    """Why a call is none, or came to nothing. `code` is the status that REST v1 would give.
-
-    `kind` is the SOAP fault code: `Client`, `Server`, `VersionMismatch` or `MustUnderstand` (SOAP 1.1 §4.4.1).
-    """
-
-    code: int
-    message: str
-    kind: str = "Client"
 
 
 def read_call(content: bytes) -> SoapCall | SoapFault:

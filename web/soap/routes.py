@@ -24,7 +24,7 @@ from web.problems import say_fields, say_refusal
 from web.rest_v1.answers import job_view, sms_view, version_view
 from web.rest_v1.query import read_query
 from web.rest_v1.request import read_fields
-from web.soap.envelope import Fields, SoapCall, SoapFault, read_call, write_answer, write_description, write_fault
+from web.soap.calls import Fields, SoapCall, SoapFault
 
 PATH: Final = "/soap/v4/"
 _XML: Final = "text/xml; charset=utf-8"
@@ -57,9 +57,13 @@ class SoapV4:
 
     async def _describe(self, request: Request) -> Response:
         address = f"{request.url.scheme}://{request.headers.get('host', '')}{PATH}"
+        from web.soap.envelope import write_description  # noqa: PLC0415  (lxml: only who is asked by SOAP needs it)
+
         return Response(write_description(address), media_type=_XML)
 
     async def _call(self, request: Request) -> Response:
+        from web.soap.envelope import read_call, write_answer  # noqa: PLC0415
+
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in {"text/xml", "application/xml", ""}:
             return _fault(SoapFault(code=415, message="Expected the Content-Type text/xml, as SOAP 1.1 has it."), 415)
@@ -125,5 +129,7 @@ def _refused(refused: Refused) -> SoapFault:
 
 
 def _fault(fault: SoapFault, status: int) -> Response:
+    from web.soap.envelope import write_fault  # noqa: PLC0415
+
     headers = {"Retry-After": "60"} if fault.code in {429, 503} else {}
     return Response(write_fault(fault), status, headers, _XML)
