@@ -17,6 +17,17 @@ from gateway.proxied import MakeConnection, Proxied
 log = structlog.get_logger()
 
 
+def feed_tls(transport: asyncio.Transport, encrypted: bytes) -> None:
+    """Give a transport's TLS layer the octets from before it: uvloop reads after `connection_made`, even if paused."""
+    layer = cast("asyncio.BufferedProtocol", transport.get_protocol())
+    while encrypted:
+        room = memoryview(layer.get_buffer(len(encrypted)))
+        count = min(len(room), len(encrypted))
+        room[:count] = encrypted[:count]
+        layer.buffer_updated(count)
+        encrypted = encrypted[count:]
+
+
 class HandshakeFirst(asyncio.Protocol):
     """Fulfils gateway.listener.ListenerConnection until the handshake is done; `make` makes the protocol behind it."""
 
@@ -102,14 +113,6 @@ class HandshakeFirst(asyncio.Protocol):
             behind.data_received(data)
 
     def _pass_on_encrypted(self) -> None:
-        """Give the TLS layer the octets from before it: uvloop reads after `connection_made`, even if paused."""
         encrypted, self._encrypted = b"".join(self._encrypted or ()), None
-        if self._ended or self._transport is None:
-            return
-        layer = cast("asyncio.BufferedProtocol", self._transport.get_protocol())
-        while encrypted:
-            room = memoryview(layer.get_buffer(len(encrypted)))
-            count = min(len(room), len(encrypted))
-            room[:count] = encrypted[:count]
-            layer.buffer_updated(count)
-            encrypted = encrypted[count:]
+        if not self._ended and self._transport is not None:
+            feed_tls(self._transport, encrypted)

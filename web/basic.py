@@ -48,6 +48,12 @@ def read_basic(header: str) -> Iterator[tuple[str, str]]:
         seen.add(text)
 
 
+def read_bearer(request: Request) -> str | None:
+    """Return the API key that a request brings as Bearer (RFC 6750 §2.1), None where it brings none."""
+    scheme, _, key = request.headers.get("authorization", "").strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
 def is_secure(request: Request) -> bool:
     """Return whether a request came under TLS, to us or to a proxy that the operator names."""
     return request.url.scheme == "https"

@@ -18,8 +18,9 @@ from addressbook.api_keys import Scope
 from gateway.auth.api_keys import ApiKeys
 from gateway.directory_files import LARGEST, DirectoryFiles, FileFault
 from sms.outcome import Refusal, Refused
+from web.basic import read_bearer
 from web.body_limit import allow_body
-from web.problems import problem, refuse
+from web.problems import problem, refuse, retry_after
 
 _DIGEST = re.compile(r"(?:^|[,\s])sha-256=:([A-Za-z0-9+/=]{44}):")
 _FAULTS = {
@@ -51,10 +52,10 @@ class DirectoryFilePages:
         return [Route(path, self._put, methods=["PUT"])]
 
     async def _put(self, request: Request) -> Response:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        key = read_bearer(request)
+        if key is None:
             return refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="An API key is expected as Bearer."))
-        principal = await self._keys.prove(key.strip())
+        principal = await self._keys.prove(key)
         if isinstance(principal, Refused):
             return refuse(principal)
         if Scope.DIRECTORY not in principal.scopes:
@@ -71,7 +72,7 @@ class DirectoryFilePages:
             kept = FileFault.TOO_LARGE
         if isinstance(kept, FileFault):
             status, detail = _FAULTS[kept]
-            return problem(status, detail, reason=kept.value, headers={"Retry-After": "60"} if status == 503 else {})
+            return problem(status, detail, reason=kept.value, headers=retry_after(status))
         told = {"directory": kept.directory, "file": kept.name, "octets": kept.size, "sha256": kept.digest}
         return Response(msgspec.json.encode(told), 202, media_type="application/json")
 

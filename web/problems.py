@@ -94,12 +94,16 @@ def say_fields(bad: Sequence[BadField]) -> str:
     return "; ".join(f"{item.field}: {item.expected} is expected" for item in bad)
 
 
+def retry_after(status: int) -> dict[str, str]:
+    """Return the header that says when to try again, nothing where that changes nothing (RFC 9110 §10.2.3)."""
+    return {"Retry-After": _LATER} if status in {429, 503} else {}
+
+
 def refuse(refused: Refused) -> Response:
     """Return the answer to what was refused."""
     status, detail = say_refusal(refused)
     headers = {"WWW-Authenticate": CHALLENGE} if status == 401 else {}
-    if status in {429, 503}:
-        headers["Retry-After"] = _LATER
+    headers |= retry_after(status)
     return problem(status, detail, reason=refused.refusal.value, headers=headers)
 
 

@@ -4,6 +4,7 @@ Not here: what the elements mean (soap, xml_jobs), how large a body may be (web.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,20 @@ def text_of(element: etree._Element) -> str:
 def printable(text: str) -> str:
     """Return a text without the characters that XML cannot carry (XML 1.0 §2.2)."""
     return _NEVER.sub("\ufffd", text)
+
+
+def append_fields(parent: etree._Element, fields: Mapping[str, object]) -> None:
+    """Append elements in the namespace of the parent; a None is one that is absent, a list one for each item."""
+    namespace = etree.QName(parent).namespace
+    for name, value in fields.items():
+        for item in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
+            if item is None:
+                continue
+            element = etree.SubElement(parent, etree.QName(namespace, name))
+            if isinstance(item, Mapping):
+                append_fields(element, item)
+            else:
+                element.text = str(item).lower() if isinstance(item, bool) else printable(str(item))
 
 
 def _is_deeper(root: etree._Element, most: int) -> bool:

@@ -21,7 +21,7 @@ from gateway.applications import ApplicationJob, Applications
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
 from web.basic import BasicLogins, is_secure
-from web.problems import say_fields, say_refusal
+from web.problems import retry_after, say_fields, say_refusal
 from web.rest_v1.answers import sms_view
 from web.rest_v1.request import read_fields
 
@@ -104,7 +104,7 @@ class SimpleHttp:
         proven = await self._prove(request, found.username, found.password, "XML")
         if isinstance(proven, Refused):
             status, text = say_refusal(proven)
-            return _xml_error(status, text, _later(status))
+            return _xml_error(status, text, retry_after(status))
         principal, sender = proven
         jobs: list[ApplicationJob] = []
         for index, fields in enumerate(found.jobs):
@@ -197,15 +197,11 @@ def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> 
     return PlainTextResponse(f"{status} {text}\n", status, dict(headers or {}))
 
 
-def _later(status: int) -> dict[str, str]:
-    return {"Retry-After": "60"} if status in {429, 503} else {}
-
-
 def _refused(refused: Refused) -> Response:
     status, text = say_refusal(refused)
     if refused.refusal is Refusal.AUTHENTICATION_REQUIRED:
         text = "user and pass: expected, a login and its password."
-    return _plain(status, text, _later(status))
+    return _plain(status, text, retry_after(status))
 
 
 def _xml_error(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,7 +10,7 @@ from typing import Final
 
 from lxml import etree
 
-from web.safe_xml import XmlFault, local_name, parse_xml, printable, text_of
+from web.safe_xml import XmlFault, append_fields, local_name, parse_xml, text_of
 
 _OPTIONS: Final = (
     "src", "encoding", "billcode", "statusRequested", "flash", "customerRef", "validityMin", "maxParts",
@@ -56,14 +56,14 @@ def write_results(results: Sequence[Mapping[str, object]]) -> bytes:
     """Return the answer: for each job an element `data` with its `jobId`, or with the `error` that refused it."""
     root = etree.Element("sms")
     for result in results:
-        _append(etree.SubElement(root, "data"), result)
+        append_fields(etree.SubElement(root, "data"), result)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
 def write_error(code: int, message: str) -> bytes:
     """Return the answer to a document of which nothing was taken."""
     root = etree.Element("sms")
-    _append(root, {"error": {"code": code, "message": message}})
+    append_fields(root, {"error": {"code": code, "message": message}})
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
@@ -135,12 +135,3 @@ def _unexpected(element: etree._Element, expected: str) -> XmlFault:
     return XmlFault(
         f"Line {element.sourceline}: <{local_name(element)[:40]}> is not expected there: expected {expected}."
     )
-
-
-def _append(parent: etree._Element, fields: Mapping[str, object]) -> None:
-    for name, value in fields.items():
-        element = etree.SubElement(parent, name)
-        if isinstance(value, Mapping):
-            _append(element, value)
-        else:
-            element.text = printable(str(value))

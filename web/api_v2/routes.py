@@ -36,7 +36,7 @@ from web.api_v2.page import description_page, problem_page, problems_page
 from web.api_v2.problem_types import BASE, PROBLEM_TYPES, HttpProblem
 from web.api_v2.request import read_job, read_name, read_page, use_of, write_cursor
 from web.api_v2.shapes import JobKept, JobPage
-from web.basic import BasicLogins, is_secure
+from web.basic import BasicLogins, is_secure, read_bearer
 from web.problems import BadField
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -102,11 +102,9 @@ class RestV2:
         return endpoint
 
     async def _prove(self, request: Request) -> Principal | Refused:
-        """Return whose request it is, by an API key as Bearer (RFC 6750 §2.1) or by HTTP Basic."""
-        scheme, _, key = request.headers.get("authorization", "").strip().partition(" ")
-        if scheme.lower() == "bearer":
-            return await self._keys.prove(key.strip())
-        return await self._logins.prove(request)
+        """Return whose request it is, by an API key or by HTTP Basic."""
+        key = read_bearer(request)
+        return await self._logins.prove(request) if key is None else await self._keys.prove(key)
 
     async def _read_job(self, request: Request, sender: Sender) -> ApplicationJob | list[BadField]:
         return read_job(await request.body(), self._applications.zone_of(sender, Origin.REST))

@@ -4,7 +4,6 @@ The fields of a call and of an answer are named as in the JSON of REST v1. SOAP 
 Not here: what a call does (soap.routes), what the fields mean (rest_v1).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,7 +11,7 @@ from typing import Final, cast
 
 from lxml import etree
 
-from web.safe_xml import XmlFault, local_name, parse_xml, printable, text_of
+from web.safe_xml import XmlFault, append_fields, local_name, parse_xml, printable, text_of
 from web.soap.calls import Fields, SoapCall, SoapFault
 
 SERVICE: Final = "urn:mail2sms:soap:v4"
@@ -93,7 +92,7 @@ def _value_of(element: etree._Element) -> object:
 def write_answer(operation: str, fields: Fields) -> bytes:
     """Return the envelope of an answer; a None is an element that is absent, a list one element for each item."""
     answer = etree.Element(f"{{{SERVICE}}}{operation}Response", nsmap=_AS_DEFAULT)
-    _append(answer, fields)
+    append_fields(answer, fields)
     return _wrap(answer)
 
 
@@ -104,7 +103,7 @@ def write_fault(fault: SoapFault) -> bytes:
     etree.SubElement(element, "faultstring").text = printable(fault.message)
     if fault.kind in {"Client", "Server"}:
         detail = etree.SubElement(etree.SubElement(element, "detail"), f"{{{SERVICE}}}error", nsmap=_AS_DEFAULT)
-        _append(detail, {"code": fault.code, "message": fault.message})
+        append_fields(detail, {"code": fault.code, "message": fault.message})
     return _wrap(element)
 
 
@@ -114,19 +113,6 @@ def write_description(address: str) -> bytes:
     for element in root.iter(_ADDRESS):
         element.set("location", address)
     return _serialise(root)
-
-
-def _append(parent: etree._Element, fields: Fields) -> None:
-    namespace = etree.QName(parent).namespace
-    for name, value in fields.items():
-        for item in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
-            if item is None:
-                continue
-            element = etree.SubElement(parent, etree.QName(namespace, name))
-            if isinstance(item, Mapping):
-                _append(element, item)
-            else:
-                element.text = str(item).lower() if isinstance(item, bool) else printable(str(item))
 
 
 def _wrap(element: etree._Element) -> bytes:

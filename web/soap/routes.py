@@ -20,7 +20,7 @@ from gateway.ports import Clock
 from sms.message import Origin
 from sms.outcome import Refused
 from web.basic import BasicLogins, is_secure
-from web.problems import say_fields, say_refusal
+from web.problems import retry_after, say_fields, say_refusal
 from web.rest_v1.answers import job_view, sms_view, version_view
 from web.rest_v1.query import read_query
 from web.rest_v1.request import read_fields
@@ -131,5 +131,4 @@ def _refused(refused: Refused) -> SoapFault:
 def _fault(fault: SoapFault, status: int) -> Response:
     from web.soap.envelope import write_fault  # noqa: PLC0415
 
-    headers = {"Retry-After": "60"} if fault.code in {429, 503} else {}
-    return Response(write_fault(fault), status, headers, _XML)
+    return Response(write_fault(fault), status, retry_after(fault.code), _XML)

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import cast
 
 from addressbook.people import IpNetwork
+from gateway.handshake import feed_tls
 from gateway.listener import ConnectionLimits, Listener
 from gateway.log_lines import for_log
 from gateway.proxied import Proxied
@@ -370,17 +371,9 @@ class SmtpConnection(asyncio.Protocol):
             self.dialogue.refuse_everything()
 
     def _pass_on_encrypted(self) -> None:
-        """Give the TLS layer the octets from before it: uvloop reads after `connection_made`, even if paused."""
         encrypted, self._encrypted = b"".join(self._encrypted or ()), None
-        if self.transport is None:
-            return
-        layer = cast("asyncio.BufferedProtocol", self.transport.get_protocol())
-        while encrypted:
-            room = memoryview(layer.get_buffer(len(encrypted)))
-            count = min(len(room), len(encrypted))
-            room[:count] = encrypted[:count]
-            layer.buffer_updated(count)
-            encrypted = encrypted[count:]
+        if self.transport is not None:
+            feed_tls(self.transport, encrypted)
 
     def _read_decrypted(self) -> None:
         """Pass on the octets that the peer sent under TLS before we noticed the end of the handshake."""
