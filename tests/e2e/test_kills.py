@@ -188,3 +188,57 @@ async def _post(api, text) -> str:
     assert answer.status_code in {201, 409}, answer.text
     (job_id,) = re.findall(r"J\.\d[\w.-]*\w", answer.json().get("jobId") or answer.json()["detail"])
     return str(job_id)
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(0)
+async def test_after_kills_a_request_that_is_named_is_one_job_and_its_repeats_are_answered_as_the_first(
+    site, kills, chance
+):
+    port = free_port()
+    site.tables["http"] = [{"name": "api", "address": f"127.0.0.1:{port}", "serves": ["api"]}]
+    await site.open(Script(receipt_delay=0.02), window=20)
+    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v2", auth=await site.add_login(), timeout=60)
+    names, waiting = count(), list[str]()
+    kept: dict[str, str] = {}
+    for _ in range(kills):
+        await site.start()
+        before = len(kept)
+        clients = [asyncio.create_task(_post_named_until_cut(api, names, waiting, kept)) for _ in range(4)]
+        await site.until(lambda before=before: len(kept) > before)
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await site.kill()
+        await asyncio.gather(*clients)
+    await site.start()
+    for name in waiting:
+        kept[name] = (await _post_named(api, name)).json()["id"]
+    for name in [*chance.sample(sorted(kept), min(50, len(kept))), *waiting]:  # of earlier processes too
+        again = await _post_named(api, name)
+        assert (again.json()["id"], again.headers["idempotent-replayed"]) == (kept[name], "true")
+    await site.until_all_told()
+    texts_of = {message.job_key: message.body for message in site.messages()}
+    assert {texts_of[job.key]: job.public_id for job in site.jobs()} == kept
+    assert len(site.messages()) == len(kept)
+    assert max(Counter(one.submitted.text for one in site.carrier.record.taken).values()) == 1
+    assert set(site.states()) <= {"delivered", "unknown"}
+    await api.aclose()
+
+
+async def _post_named_until_cut(api, names, waiting, kept):
+    """Post jobs under a name each until the connection is cut, first those again that were not answered."""
+    while True:
+        name = waiting.pop() if waiting else f"text {next(names)}"
+        try:
+            kept[name] = (await _post_named(api, name)).json()["id"]
+        except httpx2.TransportError:
+            waiting.append(name)
+            return
+
+
+async def _post_named(api, name):
+    """Post the one job of a name, which is its text and its Idempotency-Key."""
+    job = {"messages": [{"text": name, "recipients": [{"to": "+447700900123"}]}]}
+    answer = await api.post("/jobs", json=job, headers={"Idempotency-Key": f'"{name}"'})
+    assert answer.status_code == 201, answer.text
+    return answer
