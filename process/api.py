@@ -7,6 +7,7 @@ from gateway.application_status import ApplicationStatus
 from gateway.directory_files import DirectoryFiles
 from process.accept_path import AcceptPath
 from process.doors import Doors
+from web.api_v2.jobs import Jobs
 from web.api_v2.routes import RestV2
 from web.basic import BasicLogins
 from web.directory_files import DirectoryFilePages
@@ -23,7 +24,12 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
     return [
         *RestV1(logins=logins, applications=applications, status=status, clock=clock).routes(),
-        *RestV2(logins=logins, keys=doors.api_keys, applications=applications, status=status).routes(),
+        *RestV2(
+            logins=logins,
+            keys=doors.api_keys,
+            applications=applications,
+            resources=[Jobs(applications=applications, status=status)],
+        ).routes(),
         *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *SimpleHttp(logins=logins, applications=applications, status=status).routes(),
         *DirectoryFilePages(doors.api_keys, files).routes(),

@@ -50,6 +50,11 @@ def problem(
     return _respond(_fill(kind, detail, errors), headers or {})
 
 
+def no_such(what: str) -> Response:
+    """Return 404 for something that there is not, or that is not theirs to see."""
+    return problem(HttpProblem.NOT_FOUND, f"There is no {what} of this id.")
+
+
 def job_answer(job: JobStatus) -> JobAnswer:
     """Return a job with its SMS."""
     return JobAnswer(

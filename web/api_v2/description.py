@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from web.api_v2.operations import OPERATIONS, CallParameter, Operation
+from web.api_v2.calls import CallParameter, Operation
+from web.api_v2.operations import OPERATIONS
 from web.api_v2.problem_types import BASE
 from web.api_v2.shapes import ProblemAnswer
 from web.problems import PROBLEM_TYPE

@@ -18,10 +18,10 @@ from sms.job import FirstUse
 from sms.message import Origin
 from sms.schedule import Blackout, parse_blackout, parse_instant
 from sms.settings import FIELDS, SettingProblem, parse_setting
+from web.api_v2.calls import MOST_LISTED
 from web.api_v2.shapes import JobToSend
 from web.problems import BadField
 
-MOST_JOBS: Final = 1_000
 _USUAL_JOBS: Final = 100
 _LONGEST_NAME: Final = 255
 _MOST_NAMED: Final = 20
@@ -62,8 +62,8 @@ def read_page(given: Mapping[str, str]) -> PageWanted | list[BadField]:
     cursor, limit, only_open = given.get("cursor", ""), given.get("limit", str(_USUAL_JOBS)), given.get("open", "false")
     if cursor and not _CURSOR.fullmatch(cursor):
         bad.append(BadField(field="cursor", expected="the value of `next` as it was answered"))
-    if not re.fullmatch(r"[0-9]{1,4}", limit, re.ASCII) or not 1 <= int(limit) <= MOST_JOBS:
-        bad.append(BadField(field="limit", expected=f"a number from 1 to {MOST_JOBS}"))
+    if not re.fullmatch(r"[0-9]{1,4}", limit, re.ASCII) or not 1 <= int(limit) <= MOST_LISTED:
+        bad.append(BadField(field="limit", expected=f"a number from 1 to {MOST_LISTED}"))
     if only_open not in {"true", "false"}:
         bad.append(BadField(field="open", expected="true or false"))
     if bad:
