@@ -26,6 +26,10 @@ RUNS ?= 20000
 SEARCH = $(if $(SEED),-seed=$(SEED) -runs=$(RUNS) -timeout=60,-max_total_time=$(SECONDS_OF_FUZZING) -timeout=2)
 ARGS ?=
 
+# make test plays a sample; WHOLE=1 plays every test on every database, with more examples.
+ifdef WHOLE
+export HYPOTHESIS_PROFILE ?= ci
+endif
 export PEERS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -49,7 +53,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install ## a mail, its SMS and the status mail, all on this machine; ONCE=1 ends after the first
 	$(BIN)/mail2sms demo $(if $(ONCE),--once) $(ARGS)
 
-test: install ## all tests; PEERS=required makes a missing peer a failure
+test: install ## the tests, a sample of what is slow or has many cases; WHOLE=1 plays all, PEERS=required makes a missing peer a failure
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: install ## what must be clean before a commit: format, lint, types, import contracts

@@ -131,6 +131,7 @@ FORGING = f'ä" {FORGED} {"x" * 300}'
 HOSTILE = f"\u202e\x1b[31m\n\r{FORGING}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mechanism", LOGINS)
 async def test_a_failed_login_by_any_mechanism_bans_the_client_whatever_it_calls_itself(tmp_path, mechanism):
     authenticator = Authenticator(credential_of=lambda _: None, confirm=_confirm, workers=1)

@@ -109,6 +109,7 @@ def cpu_of(*words: str) -> float:
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ASKING, ids=" ".join)
 def test_a_command_that_only_asks_costs_at_most_twice_what_its_libraries_cost(words, file):
     given = words if "--help" in words else (*words, "--config", str(file))
@@ -134,5 +135,6 @@ def test_a_command_loads_neither_mail_servers_nor_templates(file, words):
     assert loaded(COMMAND, *given) & SERVING == set()
 
 
+@pytest.mark.slow
 def test_the_gateway_starts_without_the_inliner_and_what_only_some_need(file):
     assert loaded(PROCESS, str(file)) & {"httpx2", "regex", *INLINER} == set()

@@ -30,6 +30,7 @@ def end_soon(site: Installation, seconds: float) -> None:
     site.execute("UPDATE message SET watch_at = ?, expires_at = ? WHERE NOT ended", end, end - GRACE * 1_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "ends", "said"),
     [

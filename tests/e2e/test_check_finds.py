@@ -103,6 +103,7 @@ def bad_carrier_authority(folder):
     change(folder, "[[carrier]]", f'{carrier}ca_file = "ca.pem"\n[[carrier]]')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
@@ -127,6 +128,7 @@ def test_what_makes_serve_fail_is_found_by_check_with_its_line(break_it, said, f
     assert serve(folder)
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_found_by_check(folder):
     text = (folder / "mail2sms.toml").read_text("utf-8")
     port = int(text.split('address = "127.0.0.1:')[1].split('"')[0])

@@ -89,6 +89,7 @@ def test_what_is_hostile_is_shown_as_text_everywhere(demo: RunningDemo):
     assert not re.search(r"<style|\son\w+=|style=", re.sub(r">[^<]*<", "><", page))
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_newest_only():
     with running_demo("--port", "0") as demo:
         for number in range(60):
@@ -99,6 +100,7 @@ def test_the_page_holds_the_newest_only():
     assert "Number 9<" not in page
 
 
+@pytest.mark.slow
 def test_a_mails_html_may_run_and_load_nothing(demo: RunningDemo):
     key = next(key for key, _ in demo.mails() if key.startswith("mail-"))
     answer = demo.get(f"/mails/{key}")
@@ -148,12 +150,14 @@ def test_every_command_that_it_prints_sends_an_sms_as_it_stands(demo: RunningDem
         demo.wait_for(f'class="bubble" dir="auto">Hello from terminal {number}</p>')
 
 
+@pytest.mark.slow
 def test_where_its_port_is_taken_the_page_is_elsewhere(demo: RunningDemo):
     with running_demo("--port", demo.address.rpartition(":")[2].strip("/")) as second:
         assert second.address != demo.address
         assert second.get().status == 200
 
 
+@pytest.mark.slow
 def test_once_tells_the_story_and_ends_well(demo: RunningDemo):
     done = subprocess.run(
         [sys.executable, "-P", "-m", "cli", "demo", "--once"], capture_output=True, text=True, check=False, timeout=120

@@ -74,6 +74,7 @@ async def test_a_cost_centre_goes_from_the_directory_to_the_job_and_its_status_m
     assert "cost_centre = CC99 by user (ldap:office:departmentNumber)" in await site.command("status", later)
 
 
+@pytest.mark.slow
 async def test_the_gateway_reads_a_directory_on_schedule_and_tells_its_administrator_what_waits(site, ldap):
     await site.open()
     await connected(site, ldap)
@@ -104,6 +105,7 @@ async def due(site: Installation) -> None:
     site.execute("UPDATE directory SET due_at = 1")
 
 
+@pytest.mark.slow
 async def test_a_directory_that_cannot_be_read_is_told_once_and_again_when_it_is_over(site, ldap):
     await site.open()
     await connected(site, ldap)
@@ -189,6 +191,7 @@ async def test_users_of_a_removed_directory_stay_as_an_administrators(site, ldap
     assert await site.command("dirsync", "list") == ""
 
 
+@pytest.mark.slow
 async def test_files_of_a_folder_are_taken_or_refused_whole_and_each_result_is_told(site):
     await site.open()
     await site.command("customer", "add-domain", "demo", "example.com")

@@ -29,6 +29,7 @@ def office(samba_domain: SambaDomain) -> str:
     return unit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", ["usn", "dirsync"])
 async def test_accounts_of_a_domain_become_users_and_follow_it(
     site: Installation, samba_domain: SambaDomain, office: str, delta: str

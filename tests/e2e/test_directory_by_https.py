@@ -64,6 +64,7 @@ async def site(tmp_path, gateway_database):
     await made.close()
 
 
+@pytest.mark.slow
 async def test_a_file_by_https_is_read_at_once_and_its_result_is_mailed(site):
     await site.start()
     body = ROWS.encode()

@@ -33,6 +33,7 @@ async def users_of(site: Installation) -> dict[str, Any]:
     return {row["address"]: row for row in rows}
 
 
+@pytest.mark.slow
 async def test_rights_that_were_taken_away_blank_and_remove_nobody(site, ldap):
     await site.open()
     await connected(site, ldap)
@@ -52,6 +53,7 @@ async def test_rights_that_were_taken_away_blank_and_remove_nobody(site, ldap):
     assert json.loads(await run(site, "--json"))["state"] == "unchanged"
 
 
+@pytest.mark.slow
 async def test_people_who_move_swap_leave_and_come_back_are_who_they_are(site, ldap):
     await site.open()
     await connected(site, ldap, "delta=syncrepl")

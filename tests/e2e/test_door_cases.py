@@ -104,6 +104,7 @@ async def test_burst_of_logins_with_the_right_password_all_get_in(site):
     assert codes == [235] * 20
 
 
+@pytest.mark.slow
 async def test_shared_address_of_a_device_with_wrong_passwords_lets_its_other_logins_in(site):
     await site.command(
         "customer", "add-login", "demo", "scanner", "--password-file", str(site.folder / "demo.password")
@@ -122,6 +123,7 @@ async def test_announced_size_is_the_only_one(site):
     assert (code, said.endswith(b"kept")) == (250, True), said
 
 
+@pytest.mark.slow
 async def test_big_mail_costs_less_than_four_times_its_size_and_the_next_one_no_more(site):
     await asyncio.to_thread(send_raw, site, large_mail(MEGA // 4))  # starts the process that reads large mails
     octets = 30 * MEGA

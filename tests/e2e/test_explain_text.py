@@ -92,6 +92,7 @@ def without_colour(rows: list[str]) -> list[str]:
     return [re.sub("\x1b\\[[0-9;]*m", "", row) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_text_as_wide_as_it_is_with_the_verdict_first_and_in_colour(house, note):
     file = note(" ".join(f"Zeile{n}" for n in range(80)))
     rows = at_a_terminal(50, house, *GIVEN, file)
@@ -103,6 +104,7 @@ def test_a_terminal_gets_text_as_wide_as_it_is_with_the_verdict_first_and_in_col
     assert without_colour(at_a_terminal(50, house, *GIVEN, file, NO_COLOR="1"))[0] == shown[0]
 
 
+@pytest.mark.slow
 def test_no_color_is_heeded_and_json_is_json_at_a_terminal_too(house, note):
     assert "\x1b" not in "\n".join(at_a_terminal(70, house, *GIVEN, note("Hello"), NO_COLOR="1"))
     rows = at_a_terminal(70, house, *GIVEN, "--json", note("Hello"))
@@ -182,6 +184,7 @@ def test_each_verdict_has_its_own_first_line(house, note):
     assert dry.startswith("Dry run: nothing would be sent; the answer would say: 1 SMS in 1 part\n")
 
 
+@pytest.mark.slow
 def test_no_sequence_of_a_mail_reaches_the_terminal(house, note):
     hostile = "".join(HOSTILE).replace("\r", "")
     file = note(f"Hi {hostile} there", subject="=?utf-8?q?=1B[2J=C2=9B2J=E2=80=AEsubject?=")

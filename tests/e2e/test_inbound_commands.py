@@ -126,6 +126,7 @@ def test_a_file_of_stops_is_taken_whole_or_not_at_all_and_what_is_exported_can_b
     assert ours == theirs == [("+447700900101", "mail"), ("+447700900102", "all")]
 
 
+@pytest.mark.slow
 def test_a_long_file_of_stops_is_taken_in_portions_and_comes_out_as_it_went_in(terminal: Terminal) -> None:
     # More than one portion, and more cells when they are exported than a table of a mail may have.
     numbers = [f"+4477009{n:05}" for n in range(25_001)]

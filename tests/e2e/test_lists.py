@@ -73,6 +73,7 @@ async def deliver(site, raw: bytes, *to: str) -> str:
     return await asyncio.to_thread(work)
 
 
+@pytest.mark.slow
 async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site, tmp_path, many):
     text = "Dear {{ name|upper }}, you owe {{ amount }} EUR." + " Please pay." * 10 + " Thanks"
     await site.open()
@@ -120,6 +121,7 @@ async def test_three_thousand_rows_of_a_workbook_are_one_job(running, many):
     assert [message.body for message in running.messages(job)] == [f"Name {n}: {n}.5" for n in range(many)]
 
 
+@pytest.mark.slow
 async def test_tables_that_would_grow_without_bound_are_refused_and_the_gateway_goes_on(running):
     long = "number,a\r\n" + "".join(f"+44770090{n:04},{'x' * 1_500}\r\n" for n in range(MANY))
     cases: list[tuple[str, str | bytes, str]] = [
@@ -139,6 +141,7 @@ async def test_tables_that_would_grow_without_bound_are_refused_and_the_gateway_
     await running.until(lambda: running.state(job) == {"447700900123": "delivered"})
 
 
+@pytest.mark.slow
 async def test_a_start_and_a_blackout_are_waited_for(running):
     now = datetime.now(UTC)
     start, end = now + timedelta(seconds=3), now + timedelta(seconds=4)

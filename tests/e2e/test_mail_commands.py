@@ -172,6 +172,7 @@ async def test_a_wrong_command_is_told_what_is_wrong(new_terminal, words, said):
     assert said in result.output
 
 
+@pytest.mark.slow
 async def test_a_template_from_the_standard_one_to_its_reset(new_terminal, tmp_path):
     terminal = new_terminal()
     assert (await asyncio.to_thread(CliRunner().invoke, main, ["template", "show"])).output == standard_template()

@@ -142,6 +142,7 @@ class Ending(Peer):
         raise ConnectionResetError
 
 
+@pytest.mark.slow
 async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_a_status_mail_is_sent_once(house):
     endings = {
         "message.example": Ending("200 Message accepted\r\n", stays=True),
@@ -166,6 +167,7 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_a_statu
         assert [outcome for outcome, _ in attempts(site)] == ["sent"] * 8
 
 
+@pytest.mark.slow
 async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_is_told(house):
     async with Ending() as peer, house(peer) as site:
         await site.start()
@@ -180,6 +182,7 @@ async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_i
         assert any("alert_attempted" in line and "did not confirm it" in line for line in site.log)
 
 
+@pytest.mark.slow
 async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
     async with Peer() as peer, house(peer, Script(receipt_delay=600), delay_after="1s") as site:
         await site.start()
@@ -195,6 +198,7 @@ async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
         assert [row.kind for row in site.outbox_rows()] == ["delayed"] * 2
 
 
+@pytest.mark.slow
 async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees(house, tmp_path):
     png = tmp_path / "logo.png"
     png.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82")

@@ -100,6 +100,7 @@ def test_a_customer_from_the_first_word_to_the_last(terminal: Terminal) -> None:
     assert [row["name"] for row in json.loads(terminal.run(customer, "list", "--json"))] == ["demo", "Example"]
 
 
+@pytest.mark.slow
 def test_a_claimed_domain_waits_for_name_servers_that_are_silent(terminal: Terminal) -> None:
     silent = terminal.config.read_text("utf-8").replace("\n[mail]\n", '\n[mail]\nresolvers = ["127.9.9.9"]\n')
     assert "resolvers = " in silent

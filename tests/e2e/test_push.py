@@ -143,6 +143,7 @@ async def test_a_push_that_is_refused_for_good_ends_and_says_why(site, applicati
     assert any("push-given-up" in line for line in site.log)
 
 
+@pytest.mark.slow
 async def test_an_application_that_hangs_delays_no_mail(site, application, told):
     application.answers = [None] * 100
     await told(status_channel="both")
@@ -240,6 +241,7 @@ async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_chan
     assert [job.body is None for job in site.jobs()] == [True]
 
 
+@pytest.mark.slow
 async def test_a_push_that_failed_is_listed_shown_and_sent_again_with_the_same_id(site, application, told):
     application.answers = [400, 400]
     await told(status_channel="push")
@@ -263,6 +265,7 @@ async def test_a_push_that_failed_is_listed_shown_and_sent_again_with_the_same_i
     assert "There is no push N.0" in await site.command("push", "replay", "N.0", code=1)
 
 
+@pytest.mark.slow
 async def test_a_template_of_its_own_gives_a_customers_status_pushes_another_form(site, application, told, tmp_path):
     secret = await told(status_channel="push")
     own = tmp_path / "own.xml"

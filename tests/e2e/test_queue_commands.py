@@ -89,6 +89,7 @@ async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
     assert busy.state(job) == {"447700900123": "delivered"}
 
 
+@pytest.mark.slow
 async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_blackout(busy):
     await busy.command("customer", "set", "demo", "subject_options=on")
     start = datetime.now(UTC) + timedelta(days=4)

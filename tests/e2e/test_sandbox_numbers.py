@@ -27,6 +27,7 @@ async def sandboxed(tmp_path, gateway_database):
     await site.close()
 
 
+@pytest.mark.slow
 async def test_each_number_of_the_sandbox_ends_as_it_says(sandboxed):
     site = sandboxed
     assert ENDS.keys() >= {one.number.removeprefix("+") for one in SANDBOX_NUMBERS}

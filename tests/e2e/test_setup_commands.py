@@ -117,6 +117,7 @@ def test_an_address_that_is_none_leaves_no_files_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_command_that_init_prints_sends_a_mail_over_loopback_or_a_network(host, tmp_path):
     require_peer("swaks", shutil.which("swaks"))

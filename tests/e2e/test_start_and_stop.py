@@ -107,6 +107,7 @@ async def test_what_a_link_was_given_before_a_kill_is_not_sent_again(site):
     assert site.carrier.record.taken == []
 
 
+@pytest.mark.slow
 async def test_a_second_gateway_on_the_same_database_does_not_start_and_harms_nothing(site):
     await site.open(Script(hang_at=1), response_timeout="2m")
     await site.start()
@@ -208,6 +209,7 @@ async def test_below_the_disk_reserve_mail_is_deferred(tmp_path, gateway_databas
     assert any("event=disk_reserve" in line for line in site.log)
 
 
+@pytest.mark.slow
 async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gateway_database, monkeypatch):
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:

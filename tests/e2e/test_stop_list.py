@@ -59,6 +59,7 @@ async def test_of_several_recipients_the_report_names_who_is_blocked(site: Insta
     assert site.state(job) == {"447700900101": "rejected", "447700900102": "delivered"}
 
 
+@pytest.mark.slow
 async def test_a_phone_stops_what_waits_and_what_comes_and_starts_it_again(site: Installation) -> None:
     unwell = [True]
     await site.open(Script(treat=lambda _: BUSY if unwell[0] else None))

@@ -51,6 +51,7 @@ def taken_by(simulator):
 NUMBERS = [f"+44770090{n:04}" for n in range(40)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "treatment",
     [Treatment(status=Status.RTHROTTLED), Treatment(status=Status.RSYSERR), Treatment(status=Status.RMSGQFUL)],
@@ -65,6 +66,7 @@ async def test_what_the_preferred_carrier_refuses_for_now_goes_out_by_the_other(
     assert set(site.states()) == {"delivered"}
 
 
+@pytest.mark.slow
 async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_and_gets_new_ones_when_it_is_back(
     site, backup
 ):
@@ -88,6 +90,7 @@ async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_an
     assert max((taken_by(site.carrier) + taken_by(backup) + taken_by(again)).values()) == 1
 
 
+@pytest.mark.slow
 async def test_a_preferred_carrier_that_hangs_is_left_alone_and_what_it_had_is_unknown(site, backup):
     # The other takes over after 3 s: long before what hangs is given up and leaves room for more.
     await open_with_backup(site, backup, Script(hang_at=6), window=4, response_timeout="12s")
@@ -101,6 +104,7 @@ async def test_a_preferred_carrier_that_hangs_is_left_alone_and_what_it_had_is_u
     assert max((taken_by(site.carrier) + taken_by(backup)).values()) == 1
 
 
+@pytest.mark.slow
 async def test_a_preferred_carrier_whose_link_breaks_again_and_again_loses_and_doubles_nothing(site, backup):
     cuts = {4: Cut.AFTER_STORING, 9: Cut.BEFORE_STORING, 13: Cut.MID_ANSWER, 18: Cut.AFTER_STORING}
     await open_with_backup(site, backup, Script(cuts=cuts), window=3)
@@ -115,6 +119,7 @@ async def test_a_preferred_carrier_whose_link_breaks_again_and_again_loses_and_d
     assert taken_by(site.carrier)
 
 
+@pytest.mark.slow
 async def test_a_preferred_carrier_that_refuses_to_bind_is_passed_over(site, backup):
     await open_with_backup(site, backup, Script(bind_status=Status.RBINDFAIL))
     await asyncio.to_thread(send_many, site, NUMBERS[:10])
@@ -140,6 +145,7 @@ async def test_a_carrier_out_of_its_hours_is_passed_over_and_one_without_another
     assert "closed until" in await site.command("route", NUMBERS[0])
 
 
+@pytest.mark.slow
 async def test_a_carrier_that_failed_is_remembered_and_gets_its_place_back(site, backup):
     offers: list[float] = []
     fails = True

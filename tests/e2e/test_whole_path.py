@@ -5,6 +5,8 @@ import json
 import smtplib
 from collections import Counter
 
+import pytest
+
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.kit.installation import SENDER, addresses, mail
@@ -162,6 +164,7 @@ async def test_a_bounce_to_a_number_is_taken_and_dropped_and_status_tells_why(si
     assert json.loads(await site.command("status", dropped, "--json"))["mark"] == "X-Failed-Recipients"
 
 
+@pytest.mark.slow
 async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(site):
     """Must be seen 3: 100 mails to 3 recipients each, the carrier's link cut and restored in the middle."""
     await site.open(Script(receipt_delay=0.05), window=20)

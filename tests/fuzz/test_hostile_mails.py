@@ -55,6 +55,7 @@ def test_a_hostile_table_is_read_or_refused_at_a_bounded_cost(name):
     spend_at_most(hostile.LOOPS_LIMIT, lambda: hostile.take_a_table(content))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/clear_refs (Linux)")
 def test_no_hostile_mail_takes_64_mb_beside_itself(thorough):
     each = 1 if thorough else 6

@@ -39,7 +39,7 @@ from tests.kit.ports import free_port
 
 SQLITE_NAME = "mail2sms.db"
 SQLITE_IN_ITS_FOLDER = f"sqlite:///{SQLITE_NAME}"
-_BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database", "module_database_url")
+BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database", "module_database_url")
 _OF_ONE_KIND = frozenset(
     {"sqlite_url", "new_sqlite_url", "postgresql_programs", "postgresql_url", "new_postgresql_url"}
 )
@@ -84,7 +84,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once for each kind of database; tests.kit.one_database must name tests that need only one."""
     test = metafunc.definition.nodeid
     kinds = kinds_of(test)
-    for fixture in _BY_KIND:
+    for fixture in BY_KIND:
         if fixture in metafunc.fixturenames:
             marks = {"postgresql": pytest.mark.postgresql}
             values = [pytest.param(kind, marks=marks.get(kind, ())) for kind in kinds]

@@ -81,6 +81,7 @@ async def world(tmp_path, database_url):
         yield made
 
 
+@pytest.mark.slow
 async def test_a_certificate_is_ordered_once_shown_for_all_its_names_and_renewed_in_time(world):
     node = world.node()
     await node.step()
@@ -103,6 +104,7 @@ async def test_a_certificate_is_ordered_once_shown_for_all_its_names_and_renewed
     assert world.kept.failures == 0
 
 
+@pytest.mark.slow
 async def test_a_gateway_gets_its_certificate_shows_it_at_every_listener_and_tells_of_it(tmp_path, gateway_database):
     async with pebble(tmp_path, *DOMAINS) as authority:
         site = Installation(
@@ -142,6 +144,7 @@ async def test_what_one_node_renews_every_node_shows_also_one_that_was_away(worl
     assert world.orders == 1
 
 
+@pytest.mark.slow
 async def test_the_old_certificate_stays_while_the_authority_gives_none_and_it_is_asked_ever_more_seldom(world):
     node = world.node()
     await node.step()
@@ -171,6 +174,7 @@ async def test_the_old_certificate_stays_while_the_authority_gives_none_and_it_i
     assert world.serial() != first
 
 
+@pytest.mark.slow
 async def test_who_has_mended_the_cause_need_not_wait(world):
     world.authority.names.failing.add(DOMAINS[0])
     node = world.node()
@@ -183,6 +187,7 @@ async def test_who_has_mended_the_cause_need_not_wait(world):
     assert world.kept.pem
 
 
+@pytest.mark.slow
 async def test_other_names_are_ordered_at_once_whatever_failed_before(world):
     node = world.node(domains=("unknown.example.net",))
     await node.step()

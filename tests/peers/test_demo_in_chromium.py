@@ -69,6 +69,7 @@ def test_what_is_refused_is_said_beside_the_button(demo, page):
     )
 
 
+@pytest.mark.slow
 def test_the_page_works_without_scripts_by_reload(demo, page):
     page.show(width=1200, height=900, scripts=False)
     page.go(demo.address)

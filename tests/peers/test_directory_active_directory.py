@@ -147,6 +147,7 @@ def test_a_user_who_is_deleted_or_moved_out_of_the_base_is_gone(directory):
     assert not found.entries
 
 
+@pytest.mark.slow
 def test_an_account_without_the_right_to_replicate_sees_changes_but_no_deletion(directory):
     deleted, changed = directory.add(), directory.add()
     anchor, cookie = directory.anchor(deleted), directory.begin(READER)

@@ -69,6 +69,7 @@ def test_accounts_become_users_with_primary_address_state_nested_groups_and_sett
     assert [member.number for member in crew.members] == ["447700900101"]
 
 
+@pytest.mark.slow
 def test_a_disabled_account_and_a_deleted_one_come_with_the_next_changes(domain):
     replicator = {"bind_dn": f"{REPLICATOR}@ad.example.org"}  # who may see what was deleted
     directory = directory_of(domain, **{"list.crew": "", "list.crew.authors": "", **replicator})

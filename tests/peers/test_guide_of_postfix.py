@@ -99,6 +99,7 @@ async def machine(tmp_path_factory):
     await site.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "proven"),
     [("3a. With", "login: postfix"), ("3b. With", "certificate: postfix-key"), ("3c. A", "login: postfix")],
@@ -117,6 +118,7 @@ async def test_each_way_of_the_page_sends_an_sms(step, proven, machine):
         await machine.guide.run(machine.site, "status")
 
 
+@pytest.mark.slow
 async def test_what_goes_wrong_is_in_the_log_in_the_words_of_the_page(machine):
     rows = re.findall(r"(?m)^\| `(status=[^`]*)`", machine.guide.section("5. When"))
     await asyncio.to_thread(machine.set_up, "3a. With", "wrong")

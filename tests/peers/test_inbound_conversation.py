@@ -108,6 +108,7 @@ def text_of(mail: EmailMessage) -> str:
     return str(body.get_content())
 
 
+@pytest.mark.slow
 async def test_a_user_and_a_phone_talk_by_mail_and_sms_in_one_thread(conversation):
     site, facts, mailbox = conversation
     await site.send("Pump 7 is being looked at.", to=(f"+{PHONE}",), sender=ANNA)

@@ -126,6 +126,7 @@ async def test_sendmail_asks_in_its_own_words(site, relay, post):
     assert sorted(job["messages"][0]["notify"].split(",")) == ["FAILURE", "SUCCESS"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notify", ["", "SUCCESS,FAILURE", "FAILURE"])
 async def test_a_customer_of_people_gets_one_status_mail_and_no_dsn(notify, site, post):
     got, _ = await post(f"people-{notify.replace(',', '-')}", "+447700900173", at_rcpt=asking(notify))

@@ -11,6 +11,7 @@ from email import message_from_bytes
 from email.policy import default as modern
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 import trustme
 from aiosmtpd.controller import Controller
@@ -103,6 +104,7 @@ async def relay(site):
     await asyncio.to_thread(relay.stop)
 
 
+@pytest.mark.slow
 async def test_s1_comes_back_as_exactly_one_dsn_over_tls_with_a_login_and_its_ids_to_the_byte(site, sap, relay):
     content = S1.read_bytes().replace(b"\n", b"\r\n")
 

@@ -75,6 +75,7 @@ def give(port: int, content: bytes, recipient: str = f"+{FIRST}@{DOMAIN}", sourc
         return len(re.findall(rb"^250 .*(?:queued as|OK id=|kept)", replies.read(), re.MULTILINE))
 
 
+@pytest.mark.slow
 async def test_of_what_a_relay_took_as_one_mail_we_never_make_two(between):
     relay, site = between
     assert await asyncio.to_thread(give, relay.port, first_mail(PROPER)) == 2
@@ -87,6 +88,7 @@ async def test_of_what_a_relay_took_as_one_mail_we_never_make_two(between):
     assert numbers.count(FIRST) > len(LIKE_ENDS) / 2
 
 
+@pytest.mark.slow
 async def test_of_what_we_send_a_relay_never_makes_two(between):
     relay, site = between
     jobs = len(site.jobs())

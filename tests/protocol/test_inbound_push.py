@@ -140,6 +140,7 @@ def ids(app: Application) -> list[str]:
     return [push.headers["webhook-id"] for push in app.pushes]
 
 
+@pytest.mark.slow
 async def test_whatever_a_receiver_does_the_order_is_kept_and_each_event_arrives_with_one_id(world, application):
     late = asyncio.Event()
     answers = [500, None, REDIRECT, 404, late, b"SMTP\r\n"]

@@ -206,6 +206,7 @@ def naming(what: bytes) -> Iterator[None]:
         raise AssertionError(f"{what!r}: {error}") from error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INTERFACES)
 async def test_a_request_that_was_changed_is_kept_whole_or_refused_with_its_reason(name, tmp_path, gateway_database):
     core = open_core(make_house(tmp_path / "house", gateway_database))

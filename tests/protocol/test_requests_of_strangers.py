@@ -129,6 +129,7 @@ def requests_with(password: str) -> list[bytes]:
     return whole + broken
 
 
+@pytest.mark.slow
 async def test_no_password_no_text_and_no_number_of_any_request_stands_in_the_log(site, caplog):
     await site.administer("customer option acme --add http", "customer option acme --add soap")
     with caplog.at_level(logging.DEBUG), capture_logs() as logs:

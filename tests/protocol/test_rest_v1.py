@@ -241,6 +241,7 @@ async def test_a_job_by_mail_is_seen_by_its_customers_applications(site):
     assert sms["customerRef"].startswith("+447700900101@")
 
 
+@pytest.mark.slow
 async def test_a_person_sees_own_jobs_alone(site):
     secret = site.core.folder / "anna.password"
     secret.write_text("correct horse\n")

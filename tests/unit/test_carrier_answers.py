@@ -60,6 +60,7 @@ ANSWERS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ANSWERS, min_size=15, max_size=15), st.sampled_from(["alpha", *RESENDS]))
 def test_whatever_a_carrier_answers_a_part_that_it_may_have_goes_out_so_often_again_and_no_more(

@@ -104,6 +104,7 @@ def test_a_process_that_never_gets_cpu_is_the_machines_fault_and_not_the_request
     child.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_process_that_does_not_even_read_is_no_fault_of_the_request():
     child = make(seconds=0.3)
     child.ask(b".")

@@ -446,6 +446,7 @@ def test_a_file_of_an_administrator_gives_nobody_an_address_that_a_held_run_awai
     }, "an export has who is in force"
 
 
+@pytest.mark.slow
 def test_thousands_of_users_come_into_force_at_once_and_a_delta_reads_only_what_it_changed(world):
     everybody = [entry(f"user{number}", cost_centre=f"{number % 50}") for number in range(5_000)]
     world.directory = replace(world.directory, guard=Guard(percent=100, count=10_000))

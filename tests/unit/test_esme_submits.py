@@ -420,6 +420,7 @@ async def test_a_hundred_submits_that_come_together_are_kept_in_their_order(serv
     assert [message.body for message in server.core.messages()] == [f"{n}" for n in range(100)]
 
 
+@pytest.mark.slow
 async def test_an_esme_that_reads_no_answers_is_read_no_more(client):
     """Each answer would wait in memory, for as long as it likes (farhadi/node-smpp#10)."""
     client.hold_reading()

@@ -249,6 +249,7 @@ class BrokenRoutes(CarrierRoutes):
         return super().explain(number, customer, among)
 
 
+@pytest.mark.slow
 async def test_an_sms_that_cannot_be_decided_holds_up_no_other_and_is_tried_again(database_url):
     routes = BrokenRoutes([CarrierRoute(carrier="alpha")])
     world = InboundHarness(database_url, routes=routes)

@@ -207,6 +207,7 @@ def test_an_alert_is_a_mail_to_the_administrator():
 # Templates in the database
 
 
+@pytest.mark.slow
 def test_the_standard_template_is_a_good_start_for_every_form(workshop):
     for form in (Form.RESULT, Form.INBOUND):
         assert check_source(standard_template(form), form, {}, workshop) == []
@@ -391,6 +392,7 @@ async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one
     telling.teller.close()
 
 
+@pytest.mark.slow
 async def test_a_template_that_just_failed_rests_until_it_is_changed_or_ten_minutes_are_over(office, workshop):
     at = 0.0
     telling = Telling(office, workshop.confined, seconds=lambda: at)

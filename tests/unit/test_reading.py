@@ -62,6 +62,7 @@ def test_a_reader_that_died_is_replaced_and_the_mail_read(confined):
     assert confined.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
 
 
+@pytest.mark.slow
 def test_a_mail_that_takes_too_long_once_is_read_by_another_process():
     reader = ConfinedReader(seconds=1)
     try:
@@ -85,6 +86,7 @@ def test_a_mail_that_takes_too_long_twice_is_refused():
         reader.close()
 
 
+@pytest.mark.slow
 def test_a_mail_that_needs_too_much_memory_is_refused():
     reader = ConfinedReader(seconds=20, memory_bytes=8 * 2**20)
     try:

@@ -217,6 +217,7 @@ def test_the_process_of_templates_ends_with_us():
         os.kill(pid, 0)
 
 
+@pytest.mark.slow
 def test_every_standard_template_is_one_that_a_customer_may_save(confined):
     for form in Form:
         assert check_template(standard_template(form), form, RENDERER, confined) == []

@@ -52,6 +52,7 @@ _name = st.sampled_from(
 _headers = st.lists(st.tuples(_name, _value), max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings().max_examples)
 @given(headers=_headers, body=_body, blank_lines=st.integers(0, 3), kind=st.sampled_from(KeyKind))
 def test_dkimpy_verifies_the_signature_over_any_message(keys, headers, body, blank_lines, kind):

@@ -34,6 +34,7 @@ def _world(database_url):
     made.close()
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_after_any_sequence_of_runs_the_address_book_is_as_the_last_applied_one_said(world, steps):
