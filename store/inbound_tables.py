@@ -82,7 +82,8 @@ class InboundSmsRow(KeyedRow):
     `body` is the whole text, `shown` what is left of it after a shared number's prefix. `number_key` is null where the
     number is none of ours, `customer_key` where it is nobody's; `reason` says why. `keyword` is the one that matched.
     `missing` are the places of fragments that did not come in time, comma-separated, `awaited` those of them that may
-    still come: `reference` and `total` let them find it. `conversation_key` is null where there is none.
+    still come: `reference` and `total` let them find it. `conversation_key` is null where there is none. `summed`: it
+    stands in the sums.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -105,6 +106,7 @@ class InboundSmsRow(KeyedRow):
     awaited = peewee.TextField(default="")
     late_of = peewee.BigIntegerField(null=True)
     conversation_key = peewee.BigIntegerField(null=True)
+    summed = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "inbound_sms"
@@ -115,6 +117,9 @@ InboundSmsRow.add_index(
     InboundSmsRow.index(InboundSmsRow.handled_at, name="inbound_sms_awaited").where(InboundSmsRow.awaited != "")
 )
 InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.customer_key, InboundSmsRow.key, name="inbound_sms_customer"))
+InboundSmsRow.add_index(
+    InboundSmsRow.index(InboundSmsRow.key, name="inbound_sms_unsummed").where(peewee.SQL("NOT summed"))
+)
 
 
 class InboundEffectRow(KeyedRow):

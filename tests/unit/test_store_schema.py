@@ -25,6 +25,7 @@ FROZEN = {
     "0007_tls": "30443e441485aed4",
     "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
+    "0012_reports": "d5fdba84134dbd40",
 }
 MODELS = tuple(
     value
