@@ -138,6 +138,9 @@ PLACES: Final = {
         "stoplist",
         "Handle stop lists: who wants no more SMS of a customer, or of one of its services.",
     ),
+    "country": CommandPlace(
+        "countries", "country", "Look at what is known of the countries that SMS go to; nothing of it is applied yet."
+    ),
     "limits": CommandPlace("limits", "limits", "Look at the limits of use."),
     "list": CommandPlace(
         "lists",

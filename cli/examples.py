@@ -34,6 +34,7 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "keyword": "mail2sms keyword list",
         "action": "mail2sms action list --customer acme",
         "stoplist": "mail2sms stoplist add +447700900123 --customer acme",
+        "country": "mail2sms country show GB",
         "limits": "mail2sms limits show --customer acme",
         "list": "mail2sms list import crew members.csv --customer acme",
         "completion": "mail2sms completion bash",

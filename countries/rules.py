@@ -1,0 +1,124 @@
+"""What is known of a country: one rule, the names of all rules, and who says so.
+
+Not here: the tables that hold them (tables). Nothing applies a rule to a message: this is information.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class RuleName(StrEnum):
+    """What a rule is about; data/README.md describes each."""
+
+    ALPHA = "alpha"
+    ALPHA_SUPPORTED = "alpha_supported"
+    ALPHA_REGISTRATION = "alpha_registration"
+    ALPHA_REGISTRATION_LOCAL = "alpha_registration_local"
+    ALPHA_KEPT = "alpha_kept"
+    ALPHA_UCS2 = "alpha_ucs2"
+    ALPHA_MAX = "alpha_max"
+    ID_RULE = "id_rule"
+    GENERIC_ID = "generic_id"
+    REPLACED_BY = "replaced_by"
+    LONG_LOCAL = "long_local"
+    LONG_INTL = "long_intl"
+    LONG_INTL_KEPT = "long_intl_kept"
+    LONG_CODE_RATE = "long_code_rate"
+    SHORT_CODE = "short_code"
+    TWO_WAY = "two_way"
+    NUMBER_PORTABILITY = "number_portability"
+    CONCATENATION = "concatenation"
+    MAX_LENGTH = "max_length"
+    RECEIPTS = "receipts"
+    QUIET_HOURS = "quiet_hours"
+    OPT_OUT = "opt_out"
+    TEXT_RULE = "text_rule"
+    URL_RULE = "url_rule"
+    CONTENT_BANS = "content_bans"
+    NOTES = "notes"
+
+
+class Confidence(StrEnum):
+    """How far a rule can be relied on."""
+
+    HIGH = "high"  # two or more sources agree
+    MEDIUM = "medium"  # one source says it, or it is not known how many do
+    LOW = "low"  # sources differ, or it was derived
+
+
+_YES_NO: Final = re.compile(r"yes|no")
+_DAYS: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
+_HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)"
+
+# Rules without a line here are sentences.
+_FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
+    {
+        RuleName.ALPHA: re.compile(r"dynamic|registered|registered on some networks|replaced|mixed|none"),
+        RuleName.ALPHA_SUPPORTED: re.compile(r"yes|no|registration required"),
+        RuleName.ALPHA_REGISTRATION: re.compile(r"required|part|optional|none|impossible"),
+        RuleName.ALPHA_REGISTRATION_LOCAL: re.compile(r"required|part|optional|local only"),
+        RuleName.ALPHA_KEPT: _YES_NO,
+        RuleName.GENERIC_ID: _YES_NO,
+        RuleName.LONG_LOCAL: _YES_NO,
+        RuleName.LONG_INTL: re.compile(r"yes|no|part"),
+        RuleName.LONG_INTL_KEPT: _YES_NO,
+        RuleName.SHORT_CODE: _YES_NO,
+        RuleName.TWO_WAY: re.compile(r"yes|no|(?:long|short|toll-free)(?:\+(?:long|short|toll-free))*"),
+        RuleName.NUMBER_PORTABILITY: _YES_NO,
+        RuleName.QUIET_HOURS: re.compile(rf"none|{_HOURS}(?:;{_HOURS})*"),
+        RuleName.CONTENT_BANS: re.compile(r"[a-z0-9]+(?:,[a-z0-9]+)*"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who says what a rule says: a short key, a name to read, and where it was published."""
+
+    key: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What some sources say about one thing in one country, as of a month (`YYYY-MM`).
+
+    `in_force_at` is the day from which it holds, None where it is not known or long past.
+    """
+
+    name: RuleName
+    value: str
+    in_force_at: date | None
+    sources: tuple[Source, ...]
+    as_of: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Country:
+    """A destination: ISO 3166-1 letters, its name in English, its mobile country code and calling code, its rules.
+
+    Where sources differ, a name has several rules; where nobody says anything, it has none.
+    """
+
+    letters: str
+    name: str
+    mcc: str
+    calling_code: str
+    rules: tuple[Rule, ...]
+
+    def said(self, name: RuleName) -> tuple[Rule, ...]:
+        """Return what is known about one thing."""
+        return tuple(rule for rule in self.rules if rule.name == name)
+
+
+def is_well_formed(name: RuleName, value: str) -> bool:
+    """Return whether a value is one that the rule may have."""
+    form = _FORMS.get(name)
+    return bool(value.strip()) and (form is None or form.fullmatch(value) is not None)

@@ -1,0 +1,124 @@
+"""What is known of countries: the tables keep their schema, and the commands print them with who says so."""
+
+import json
+import re
+from importlib.resources import files
+
+import phonenumbers
+import pytest
+from click.testing import CliRunner
+
+from cli.__main__ import main
+from countries.rules import Confidence, RuleName, is_well_formed
+from countries.tables import COUNTRIES, RULES, SOURCES, TableFault, read_countries
+from gateway.admin.countries import known_countries
+
+HEADS = ["\t".join(columns) + "\n" for columns in (COUNTRIES, RULES, SOURCES)]
+FRANCE = "FR\tFrance\t208\t+33"
+SOURCE = "T\tTwilio\thttps://example.com/"
+RULE = "FR\tquiet_hours\tMo-Sa 22:00-08:00;Su,PH all\t\tT\t2026-05\thigh"
+
+
+def read(country=FRANCE, rule=RULE, source=SOURCE):
+    """Return the countries of tables that have these lines."""
+    return read_countries(*(head + line + "\n" for head, line in zip(HEADS, (country, rule, source), strict=True)))
+
+
+def test_what_is_shipped_keeps_the_schema_and_knows_220_countries():
+    countries = known_countries()
+    assert len(countries) == 220
+    assert list(countries) == sorted(countries)
+    assert all(country.rules for country in countries.values())
+
+
+def test_calling_codes_are_those_of_the_numbering_plan():
+    for country in known_countries().values():
+        code = phonenumbers.country_code_for_region(country.letters)
+        assert country.calling_code.startswith(f"+{code}"), country.letters
+
+
+def test_every_rule_has_a_source_a_month_and_a_confidence():
+    for country in known_countries().values():
+        for rule in country.rules:
+            assert rule.sources
+            assert re.fullmatch(r"20\d\d-\d\d", rule.as_of)
+            assert rule.confidence in Confidence
+
+
+def test_the_page_about_the_tables_describes_every_rule():
+    page = (files("countries") / "data" / "README.md").read_text("utf-8")
+    firsts = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(firsts))) == {*RuleName}
+
+
+def test_a_date_from_which_a_rule_holds_stands_with_the_rule_that_it_is_about():
+    assert [rule.name for rule in known_countries()["ES"].rules if rule.in_force_at] == [RuleName.ALPHA_REGISTRATION]
+    assert [rule.name for rule in known_countries()["FR"].rules if rule.in_force_at] == [RuleName.ID_RULE]
+
+
+def test_sources_that_differ_are_all_kept():
+    assert {(rule.value, rule.sources[0].key) for rule in known_countries()["DE"].said(RuleName.TWO_WAY)} == {
+        ("yes", "T"),
+        ("long", "I"),
+        ("yes", "A"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({"country": "fr\tFrance\t208\t+33"}, "countries, line 2: «fr»: two capital letters"),
+        ({"country": "FR\tFrance\t208\t33"}, "countries, line 2: «208», «33»"),
+        ({"country": f"{FRANCE}\n{FRANCE}"}, "countries, line 3: «FR»"),
+        ({"country": "FR\tFrance\t208"}, "countries, line 2: 3 cells; 4 are expected"),
+        ({"rule": RULE.replace("FR", "DE")}, "rules, line 2: «DE» is no country"),
+        ({"rule": RULE.replace("quiet_hours", "quiet")}, "rules, line 2: «quiet» is no rule"),
+        ({"rule": RULE.replace("Mo-Sa 22:00-08:00", "at night")}, "rules, line 2: «at night"),
+        ({"rule": RULE.replace("\tT\t", "\tT Z\t")}, "rules, line 2: «T Z»: keys of the table of sources"),
+        ({"rule": RULE.replace("\tT\t", "\t\t")}, "rules, line 2: «»: keys of the table of sources"),
+        ({"rule": RULE.replace("2026-05", "May")}, "rules, line 2: «May»: a month"),
+        ({"rule": RULE.replace("high", "sure")}, "rules, line 2: «», «sure»: a day or nothing"),
+        ({"rule": RULE.replace("\t\tT", "\t2026-13-01\tT")}, "rules, line 2: «2026-13-01»"),
+        ({"rule": f"{RULE}\n{RULE}"}, "rules, line 3: the same sources say the same"),
+        ({"source": "T\tTwilio"}, "sources, line 2: 2 cells; 3 are expected"),
+        ({"source": f"{SOURCE}\n\n{SOURCE}"}, "sources, line 3: 1 cells"),
+    ],
+)
+def test_a_line_that_breaks_the_schema_is_named(lines, said):
+    assert len(read()["FR"].rules) == 1
+    with pytest.raises(TableFault) as fault:
+        read(**lines)
+    assert str(fault.value).startswith(said)
+
+
+def test_a_table_without_its_header_is_refused():
+    with pytest.raises(TableFault, match="countries, line 1: the header"):
+        read_countries(FRANCE, HEADS[1], HEADS[2])
+
+
+@pytest.mark.parametrize("value", ["", " ", "maybe"])
+def test_unknown_is_no_value(value):
+    assert not is_well_formed(RuleName.ALPHA, value)
+
+
+def test_a_country_is_shown_with_its_sources_and_that_nothing_is_applied():
+    done = CliRunner().invoke(main, ["country", "show", "es"])
+    assert done.exit_code == 0
+    assert "Information, not yet applied" in done.output
+    assert "alpha_registration: required   (from 2026-09-15, T B I C1 C2 C3, 2026-06, high)" in done.output
+    assert "C1: CNMC" in done.output
+    shown = json.loads(CliRunner().invoke(main, ["country", "show", "ES", "--json"]).output)
+    assert shown["applied"] is False
+    assert len(shown["rules"]) == len(known_countries()["ES"].rules)
+
+
+def test_countries_are_listed():
+    listed = json.loads(CliRunner().invoke(main, ["country", "list", "--json"]).output)
+    assert len(listed) == 220
+    assert next(row for row in listed if row["country"] == "US")["alpha"] == "none"
+
+
+def test_a_country_of_which_nothing_is_known_is_named():
+    done = CliRunner().invoke(main, ["country", "show", "QQ"])
+    assert done.exit_code == 1
+    assert "Nothing is known of «QQ»; «country list» names all countries" in done.output
