@@ -300,7 +300,6 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop else claims_of(snapshot, sender, now)
-    by_country = any(claim.limit.country for claim in usage)
     unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.id) if asks else None
     return NewJob(
         directory_version=snapshot.version,
@@ -310,6 +309,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         user_address=sender.user.address if sender.user is not None else "",
         service=submission.service.value,
         reference=submission.reference,
+        cost_centre=settings.cost_centre,
         accepted_at=now,
         due_at=schedule.due_at,
         expires_at=schedule.expires_at,
@@ -320,7 +320,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         origins=resolved.origins_json,
         mail=submission.mail,
         messages=tuple(
-            _new_message(submission, message, message.encoded or shared, by_country=by_country)
+            _new_message(submission, message, message.encoded or shared)
             for message in messages
             if not message.duplicate_of
         ),
@@ -357,9 +357,7 @@ def _address_to_tell(submission: Submission) -> str:
     return submission.resolved.settings.status_address if submission.login else ""
 
 
-def _new_message(
-    submission: Submission, message: PlannedMessage, encoded: EncodedText | None, *, by_country: bool
-) -> NewMessage:
+def _new_message(submission: Submission, message: PlannedMessage, encoded: EncodedText | None) -> NewMessage:
     wanted, number, refused = message.wanted, message.number, message.refused
     if number is None or encoded is None:
         refused = refused or Refused(refusal=Refusal.INTERNAL)
@@ -392,7 +390,7 @@ def _new_message(
         digest=digest,
         duplicate=duplicate,
         route=message.route,
-        country=country_of(number) if by_country else "",
+        country=country_of(number),
         sender_id=wanted.sender_id,
         parameters=message.parameters,
         reference=wanted.reference,

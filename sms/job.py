@@ -23,7 +23,7 @@ class NewMessage:
 
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
-    number, where a limit of the job counts by it. `reference` is what its customer calls it; its `schedule`, if it has
+    number, ISO 3166-1 alpha-2 or empty. `reference` is what its customer calls it; its `schedule`, if it has
     one, stands in place of the job's.
     """
 
@@ -112,3 +112,4 @@ class NewJob:
     login: str = ""
     status_address: str = ""
     esme: EsmeRequest | None = None
+    cost_centre: str = ""

@@ -349,12 +349,24 @@ def country_of(number: MobileNumber) -> str:
 
     An unallocated number counts for the main country of its country code.
     """
+    alone = _only_region(number.digits)
+    if alone:
+        return alone
     try:
         parsed = _library().parse(number.e164, None)
     except _library().NumberParseException:
         return ""  # stored when the metadata still knew its country code
     region = _library().region_code_for_number(parsed) or _main_region(parsed.country_code)
     return region if region.isalpha() and region != "ZZ" else ""
+
+
+def _only_region(digits: str) -> str:
+    """Return the country whose code the digits begin with, where no other has the same code; that needs no parsing."""
+    for length in (1, 2, 3):
+        regions = _library().region_codes_for_country_code(int(digits[:length]))
+        if regions:
+            return str(regions[0]) if len(regions) == 1 and is_country(regions[0]) else ""
+    return ""
 
 
 class NumberType(StrEnum):

@@ -138,18 +138,22 @@ def _of_job(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     if wanted.proof:
         conditions.append("j.proof = ?")
         values.append(wanted.proof)
-    if wanted.sender.startswith("@"):
-        pattern = "%" + wanted.sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
-        conditions.append("j.sender LIKE ? ESCAPE '!'")
-        values.append(pattern)
-    elif wanted.sender:
-        conditions.append("j.sender = ?")
-        values.append(wanted.sender)
+    if wanted.sender:
+        condition, value = of_sender("j.sender", wanted.sender)
+        conditions.append(condition)
+        values.append(value)
     for sign, instant in ((">=", wanted.since), ("<", wanted.until)):
         if instant is not None:
             conditions.append(f"j.accepted_at {sign} ?")
             values.append(instant)
     return conditions, values
+
+
+def of_sender(column: str, sender: str) -> tuple[str, str]:
+    """Return the condition that finds a sender, or with `@` all of a domain, and its value."""
+    if not sender.startswith("@"):
+        return f"{column} = ?", sender
+    return f"{column} LIKE ? ESCAPE '!'", "%" + sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
 
 
 def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:

@@ -17,6 +17,7 @@ from sms.parameters import freeze_parameters
 from sms.schedule import Schedule
 from sms.settings import format_setting
 from sms.usage import LimitReached
+from store.details import DETAILS, detail_row
 from store.directory import read_version
 from store.due import Take, take_due
 from store.engine.database import Row, Transaction
@@ -110,6 +111,7 @@ class Outbound:
                 added.append(self._add(job, seen, stops, usage, rows))
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
+        tx.insert(DETAILS, rows.details)
         tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
         usage.write()
@@ -212,35 +214,35 @@ class Outbound:
         several = len(encoded.lengths) > 1
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
         state = waiting if message.encoded else MessageState.REJECTED
-        rows.messages.append(
-            new_row(
-                public_id=self._ids.take("S", job.accepted_at),
-                given=message.given,
-                number=message.number.digits if message.number else "",
-                notify=message.notify,
-                orcpt=message.orcpt,
-                body=encoded.text,
-                cut=encoded.cut,
-                replaced=freeze_replaced(encoded.replaced),
-                alphabet=encoded.alphabet.value,
-                part_count=len(encoded.lengths),
-                part_lengths=freeze_lengths(encoded.lengths),
-                reference=next(rows.references[message.number.digits]) if several and message.number else 0,
-                wide_reference=encoded.wide,
-                locking_shift=encoded.shifts.locking,
-                single_shift=encoded.shifts.single,
-                parameters=freeze_parameters(message.parameters),
-                udh=encoded.udh.hex(),
-                state=state.value,
-                reason=message.reason,
-                problem=message.problem,
-                route=message.route,
-                ended=state is not MessageState.QUEUED,
-                customer_ref=message.reference,
-                **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
-                **(_when(message.schedule) if message.schedule is not None else {}),
-            )
+        row = new_row(
+            public_id=self._ids.take("S", job.accepted_at),
+            given=message.given,
+            number=message.number.digits if message.number else "",
+            notify=message.notify,
+            orcpt=message.orcpt,
+            body=encoded.text,
+            cut=encoded.cut,
+            replaced=freeze_replaced(encoded.replaced),
+            alphabet=encoded.alphabet.value,
+            part_count=len(encoded.lengths),
+            part_lengths=freeze_lengths(encoded.lengths),
+            reference=next(rows.references[message.number.digits]) if several and message.number else 0,
+            wide_reference=encoded.wide,
+            locking_shift=encoded.shifts.locking,
+            single_shift=encoded.shifts.single,
+            parameters=freeze_parameters(message.parameters),
+            udh=encoded.udh.hex(),
+            state=state.value,
+            reason=message.reason,
+            problem=message.problem,
+            route=message.route,
+            ended=state is not MessageState.QUEUED,
+            customer_ref=message.reference,
+            **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
+            **(_when(message.schedule) if message.schedule is not None else {}),
         )
+        rows.messages.append(row)
+        rows.details.append(detail_row(rows.jobs[-1], row, job.cost_centre, message.country))
 
     def take(self, tx: Transaction, takes: list[Take]) -> list[list[PartToSubmit]]:
         """Return parts for each carrier and mark them `submitting`: committed before a byte goes out.
@@ -377,5 +379,6 @@ class _Rows:
         self.references = references
         self.jobs: list[Row] = []
         self.messages: list[Row] = []
+        self.details: list[Row] = []
         self.notices: list[Row] = []
         self.seen: list[Row] = []

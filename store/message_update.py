@@ -14,6 +14,7 @@ from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advan
 from sms.outcome import Problem, ProblemCode
 from sms.report import Addressee, Channel, NoticeKind, addressees, wants_result
 from sms.settings import StatusChannel, StatusReport
+from store.details import ENDED_DETAILS
 from store.engine.keys import Keys
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
@@ -309,6 +310,8 @@ class _EndingJob(Struct, array_like=True):
     reverse_path: str
     channel: StatusChannel
     push_url: str
+    customer_key: int
+    accepted_at: int
     push_states: str
 
     @property
@@ -340,6 +343,7 @@ class MessageWriter:
         ending: list[Row] = []
         ended: dict[int, int] = {}
         corrected: set[int] = set()
+        final: list[LoadedMessage] = []
         told: list[ToldSms] = []
         for message in changed:
             message.stamp(now)
@@ -347,17 +351,20 @@ class MessageWriter:
                 corrected.add(message.job_key)
             if not message.ended and is_final(message.state, receipt_expected=message.receipt_wanted):
                 message.ended = True
+                final.append(message)
                 ended[message.job_key] = ended.get(message.job_key, 0) + 1
                 ending.append(_MESSAGES.of(message))
                 is_news = wants_receipt(message.registered, message.state)
             else:
                 moved.append(_MESSAGES.of(message))
+                if message.ended and message.state is not message.reported_state:
+                    final.append(message)
                 is_news = message.corrected or (bool(message.registered & INTERMEDIATE) and message.was_accepted)
             if message.registered and is_news:
                 told.append(message.tell(now))
         tx.update(_MESSAGES, moved)
         tx.update(_ENDED_MESSAGES, ending)
-        settled, notices = self._save_jobs(tx, ended, corrected, now)
+        settled, notices = self._save_jobs(tx, ended, corrected, final, now)
         notices += receipt_rows(tx, self._keys, told, now) if told else []
         reached = [each for message in changed for each in message.reached]
         notices += push_rows(tx, self._keys, reached, now) if reached else []
@@ -394,10 +401,12 @@ class MessageWriter:
         )
 
     def _save_jobs(
-        self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], now: int
+        self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], final: Sequence[LoadedMessage], now: int
     ) -> tuple[dict[int, str], list[Row]]:
         """Return the public ids of the jobs that settled, by key, and the notices that follow."""
-        jobs = tx.select_in(_EndingJob, _JOB, {*ended, *corrected})
+        jobs = tx.select_in(_EndingJob, _JOB, {message.job_key for message in final})
+        of_key = {job.key: job for job in jobs}
+        tx.update(ENDED_DETAILS, [_detail(of_key[message.job_key], message, now) for message in final])
         settled: list[_EndingJob] = []
         notices: list[Row] = []
         for job in jobs:
@@ -427,3 +436,17 @@ class MessageWriter:
 
     def _notices(self, job: _EndingJob, kind: NoticeKind, now: int) -> list[Row]:
         return [notice_row(self._keys.take(), job.key, kind.value, way, now) for way in job.addressees]
+
+
+def _detail(job: _EndingJob, message: LoadedMessage, now: int) -> Row:
+    """Return what the detail of a message that has ended says of it from now on."""
+    sent = [part.submitted_at for part in message.parts if part.submitted_at is not None]
+    return ENDED_DETAILS.row(
+        customer_key=job.customer_key,
+        accepted_at=job.accepted_at,
+        key=message.key,
+        state=message.state.value,
+        carrier=max(part.carrier for part in message.parts),
+        sent_at=min(sent, default=None),
+        ended_at=now,
+    )

@@ -58,22 +58,24 @@ class Insert:
 class Update:
     """Rows of a model's table by primary key; `row` makes one of values by column, `of` from an object's attributes.
 
-    `also` is SQL that stands in SET besides, the same for every row.
+    The columns of the key are the last. `also` is SQL that stands in SET besides, the same for every row.
     """
 
-    def __init__(self, model: type[peewee.Model], *columns: str, key: str = "key", also: str = "") -> None:
+    def __init__(self, model: type[peewee.Model], *columns: str, key: Sequence[str] = ("key",), also: str = "") -> None:
         self.table = table_of(model)
-        self.columns = (*columns, key)
+        self.columns = (*columns, *key)
         self.row = _row(model, self.columns)
         self.of: Callable[[object], Row] = attrgetter(*self.columns)
         fixed = [also] if also else []
         self._encoders = _encoders(model, self.columns)
         marks = ", ".join([*(f"{name} = ?" for name in columns), *fixed])
-        self.sqlite = f"UPDATE {self.table} SET {marks} WHERE {key} = ?"  # noqa: S608 - names of the models
+        keyed = " AND ".join(f"{name} = ?" for name in key)
+        self.sqlite = f"UPDATE {self.table} SET {marks} WHERE {keyed}"  # noqa: S608 - names of the models
         values = ", ".join([*(f"{name} = v.{name}" for name in columns), *fixed])
+        keyed = " AND ".join(f"{self.table}.{name} = v.{name}" for name in key)
         self.postgresql = (
             f"UPDATE {self.table} SET {values} FROM unnest({_arrays(model, self.columns)})"  # noqa: S608 - the same
-            f" AS v ({', '.join(self.columns)}) WHERE {self.table}.{key} = v.{key}"
+            f" AS v ({', '.join(self.columns)}) WHERE {keyed}"
         )
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:

@@ -1,0 +1,240 @@
+"""Details: every message of a customer with what it is searched by, newest first, however many there are.
+
+A narrow row stands beside each message, in the order of a customer's acceptances: a filter that nothing fits reads a
+million of them in a fraction of a second. A number goes through the index of messages instead. Not here: jobs as they
+are searched by people (job_search), all of one job (views).
+"""
+
+# ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import peewee
+from msgspec import Struct
+
+from sms.lifecycle import OPEN, MessageState
+from store.engine.database import Transaction
+from store.engine.rows import query
+from store.engine.statements import Insert, Row, Update
+from store.job_search import of_sender
+from store.tables import StoredRow
+
+
+class DetailRow(StoredRow):
+    """What a message is searched by; it is written with the message, and again when that has ended.
+
+    `sender` is that of its job, `sender_id` what the handset shows. `state` is empty until the message has ended, which
+    was at `ended_at`; `carrier` had it last, `sent_at` is when a carrier had the first part. `reference` is the job's,
+    `customer_ref` the message's. In SQLite it is WITHOUT ROWID.
+    """
+
+    customer_key = peewee.BigIntegerField()
+    accepted_at = peewee.BigIntegerField()
+    key = peewee.BigIntegerField()
+    service = peewee.TextField()
+    sender = peewee.TextField()
+    sender_id = peewee.TextField()
+    cost_centre = peewee.TextField()
+    reference = peewee.TextField()
+    customer_ref = peewee.TextField()
+    country = peewee.TextField()
+    state = peewee.TextField()
+    carrier = peewee.TextField(default="")
+    sent_at = peewee.BigIntegerField(null=True)
+    ended_at = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "detail"
+        primary_key = peewee.CompositeKey("customer_key", "accepted_at", "key")
+
+
+DETAILS = Insert(DetailRow)
+
+
+def detail_row(job: Any, message: Any, cost_centre: str, country: str) -> Row:
+    """Return the row beside a new message, made of its own row and that of its job."""
+    return DETAILS.row(
+        customer_key=job.customer_key,
+        accepted_at=job.accepted_at,
+        key=message.key,
+        service=job.service,
+        sender=job.sender,
+        sender_id=message.sender,
+        cost_centre=cost_centre,
+        reference=job.reference,
+        customer_ref=message.customer_ref,
+        country=country,
+        state=message.state if message.ended else "",
+        ended_at=job.accepted_at if message.ended else None,
+    )
+
+
+ENDED_DETAILS = Update(DetailRow, "state", "carrier", "sent_at", "ended_at", key=("customer_key", "accepted_at", "key"))
+
+
+class Place(NamedTuple):
+    """Where a message stands in its customer's order: when it was accepted (microseconds), and its key."""
+
+    accepted_at: int
+    key: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailFilter:
+    """Which messages of a customer are wanted; what is empty or None asks for nothing.
+
+    `number` is E.164 without the plus; `sender` an address in small letters, or `@` and a domain; `reference` the job's
+    or the message's. Instants are microseconds, `until` is not within.
+    """
+
+    customer_key: int
+    number: str = ""
+    services: frozenset[str] = frozenset()
+    states: frozenset[MessageState] = frozenset()
+    sender: str = ""
+    sender_id: str = ""
+    cost_centre: str = ""
+    reference: str = ""
+    country: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+class FoundDetail(Struct, frozen=True, array_like=True):
+    """One message as a report has it. Instants are microseconds; `billed` counts parts that a carrier took.
+
+    `reported_at` is the network's last word; `number` is E.164 without the plus, empty for a recipient that is none.
+    """
+
+    key: int
+    accepted_at: int
+    job_id: str
+    public_id: str
+    customer: str
+    profile: str
+    service: str
+    login: str
+    sender: str
+    sender_id: str
+    given: str
+    number: str
+    country: str
+    state: MessageState
+    reason: str
+    alphabet: str
+    parts: int
+    billed: int
+    delivered: int
+    carrier: str
+    flash: bool
+    priority: int
+    receipt_wanted: bool
+    from_network: bool
+    cost_centre: str
+    reference: str
+    customer_ref: str
+    due_at: int
+    sent_at: int | None
+    reported_at: int | None
+    ended_at: int | None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands; what is older begins behind it."""
+        return Place(self.accepted_at, self.key)
+
+
+_PARTS = "FROM part p WHERE p.message_key = m.key"
+_DETAILS = query(
+    FoundDetail,
+    "FROM message m JOIN job j ON j.key = m.job_key"
+    " JOIN detail d ON d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at AND d.key = m.key"
+    " WHERE m.key IN (??)",
+    "m",
+    accepted_at="j.accepted_at",
+    job_id="j.public_id",
+    customer="j.customer",
+    profile="j.profile",
+    service="j.service",
+    login="j.login",
+    sender="j.sender",
+    sender_id="m.sender",
+    country="d.country",
+    parts="m.part_count",
+    billed=f"(SELECT COUNT(*) {_PARTS} AND p.submitted_at IS NOT NULL)",
+    delivered=f"(SELECT COUNT(*) {_PARTS} AND p.state = 'delivered')",
+    carrier=f"COALESCE((SELECT MAX(p.carrier) {_PARTS}), '')",
+    cost_centre="d.cost_centre",
+    reference="j.reference",
+    sent_at=f"(SELECT MIN(p.submitted_at) {_PARTS})",
+    reported_at=f"(SELECT MAX(p.reported_at) {_PARTS})",
+    ended_at="d.ended_at",
+)
+
+
+def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[FoundDetail]:
+    """Return the newest messages that fit, at most so many; those `after` a place are older than what stands there."""
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        conditions.append("(d.accepted_at, d.key) < (?, ?)")
+        values += after
+    source = "detail d"
+    if wanted.number:
+        # CROSS JOIN: SQLite then begins with the messages of the number, whose index bounds the work.
+        source = "message m CROSS JOIN job j CROSS JOIN detail d"
+        conditions.append(
+            "m.number = ? AND j.key = m.job_key AND d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at"
+            " AND d.key = m.key"
+        )
+        values.append(wanted.number)
+    sql = (
+        f"SELECT d.key FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608 - conditions of ours
+        " ORDER BY d.accepted_at DESC, d.key DESC LIMIT ?"
+    )
+    keys = [key for (key,) in tx.rows(sql, (*values, most))]
+    found = tx.select_in(FoundDetail, _DETAILS, keys)
+    return sorted(found, key=lambda one: one.place, reverse=True)
+
+
+def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:
+    conditions, values = ["d.customer_key = ?"], list[Any]([wanted.customer_key])
+    for column in ("sender_id", "cost_centre", "country"):
+        if asked := getattr(wanted, column):
+            conditions.append(f"d.{column} = ?")
+            values.append(asked)
+    if wanted.services:
+        conditions.append(f"d.service IN ({_marks(wanted.services)})")
+        values += sorted(wanted.services)
+    if wanted.reference:
+        conditions.append("(d.reference = ? OR d.customer_ref = ?)")
+        values += [wanted.reference] * 2
+    if wanted.sender:
+        condition, value = of_sender("d.sender", wanted.sender)
+        conditions.append(condition)
+        values.append(value)
+    if wanted.states:
+        condition, states = _in_states(wanted.states)
+        conditions.append(condition)
+        values += states
+    for sign, instant in ((">=", wanted.since), ("<", wanted.until)):
+        if instant is not None:
+            conditions.append(f"d.accepted_at {sign} ?")
+            values.append(instant)
+    return conditions, values
+
+
+def _in_states(states: frozenset[MessageState]) -> tuple[str, list[str]]:
+    """Return what finds messages in these states; one that has not ended is looked at itself."""
+    ended = sorted(state.value for state in states - OPEN)
+    going = sorted(state.value for state in states & (OPEN | {MessageState.SUBMITTED}))
+    either = [f"d.state IN ({_marks(ended)})"] if ended else []
+    if going:
+        message = f"SELECT 1 FROM message s WHERE s.key = d.key AND s.state IN ({_marks(going)})"  # noqa: S608 - ours
+        either.append(f"(d.state = '' AND EXISTS ({message}))")
+    return f"({' OR '.join(either)})", [*ended, *going]
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
