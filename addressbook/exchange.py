@@ -14,9 +14,10 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -404,11 +405,18 @@ SPREADSHEET: Final = "utf-8-sig"
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
     """Return a headed table with CRLF (RFC 4180 §2) that no spreadsheet reads as formulas."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter)
-    writer.writerow(columns)
-    writer.writerows([formula_safe(str(cell)) for cell in row] for row in rows)
-    return out.getvalue()
+    return "".join(csv_lines(columns, rows, delimiter))
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Iterable[object]], delimiter: str = ",") -> Iterator[str]:
+    """Yield the same line by line, of however many rows."""
+    line = io.StringIO(newline="")
+    writer = csv.writer(line, delimiter=delimiter)
+    for row in chain([columns], rows):
+        writer.writerow([formula_safe(str(cell)) for cell in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
 def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:

@@ -28,8 +28,8 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
 ) -> list[Mapping[str, object]]:
     """Return the newest jobs that fit all of this, newest first, as rows. Raises AdminFault for what can't be read."""
     wanted = JobFilter(
-        number=_number(number),
-        sender=_sender(sender),
+        number=read_number(number),
+        sender=read_sender(sender),
         proof=proof or "",
         customer_key=get_customer(tx, customer).id if customer else None,
         states=frozenset(map(MessageState, states)),
@@ -39,16 +39,19 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
     return [_row(job) for job in search_jobs(tx, wanted, most)]
 
 
-def _number(text: str) -> str:
+def read_number(text: str, country: str = "") -> str:
+    """Return the digits of a number as it is searched for; `country` is that of a national one. Raises AdminFault."""
     if not text:
         return ""
-    parsed = parse_number(text if text.startswith(("+", "00")) else f"+{text}", "")
+    is_written_whole = text.startswith(("+", "0") if country else ("+", "00"))
+    parsed = parse_number(text if is_written_whole else f"+{text}", country)
     if isinstance(parsed, Refused):
         raise AdminFault(FaultCode.BAD_NUMBER, given=text)
     return parsed.digits
 
 
-def _sender(text: str) -> str:
+def read_sender(text: str) -> str:
+    """Return an address, or `@` and a domain, as senders are searched by it. Raises AdminFault."""
     if not text:
         return ""
     if text.startswith("@"):

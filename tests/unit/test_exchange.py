@@ -518,6 +518,7 @@ def test_csv_is_written_in_one_place_where_no_cell_becomes_a_formula() -> None:
             "inbound",
             "mta",
             "process",
+            "reports",
             "store",
             "templates",
             "web",

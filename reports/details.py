@@ -1,0 +1,132 @@
+"""Details: every SMS of a customer with what it was sent with and what became of it, searched and written as a table.
+
+One customer's at a time, whoever asks. Not here: how it is searched fast (store.details), everything of one of them
+(gateway.admin.trace), how a table becomes a file (tables).
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from gateway.admin.jobs import read_number, read_sender
+from reports.tables import Cell
+from sms.lifecycle import MessageState
+from sms.number import parse_sender_id
+from sms.settings import format_setting
+from store.details import DetailFilter, FoundDetail, Place, search_details
+from store.engine.database import Database
+from store.engine.keys import to_instant, to_instant_if_set, to_stored
+
+Detail = Mapping[str, Cell]
+"""One SMS by the names of `COLUMNS`; instants are aware."""
+
+COLUMNS: Final = (
+    *("accepted", "job", "sms", "state", "reason", "to", "sender_id", "country", "parts", "billed", "delivered"),
+    *("service", "user", "login", "profile", "customer", "cost_centre", "reference", "recipient_reference"),
+    *("receipt_wanted", "receipt_came", "flash", "express", "alphabet", "carrier", "due", "sent", "reported", "ended"),
+)
+"""The columns of a table of details, in their order."""
+
+_PORTION: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailQuery:
+    """Which SMS are wanted, as people type it; what is empty asks for nothing. `until` is not within."""
+
+    number: str = ""
+    user: str = ""
+    sender_id: str = ""
+    services: Collection[str] = ()
+    states: Collection[str] = ()
+    cost_centre: str = ""
+    reference: str = ""
+    country: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailPage:
+    """Some SMS, the newest first; `after` is where the next ones begin, empty where there are none."""
+
+    details: tuple[Detail, ...]
+    after: str
+
+
+def read_query(customer_key: int, query: DetailQuery, country: str = "") -> DetailFilter:
+    """Return what is to be searched for; `country` is that of national numbers.
+
+    Raises AdminFault for a number or a user that can't be read.
+    """
+    sender_id = parse_sender_id(query.sender_id)
+    return DetailFilter(
+        customer_key=customer_key,
+        number=read_number(query.number, country),
+        services=frozenset(query.services),
+        states=frozenset(map(MessageState, query.states)),
+        sender=read_sender(query.user),
+        sender_id=format_setting(sender_id) if sender_id is not None else query.sender_id,
+        cost_centre=query.cost_centre,
+        reference=query.reference,
+        country=query.country.upper(),
+        since=None if query.since is None else to_stored(query.since),
+        until=None if query.until is None else to_stored(query.until),
+    )
+
+
+class Details:
+    """The use case; it reads by a connection of its own, so that a long question holds up no short one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, wanted: DetailFilter, most: int, after: str = "") -> DetailPage:
+        """Return a page of what fits; an `after` that is no place begins at the newest."""
+        place = _place(after)
+        found = await self._database.read(partial(search_details, wanted=wanted, most=most + 1, after=place))
+        shown = found[:most]
+        more = len(found) > most
+        return DetailPage(
+            details=tuple(map(_detail, shown)), after=_name_place(shown[-1].place) if more and shown else ""
+        )
+
+    def rows(self, wanted: DetailFilter) -> Iterator[Sequence[Cell]]:
+        """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
+        place: Place | None = None
+        while True:
+            found = self._database.read_now(partial(search_details, wanted=wanted, most=_PORTION, after=place))
+            yield from (tuple(_detail(one).values()) for one in found)
+            if len(found) < _PORTION:
+                return
+            place = found[-1].place
+
+
+def _detail(found: FoundDetail) -> Detail:
+    return dict(
+        zip(
+            COLUMNS,
+            (
+                *(to_instant(found.accepted_at), found.job_id, found.public_id, found.state.value, found.reason),
+                *(f"+{found.number}" if found.number else found.given, found.sender_id, found.country, found.parts),
+                *(found.billed, found.delivered, found.service, found.sender, found.login, found.profile),
+                *(found.customer, found.cost_centre, found.reference, found.customer_ref, found.receipt_wanted),
+                *(found.from_network, found.flash, found.priority == 0, found.alphabet, found.carrier),
+                *(to_instant(found.due_at), to_instant_if_set(found.sent_at), to_instant_if_set(found.reported_at)),
+                to_instant_if_set(found.ended_at),
+            ),
+            strict=True,
+        )
+    )
+
+
+def _name_place(place: Place) -> str:
+    return f"{place.accepted_at}-{place.key}"
+
+
+def _place(name: str) -> Place | None:
+    found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,19})", name, re.ASCII)
+    return Place(int(found[1]), int(found[2])) if found is not None else None

@@ -1,0 +1,70 @@
+"""Details as people ask for them: filters as typed, pages, and whole tables, on both databases."""
+
+import asyncio
+
+import pytest
+
+from gateway.admin.faults import AdminFault, FaultCode
+from reports.details import COLUMNS, DetailQuery, Details, read_query
+from sms.number import SenderId, SenderKind
+from store.answers import Rules
+from tests.kit.store_harness import SECOND, StoreHarness
+
+ANNA, BEN = "447700900123", "447700900456"
+
+
+@pytest.fixture
+def world(database_url):
+    made = StoreHarness(database_url, Rules())
+    made.add(ANNA, cost_centre="4711")
+    made.now += SECOND
+    made.add(BEN, sender=SenderId(value="447700900100", kind=SenderKind.NUMERIC))
+    yield made
+    made.database.close()
+
+
+def found(world, **typed):
+    page = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(**typed), "GB"), 50))
+    return [one["to"] for one in page.details]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ({}, [f"+{BEN}", f"+{ANNA}"]),
+        ({"number": "07700 900123"}, [f"+{ANNA}"]),
+        ({"number": "447700900123"}, [f"+{ANNA}"]),
+        ({"user": "Anna@Example.com"}, [f"+{BEN}", f"+{ANNA}"]),
+        ({"sender_id": "+44 7700 900100"}, [f"+{BEN}"]),
+        ({"sender_id": "no such sender at all"}, []),
+        ({"states": ["queued"], "services": ["mail"]}, [f"+{BEN}", f"+{ANNA}"]),
+        ({"cost_centre": "4711"}, [f"+{ANNA}"]),
+    ],
+)
+def test_filters_are_read_as_people_type_them(world, typed, expected):
+    assert found(world, **typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [({"number": "pump"}, FaultCode.BAD_NUMBER), ({"user": "anna"}, FaultCode.BAD_ADDRESS)]
+)
+def test_what_cannot_be_read_is_refused(typed, code):
+    with pytest.raises(AdminFault) as refused:
+        read_query(1, DetailQuery(**typed), "GB")
+    assert refused.value.code is code
+
+
+def test_pages_lead_from_one_to_the_next_and_end(world):
+    details, wanted = Details(world.database), read_query(1, DetailQuery())
+    first = asyncio.run(details.page(wanted, 1))
+    second = asyncio.run(details.page(wanted, 1, first.after))
+    assert [one["to"] for one in (*first.details, *second.details)] == [f"+{BEN}", f"+{ANNA}"]
+    assert second.after == ""
+    assert asyncio.run(details.page(wanted, 1, "no place")).details == first.details
+
+
+def test_a_table_has_every_message_once_with_a_cell_for_each_column(world):
+    world.add(*(f"44770090{number:04}" for number in range(1200)))
+    rows = list(Details(world.database).rows(read_query(1, DetailQuery())))
+    assert len({row[COLUMNS.index("sms")] for row in rows}) == len(rows) == 1202
+    assert {len(row) for row in rows} == {len(COLUMNS)}
