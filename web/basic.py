@@ -56,7 +56,7 @@ def read_bearer(request: Request) -> str | None:
 
 def is_secure(request: Request) -> bool:
     """Return whether a request came under TLS, to us or to a proxy that the operator names."""
-    return request.url.scheme == "https"
+    return bool(request.scope["scheme"] == "https")
 
 
 class BasicLogins:

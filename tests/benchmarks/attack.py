@@ -7,11 +7,11 @@ guesses stops it and every one is looked at.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from tests.benchmarks.figures import Effort, Figure, short
+from tests.benchmarks.figures import Effort, Figure, percentile, short
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import connected, send_one
 from tests.benchmarks.processes import memory_of_tree, python, running, scratch
@@ -41,7 +41,7 @@ def measure_attack(effort: Effort) -> Iterator[Figure]:
                     attacked += _converse(server, seconds)
             peak = memory_of_tree(server.process.pid, peak=True) - before
         guesses = server.log().count("event=auth_failed")
-    quiet, busy = _p99(idle), _p99(attacked)
+    quiet, busy = percentile(idle, 99), percentile(attacked, 99)
     yield Figure(
         name="attack",
         what=f"p99 of an honest mail, {slow:,} slow connections and {guessing} guessers beside idle",
@@ -81,7 +81,3 @@ def _converse(server: Gateway, seconds: float) -> list[float]:
         taken.append(time.monotonic() - began)
         time.sleep(max(0.0, _EVERY - taken[-1]))
     return taken
-
-
-def _p99(latencies: Sequence[float]) -> float:
-    return sorted(latencies)[int(len(latencies) * 0.99)]

@@ -15,10 +15,15 @@ class MissingPeerError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement of one side: operations per second of wall time, and CPU microseconds per operation; 0 for none."""
+    """One measurement of one side: operations per second of wall time, and CPU microseconds per operation; 0 for none.
+
+    `p50` and `p99` are what half and nearly all of the answers took, in seconds.
+    """
 
     rate: float = 0.0
     cpu: float = 0.0
+    p50: float = 0.0
+    p99: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,14 @@ class Series:
     @property
     def cpu(self) -> float:
         return median(sample.cpu for sample in self.samples)
+
+    @property
+    def p50(self) -> float:
+        return median(sample.p50 for sample in self.samples)
+
+    @property
+    def p99(self) -> float:
+        return median(sample.p99 for sample in self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +129,16 @@ def short(value: float) -> str:
 def per_second(series: Series) -> str:
     """Return a side as its rate and its CPU."""
     return f"{short(series.rate)}/s" + (f", {short(series.cpu)} µs" if series.cpu else "")
+
+
+def answered(series: Series) -> str:
+    """Return a side as its rate, its CPU, and what its answers took."""
+    return f"{per_second(series)}, p50 {short(series.p50 * 1e3)} ms, p99 {short(series.p99 * 1e3)} ms"
+
+
+def percentile(values: Sequence[float], share: int) -> float:
+    """Return what `share` percent of the values are at most."""
+    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
 def microseconds(series: Series) -> str:

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+from addressbook.api_keys import Scope, digest_of
 from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
 from config.example import render_config
+from gateway.admin.logins import add_key, add_login
 from gateway.admin.ranges import add_range
 from gateway.admin.settings import CustomerScope, set_settings
+from gateway.admin.users import add_application
+from gateway.auth.authenticator import hash_password
 from mta.sending.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, python, running
 from tests.kit.ports import free_port
@@ -102,6 +106,18 @@ def gateway(
     with running(python("cli", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
         process.until(lambda: "event=listening" in log.read_text())
         yield Gateway(folder, port, process)
+
+
+def add_application_login(ours: Gateway, key: str = "") -> None:
+    """Give an application of the customer the login `gateway` with the password `secret`, and an API key if one is given."""
+    with redirect_stdout(io.StringIO()), admin_session(ours.folder / CONFIG_NAME) as session:
+        session.change(
+            lambda edit: add_application(edit, "demo", "gateway"),
+            lambda edit: add_login(edit, "gateway", hash_password("secret"), customer="demo", user="gateway"),
+        )
+        if key:
+            scopes = {Scope.SEND}
+            session.change(lambda edit: add_key(edit, "gateway-key", digest_of(key), login="gateway", scopes=scopes))
 
 
 def set_up(

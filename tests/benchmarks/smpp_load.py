@@ -1,6 +1,7 @@
 """One SMPP client under load, as a program: `python -m tests.benchmarks.smpp_load ours|answers|smpplib PORT COUNT`.
 
-Prints JSON: SMS per second and CPU microseconds per SMS, from the first submit to the last answer, or of `ours` to the last receipt.
+Prints JSON: SMS per second and CPU microseconds per SMS, from the first submit to the last answer, or of `ours` to the last receipt;
+of `ours` and `answers` also what half and nearly all of the answers took, in seconds.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from smpp.session.limits import SessionLimits
 from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Done, Outcome
+from tests.benchmarks.figures import percentile
 
 _WINDOW = 100
 _TEXT = b"Your delivery 80012345 arrives today between 14:00 and 16:00."
@@ -33,9 +35,12 @@ class _Meter:
         self._cpu = time.process_time()
         self._began = time.monotonic()
 
-    def told(self) -> str:
+    def told(self, answers: Sequence[float] = ()) -> str:
         cpu, taken = time.process_time() - self._cpu, time.monotonic() - self._began
-        return json.dumps({"rate": self._count / taken, "cpu": cpu * 1e6 / self._count})
+        told = {"rate": self._count / taken, "cpu": cpu * 1e6 / self._count}
+        if answers:
+            told |= {"p50": percentile(answers, 50), "p99": percentile(answers, 99)}
+        return json.dumps(told)
 
 
 class _Events:
@@ -48,9 +53,12 @@ class _Events:
         self.bound = asyncio.Event()
         self.done = asyncio.Event()
         self._parts = [_part(key, receipts=receipts) for key in range(1, count + 1)]
+        self._sent_at: dict[int, float] = {}
+        self.answers: list[float] = []
 
-    def answered(self, _carrier: str, _part_key: int, outcome: Outcome) -> None:
+    def answered(self, _carrier: str, part_key: int, outcome: Outcome) -> None:
         assert isinstance(outcome, Done), outcome
+        self.answers.append(time.monotonic() - self._sent_at.pop(part_key))
         self._open -= 1
         self._look()
 
@@ -79,6 +87,7 @@ class _Events:
         if room and self._parts:
             now = self._parts[-room:]
             del self._parts[-room:]
+            self._sent_at |= dict.fromkeys((part.part_key for part in now), time.monotonic())
             self._client.submit(now)
 
     def _look(self) -> None:
@@ -121,7 +130,7 @@ async def _ours(port: int, count: int, *, receipts: bool) -> None:
     meter = _Meter(count)
     events.feed()
     await events.done.wait()
-    told = meter.told()
+    told = meter.told(events.answers)
     await client.stop(5)
     print(told)
 

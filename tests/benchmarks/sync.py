@@ -3,11 +3,11 @@
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from tests.benchmarks.figures import Effort, Figure, short
+from tests.benchmarks.figures import Effort, Figure, percentile, short
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import connected, send_one
 from tests.benchmarks.processes import ROOT, python, scratch
@@ -26,7 +26,7 @@ def measure_syncs(effort: Effort) -> Iterator[Figure]:
         full, during = _sync(server, users, 0)
         delta, meanwhile = _sync(server, users, _CHANGED)
         after = _latencies(server, lambda: time.sleep(effort.seconds / 4))
-    quiet = _p99([*idle, *after])
+    quiet = percentile([*idle, *after], 99)
     yield Figure(
         name="sync",
         what=f"first run of {users:,} users",
@@ -38,7 +38,7 @@ def measure_syncs(effort: Effort) -> Iterator[Figure]:
         ours=f"{short(delta.seconds)} s; CPU {short(delta.cpu)} s; {delta.memory:.0f} MB",
     )
     for what, latencies in (("first run", during), ("delta", meanwhile)):
-        busy = _p99(latencies)
+        busy = percentile(latencies, 99)
         yield Figure(
             name="sync",
             what=f"p99 of accepting a mail, {what} beside idle",
@@ -100,7 +100,3 @@ def _latencies(server: Gateway, meanwhile: Callable[[], None]) -> list[float]:
     if failed:
         raise failed[0]
     return taken
-
-
-def _p99(latencies: Sequence[float]) -> float:
-    return sorted(latencies)[int(len(latencies) * 0.99)]
