@@ -56,6 +56,7 @@ from process.mail_out import (
     reported_domains,
 )
 from process.push import PUSH_LADDER, PushOut, build_push_out
+from process.reports import report_services
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
 from process.smpp_server import SmppServer, esme_rules
@@ -193,6 +194,7 @@ def build(
             *([service_of("tls-reports", telling.tls_reports)] if telling.tls_reports is not None else []),
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
+            *report_services(core),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
             service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
             service_of("health", _build_watch(config, core, telling)),

@@ -384,6 +384,7 @@ def _sms_row(key: int, item: NewInbound, conversation: _StoredConversation | Non
         handled_at=to_stored(item.handled_at),
         reference=first.reference,
         total=sms.total,
+        part_count=len(item.text.fragments),
         missing=_places(sms.missing),
         awaited=_places(sms.missing) if customer is not None else "",
         late_of=sms.late.sms_key if sms.late is not None else None,

@@ -83,7 +83,7 @@ class InboundSmsRow(KeyedRow):
     number is none of ours, `customer_key` where it is nobody's; `reason` says why. `keyword` is the one that matched.
     `missing` are the places of fragments that did not come in time, comma-separated, `awaited` those of them that may
     still come: `reference` and `total` let them find it. `conversation_key` is null where there is none. `summed`: it
-    stands in the sums.
+    stands in the sums. `part_count` are the fragments that came, 0 where that was not written down.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -107,6 +107,7 @@ class InboundSmsRow(KeyedRow):
     late_of = peewee.BigIntegerField(null=True)
     conversation_key = peewee.BigIntegerField(null=True)
     summed = peewee.BooleanField(default=False)
+    part_count = peewee.SmallIntegerField(default=0)
 
     class Meta:
         table_name = "inbound_sms"

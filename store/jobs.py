@@ -30,6 +30,7 @@ from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
 from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
 from store.stop_list import STOPPED, stop_messages, stops_in_force
+from store.sums import close_jobs
 from store.tables import JobRow, MessageRow, SeenRow
 from store.usage import UsageLedger, UsageNews
 
@@ -114,6 +115,7 @@ class Outbound:
         tx.insert(DETAILS, rows.details)
         tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
+        close_jobs(tx, rows.dry_runs, now, counted=False)
         usage.write()
         return added
 
@@ -143,6 +145,8 @@ class Outbound:
             self._ids.take("J", job.accepted_at),
             to_stored(job.accepted_at),
         )
+        if job.dry_run:
+            rows.dry_runs.append((key, job.customer_key))
         mail = job.mail or MailOrigin(reverse_path=job.status_address)
         open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
@@ -382,3 +386,4 @@ class _Rows:
         self.details: list[Row] = []
         self.notices: list[Row] = []
         self.seen: list[Row] = []
+        self.dry_runs: list[tuple[int, int]] = []

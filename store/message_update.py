@@ -22,6 +22,7 @@ from store.engine.transaction import Row, Transaction
 from store.esme import ToldSms, receipt_rows
 from store.message_pushes import ReachedState, push_rows
 from store.outbox import OUTBOX, notice_row
+from store.sums import close_jobs, note_changes
 from store.tables import JobRow, MessageRow, PartRow
 
 _LOOK_AGAIN = 60 * 1_000_000
@@ -344,11 +345,14 @@ class MessageWriter:
         ended: dict[int, int] = {}
         corrected: set[int] = set()
         final: list[LoadedMessage] = []
+        counted_anew: set[int] = set()
         told: list[ToldSms] = []
         for message in changed:
             message.stamp(now)
             if message.corrected:
                 corrected.add(message.job_key)
+            if message.ended:
+                counted_anew.add(message.job_key)
             if not message.ended and is_final(message.state, receipt_expected=message.receipt_wanted):
                 message.ended = True
                 final.append(message)
@@ -365,6 +369,7 @@ class MessageWriter:
         tx.update(_MESSAGES, moved)
         tx.update(_ENDED_MESSAGES, ending)
         settled, notices = self._save_jobs(tx, ended, corrected, final, now)
+        note_changes(tx, counted_anew)
         notices += receipt_rows(tx, self._keys, told, now) if told else []
         reached = [each for message in changed for each in message.reached]
         notices += push_rows(tx, self._keys, reached, now) if reached else []
@@ -419,6 +424,7 @@ class MessageWriter:
                 job.settled_at = now
                 settled.append(job)
         tx.update(_JOBS, [_JOBS.of(job) for job in jobs])
+        close_jobs(tx, [(job.key, job.customer_key) for job in settled], now)
         notices += self._results(tx, settled, now)
         return {job.key: job.public_id for job in settled}, notices
 

@@ -18,7 +18,7 @@ from tls.report import SessionResult
 DAY = 86_400 * 1_000_000
 """Microseconds of a day."""
 
-_ADD = Insert(TlsSessionRow, add="sessions")
+_ADD = Insert(TlsSessionRow, add=("sessions",))
 _DUE = (
     "SELECT DISTINCT day, domain FROM tls_session WHERE day < ? AND (day, domain) > (?, ?) ORDER BY day, domain LIMIT ?"
 )

@@ -29,11 +29,16 @@ class Insert:
     """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
 
     Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key,
-    with `if_new` it is left out where one like it is there, with `add` that one's column of this name grows by its own.
+    with `if_new` it is left out where one like it is there, with `add` columns of that one grow by its own.
     """
 
     def __init__(
-        self, model: type[peewee.Model], *columns: str, replace: bool = False, if_new: bool = False, add: str = ""
+        self,
+        model: type[peewee.Model],
+        *columns: str,
+        replace: bool = False,
+        if_new: bool = False,
+        add: Sequence[str] = (),
     ) -> None:
         self.table = table_of(model)
         fields = {} if columns else columns_of(model)
@@ -44,7 +49,8 @@ class Insert:
         marks = ", ".join("?" * len(columns))
         in_place = _in_place(model, columns) if replace else " ON CONFLICT DO NOTHING" if if_new else ""
         if add:
-            in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {add} = {self.table}.{add} + excluded.{add}"
+            grown = ", ".join(f"{name} = {self.table}.{name} + excluded.{name}" for name in add)
+            in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {grown}"
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)

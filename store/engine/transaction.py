@@ -158,19 +158,21 @@ class Transaction:
 
         `rest` is for the marks after it. There is no order across portions of a long list.
         """
+        return [row for portion in self._portions(sql, values, rest) for row in self.rows(*portion)]
+
+    def _portions(self, sql: str, values: Iterable[Any], rest: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Yield a query of a list as one that the database takes, or several, each with its values."""
         wanted = list(values)
-        if not wanted:
-            return []
         if self.postgresql:
-            return self.rows(sql, [wanted, *rest])
-        found: list[Row] = []
+            if wanted:
+                yield sql, [wanted, *rest]
+            return
         for start in range(0, len(wanted), _LONGEST_LIST):
             portion = wanted[start : start + _LONGEST_LIST]
             # Few lengths make few statements, which stay prepared: the last value fills the list.
             length = 1 << (len(portion) - 1).bit_length()
             portion += portion[-1:] * (length - len(portion))
-            found += self.rows(sql.replace("??", ",".join("?" * length)), [*portion, *rest])
-        return found
+            yield sql.replace("??", ",".join("?" * length)), [*portion, *rest]
 
     def select(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> list[R]:
         """Run one query of a record's columns and return its rows as records."""
@@ -182,6 +184,11 @@ class Transaction:
         while portion := cursor.fetchmany(_PORTION):
             yield from decode(record, portion)
             time.sleep(0)  # lets go of the interpreter: an event loop that waits for it goes first
+
+    def each_in(self, record: type[R], sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> Iterator[R]:
+        """Run such a query of a list, of very many rows."""
+        for portion in self._portions(sql, values, rest):
+            yield from self.each(record, *portion)
 
     def select_in(self, record: type[R], sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[R]:
         """Run such a query as `rows_in` does."""

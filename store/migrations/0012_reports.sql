@@ -37,4 +37,5 @@ CREATE TABLE "archive_month" (
     PRIMARY KEY ("customer_key", "month")
 );
 ALTER TABLE "inbound_sms" ADD COLUMN "summed" BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE "inbound_sms" ADD COLUMN "part_count" SMALLINT NOT NULL DEFAULT 0;
 CREATE INDEX "inbound_sms_unsummed" ON "inbound_sms" ("key") WHERE NOT summed;

@@ -25,7 +25,7 @@ FROZEN = {
     "0007_tls": "30443e441485aed4",
     "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
-    "0012_reports": "d5fdba84134dbd40",
+    "0012_reports": "b19f23181bee5291",
     "0014_details": "d4479d0d69b5afd4",
 }
 MODELS = tuple(

@@ -1,0 +1,13 @@
+"""What sums, archives and forgets what was sent and received, built from the parts that all share.
+
+Not here: what each does (reports).
+"""
+
+from process.accept_path import AcceptPath
+from process.services import Service, service_of
+from reports.summing import Summing
+
+
+def report_services(core: AcceptPath) -> tuple[Service, ...]:
+    """Return the workers of reports."""
+    return (service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),)

@@ -1,0 +1,62 @@
+"""Sums are written when details close: of each job once its messages have all ended, of each inbound SMS once it came.
+
+Details are read beside the writer; it adds what came of them (store.sums). Not here: what counts as what (counting).
+"""
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from gateway.directory import DirectoryFollower
+from gateway.ports import Clock
+from gateway.worker import Worker
+from reports.counting import count_lines, sum_inbound, sum_job
+from store.engine.database import Database, Transaction
+from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines
+
+_LOOK_EVERY: Final = 5.0
+
+
+class Summing:
+    """The worker."""
+
+    def __init__(self, *, database: Database, book: DirectoryFollower, clock: Clock) -> None:
+        self._database = database
+        self._book = book
+        self._clock = clock
+        self._worker = Worker("sums", self.step, look_every=_LOOK_EVERY)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._worker.stop()
+
+    async def step(self) -> bool:
+        """Sum what is due, some hundred at a time; returns whether there may be more."""
+        now = self._clock.now()
+        step = await self._database.read(lambda tx: self._count(tx, now))
+        if not step.jobs and not step.inbound:
+            return False
+        added = await self._database.write(add_sums, step)
+        return added > 0 and AT_ONCE in (len(step.jobs), len(step.inbound))
+
+    def _count(self, tx: Transaction, now: datetime) -> SumStep:
+        due = find_due_jobs(tx)
+        figures = count_lines(read_lines(tx, [job.job_key for job in due]))
+        return SumStep(
+            jobs=tuple(sum_job(job, figures.get(job.job_key, {}), self._zone(job.customer_key), now) for job in due),
+            inbound=tuple(
+                (sms.key, sum_inbound(sms, self._zone(sms.customer_key or 0))) for sms in find_unsummed_sms(tx)
+            ),
+        )
+
+    def _zone(self, customer_key: int) -> ZoneInfo:
+        return zone_of(self._book, customer_key)
+
+
+def zone_of(book: DirectoryFollower, customer_key: int) -> ZoneInfo:
+    """Return the time zone in which a customer's days begin: its setting `time_zone`, that of all where it has none."""
+    return ZoneInfo(book.current.layers.resolve(customer_key, "").settings.time_zone)

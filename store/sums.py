@@ -1,0 +1,215 @@
+"""Sums of what was sent and received: which jobs are due, their details as lines, and what is added, each once.
+
+A job is due from the transaction in which its last message ends, and again from each that changes an ended message. It
+is read in one snapshot and added under the number of changes seen there: of two nodes, or of two tries, one counts.
+Not here: what a line counts as (reports.counting), what the archive shows (archive).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Final
+
+from msgspec import Struct
+
+from store.engine.database import Transaction
+from store.engine.rows import query
+from store.engine.statements import Insert, Update
+from store.sums_tables import JobSumRow, TrafficSumRow
+
+AT_ONCE: Final = 500
+"""So many jobs, and so many inbound SMS, are summed in one step."""
+_TURN: Final = "sums"
+
+
+class DueJob(Struct, frozen=True, array_like=True):
+    """A job to be summed; `closed_at` in microseconds, `settings` is JSON. `counted` is empty where it never was."""
+
+    job_key: int
+    customer_key: int
+    closed_at: int
+    changes: int
+    counted: str
+    service: str
+    sender: str
+    login: str
+    settings: str
+
+
+class CountedLine(Struct, frozen=True, array_like=True):
+    """What a message, a part of it at its carrier, or a part at one that gave it back counts for in its job."""
+
+    job_key: int
+    number: str
+    state: str
+    carrier: str
+    messages: int
+    parts: int
+    billed: int
+    unanswered: int
+
+
+class UnsummedSms(Struct, frozen=True, array_like=True):
+    """An inbound SMS to be summed; `handled_at` in microseconds. `part_count` is 0 where it was not written down."""
+
+    key: int
+    customer_key: int | None
+    phone: str
+    carrier: str
+    total: int
+    missing: str
+    late_of: int | None
+    handled_at: int
+    part_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSum:
+    """What is added to one row of the sums, in the order of its columns (store.sums_tables)."""
+
+    customer_key: int
+    day: str
+    zone: str
+    direction: str
+    service: str
+    cost_centre: str
+    user_address: str
+    country: str
+    carrier: str
+    state: str
+    corrected_on: str
+    messages: int
+    parts: int
+    billed: int
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumRecord:
+    """What a job adds to the sums, if it has changed no more than `changes` times, and what then stands in them."""
+
+    job_key: int
+    changes: int
+    counted: str
+    news: tuple[NewSum, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumStep:
+    """Jobs and inbound SMS, by key, that are added in one transaction."""
+
+    jobs: tuple[SumRecord, ...] = ()
+    inbound: tuple[tuple[int, NewSum], ...] = ()
+
+
+_COLUMNS = tuple(item.name for item in fields(NewSum))
+_FIGURES = ("messages", "parts", "billed", "unanswered")
+_KEYS = len(_COLUMNS) - len(_FIGURES)
+_ADD = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
+_CLOSED = Insert(JobSumRow)
+_CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
+_DUE = query(
+    DueJob,
+    "FROM job_sum s JOIN job j ON j.key = s.job_key WHERE s.changes > 0 ORDER BY s.job_key LIMIT ?",
+    "j",
+    job_key="s.job_key",
+    customer_key="s.customer_key",
+    closed_at="s.closed_at",
+    changes="s.changes",
+    counted="s.counted",
+)
+_OF_MESSAGES = query(
+    CountedLine,
+    "FROM message m WHERE m.job_key IN (??)",
+    "m",
+    carrier="coalesce((SELECT max(p.carrier) FROM part p WHERE p.message_key = m.key), '')",
+    messages="1",
+    parts="m.part_count",
+    billed="0",
+    unanswered="0",
+)
+# As sms.report.ReportedPart.billed says it; each time that a part was sent again its carrier may have it once more.
+_OF_PARTS = query(
+    CountedLine,
+    "FROM message m JOIN part p ON p.message_key = m.key WHERE m.job_key IN (??)",
+    "m",
+    carrier="p.carrier",
+    messages="0",
+    parts="0",
+    billed="CASE WHEN p.carrier_id <> '' OR p.state = 'submitted' THEN 1 ELSE 0 END",
+    unanswered="p.resends + CASE WHEN p.carrier_id = '' AND p.state = 'unknown' THEN 1 ELSE 0 END",
+)
+_OF_ATTEMPTS = query(
+    CountedLine,
+    "FROM message m JOIN part p ON p.message_key = m.key JOIN part_attempt a ON a.part_key = p.key"
+    " WHERE m.job_key IN (??) AND a.carrier_id <> ''",
+    "m",
+    carrier="a.carrier",
+    messages="0",
+    parts="0",
+    billed="1",
+    unanswered="0",
+)
+_UNSUMMED = query(UnsummedSms, "FROM inbound_sms WHERE NOT summed ORDER BY key LIMIT ?")
+_SUMMED = "UPDATE job_sum SET changes = 0, counted = ? WHERE job_key = ? AND changes = ? RETURNING job_key"
+_SUMMED_SMS = "UPDATE inbound_sms SET summed = TRUE WHERE key IN (??) AND NOT summed RETURNING key"
+
+
+def close_jobs(tx: Transaction, jobs: Iterable[tuple[int, int]], now: int, *, counted: bool = True) -> None:
+    """Note that jobs have closed, each by key and customer; those that are not `counted` add nothing to the sums."""
+    tx.insert(
+        _CLOSED,
+        [
+            _CLOSED.row(job_key=key, customer_key=customer_key, closed_at=now, changes=int(counted))
+            for key, customer_key in jobs
+        ],
+    )
+
+
+def note_changes(tx: Transaction, job_keys: Iterable[int]) -> None:
+    """Note that ended messages of jobs have changed; one that has not closed yet is not there."""
+    tx.update(_CHANGED, [(key,) for key in sorted(job_keys)])
+
+
+def find_due_jobs(tx: Transaction, most: int = AT_ONCE) -> list[DueJob]:
+    """Return jobs that are to be summed, oldest first."""
+    return tx.select(DueJob, _DUE, (most,))
+
+
+def read_lines(tx: Transaction, job_keys: Sequence[int]) -> Iterator[CountedLine]:
+    """Yield what the details of jobs count for, in any order."""
+    for statement in (_OF_MESSAGES, _OF_PARTS, _OF_ATTEMPTS):
+        yield from tx.each_in(CountedLine, statement, job_keys)
+
+
+def find_unsummed_sms(tx: Transaction, most: int = AT_ONCE) -> list[UnsummedSms]:
+    """Return inbound SMS that are to be summed, oldest first."""
+    return tx.select(UnsummedSms, _UNSUMMED, (most,))
+
+
+def add_sums(tx: Transaction, steps: list[SumStep]) -> list[int]:
+    """Add to the sums what was read; returns of each step how much of it counted. One node at a time does so."""
+    return [_add(tx, step) if take_turn(tx, _TURN) else 0 for step in steps]
+
+
+def _add(tx: Transaction, step: SumStep) -> int:
+    marked = tx.rows_each(_SUMMED, [(job.counted, job.job_key, job.changes) for job in step.jobs])
+    done = {key for rows in marked for (key,) in rows}
+    of_sms = {key for (key,) in tx.rows_in(_SUMMED_SMS, {key for key, _ in step.inbound})}
+    news = [new for job in step.jobs if job.job_key in done for new in job.news]
+    news += [new for key, new in step.inbound if key in of_sms]
+    summed: dict[tuple[object, ...], list[int]] = {}
+    for new in news:
+        values = astuple(new)
+        figures = summed.setdefault(values[:_KEYS], [0] * len(_FIGURES))
+        for index, value in enumerate(values[_KEYS:]):
+            figures[index] += value
+    tx.insert(_ADD, [(*key, *figures) for key, figures in summed.items()])
+    return len(done) + len(of_sms)
+
+
+def take_turn(tx: Transaction, name: str) -> bool:
+    """Return whether this transaction alone does what goes by a name: no other waits for it, nor it for another."""
+    if not tx.postgresql:
+        return True
+    tx.execute("INSERT INTO meta (name, value) VALUES (?, '') ON CONFLICT (name) DO NOTHING", (name,))
+    return bool(tx.rows("SELECT name FROM meta WHERE name = ? FOR UPDATE SKIP LOCKED", (name,)))
