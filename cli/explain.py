@@ -1,28 +1,29 @@
 """`mail2sms explain`: what would become of a mail, from the code that the server runs. Sends nothing, stores nothing.
 
-The printed shape is public and has a version; docs/explain.md describes it.
+The printed shape is public and has a version; docs/explain.md describes it, gateway.explaining
+builds it for every door.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
+from addressbook.hierarchy import Layer, LayerKind, layer_of
 from addressbook.senders import Principal, find_owner
 from cli.admin_session import json_option
 from cli.context import config_option, database_of, read_config
 from cli.explained_text import explained_lines, print_text
-from gateway.admin.limits import limit_row
 from gateway.directory import DirectoryFollower
-from gateway.plan import JobPlan, PlannedMessage, hold_back
+from gateway.explaining import explain_limits, explain_outcome, refuse_spent
+from gateway.plan import hold_back
 from gateway.taking_back import TakenBack
-from gateway.usage_claims import claims_of, refuse
+from gateway.usage_claims import claims_of
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.intake import Decision, Disposition, MailIntake
 from mta.intake_pool import is_suspect
@@ -30,20 +31,13 @@ from mta.reading.confined_reader import ConfinedReader
 from mta.sending.fields import with_crlf
 from mta.smtp.engine.replies import reply_to
 from process.accept_path import AcceptPath
-from sms.alphabet import find_strange, what_became
-from sms.message import Alphabet, EncodedText
-from sms.national import languages_of
-from sms.number import SenderId, country_of
 from sms.outcome import Refused
-from sms.parts import encoded_parts, graphemes
-from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
+from sms.settings import FIELDS, SettingProblem, parse_setting
 from sms.usage import UsageClaim
-from store.usage import find_reached, read_usage
+from store.usage import read_usage
 
 if TYPE_CHECKING:
     from mta.verify.prover import Verdict
-
-SHAPE_VERSION = 1
 
 
 @click.command()
@@ -130,9 +124,7 @@ def explain(  # noqa: PLR0913 - the options of the command
         "proven": customer is not None or (asked is not None and asked.principal is not None),
         "proofs": [asdict(step) for step in asked.steps] if asked is not None else [],
         "cancels": cancels,
-        "limits": [
-            {**limit_row(claim, used[claim.counter]), "wanted": _wanted(claim, judgement.plan)} for claim in claims
-        ],
+        "limits": explain_limits(claims, used, judgement.plan),
     }
     told = shape(judgement, envelope) | more
     if as_text or (sys.stdout.isatty() and not as_json):
@@ -173,28 +165,13 @@ def hold_back_stopped(judgement: Decision, book: DirectoryFollower) -> Decision:
 
 
 def hold_back_limited(
-    judgement: Decision, claims: Iterable[UsageClaim], used: Mapping[str, int], now: datetime
+    judgement: Decision, claims: Sequence[UsageClaim], used: Mapping[str, int], now: datetime
 ) -> Decision:
     """Return the judgement, refused where a limit of use lacks the room, as when its mail is accepted."""
     if judgement.verdict is not Disposition.SEND:
         return judgement
-    for claim in claims:
-        reached = find_reached(claim, used[claim.counter], _wanted(claim, judgement.plan), now)
-        if reached is not None:
-            return replace(judgement, verdict=Disposition.REFUSE, refused=refuse(reached))
-    return judgement
-
-
-def _wanted(claim: UsageClaim, plan: JobPlan | None) -> int:
-    """Return how much a plan takes of a limit."""
-    if plan is None or plan.submission.dry_run:
-        return 0
-    return claim.amount(
-        (country_of(message.number), len(encoded.lengths))
-        for message in plan.messages
-        if message.number is not None and message.refused is None and not message.duplicate_of
-        if (encoded := plan.encoded_of(message)) is not None
-    )
+    refused = refuse_spent(judgement.plan, claims, used, now)
+    return judgement if refused is None else replace(judgement, verdict=Disposition.REFUSE, refused=refused)
 
 
 def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
@@ -214,46 +191,19 @@ def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
 
 def shape(judgement: Decision, envelope: ReceivedEnvelope) -> dict[str, Any]:
     """Return a judgement in the public shape."""
-    reason = judgement.dropped.reason if judgement.dropped else None
-    if judgement.refused is not None:
-        reason = judgement.refused.refusal.value
-    plan = judgement.plan
-    settings = _settings(judgement.resolved)
-    if plan is None:
-        recipients = [_bare_recipient(item.address, judgement.refused, settings) for item in envelope.recipients]
-    else:
-        recipients = [
-            _recipient(item, plan.encoded_of(item), settings, judgement.refused, plan.submission.resolved.settings)
-            for item in plan.messages
-        ]
-    return {
-        "version": SHAPE_VERSION,
-        "verdict": judgement.verdict.value,
-        "reason": reason,
+    dropped, plan = judgement.dropped, judgement.plan
+    told = explain_outcome(
+        verdict=judgement.verdict.value,
+        reason=dropped.reason if dropped is not None else None,
+        refused=judgement.refused,
+        resolved=judgement.resolved,
+        plan=plan,
+        given=[item.address for item in envelope.recipients],
+        words=_reply,
+    )
+    return told | {
         "options": dict(judgement.options),
-        "recipients": recipients,
-        **_more(judgement),
-    }
-
-
-def _more(judgement: Decision) -> dict[str, Any]:
-    """Return what was added to the shape: when it goes out, which way, to which lists, and what is at fault."""
-    plan = judgement.plan
-    schedule = plan.schedule if plan is not None else None
-    messages = plan.messages if plan is not None else ()
-    return {
-        "ignored_options": list(plan.submission.ignored_options) if plan is not None else [],
-        "dry_run": plan is not None and plan.submission.dry_run,
-        "service": plan.submission.service.value if plan is not None else None,
-        "service_by": plan.submission.service_by if plan is not None else None,
-        "reference": plan.submission.reference if plan is not None else "",
         "text_source": judgement.extracted.source if judgement.extracted is not None else None,
-        "due_at": schedule.due_at.isoformat() if schedule is not None else None,
-        "expires_at": schedule.expires_at.isoformat() if schedule is not None else None,
-        "blackouts": [
-            {"start_at": item.start_at.isoformat(), "end_at": item.end_at.isoformat()}
-            for item in (schedule.blackouts if schedule is not None else ())
-        ],
         "lists": list(judgement.lists),
         "routes": [
             {
@@ -262,86 +212,13 @@ def _more(judgement: Decision) -> dict[str, Any]:
                 "costs": list(item.costs),
                 "parameters": dict(item.parameters),
             }
-            for item in messages
+            for item in (plan.messages if plan is not None else ())
             if item.number is not None
         ],
-        "unanswerable": (plan.job.unanswerable or None) if plan is not None and plan.job is not None else None,
-        "mark": judgement.dropped.mark if judgement.dropped else None,
-        "faults": [{"row": fault.row, "text": fault.text} for fault in (plan.faults if plan is not None else ())],
+        "mark": dropped.mark if dropped is not None else None,
     }
 
 
-def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "given": given,
-        "number": None,
-        "refusal": _refusal(refused),
-        "text": "",
-        "coding": Alphabet.GSM7.value,
-        "languages": "",
-        "coding_for": [],
-        "parts": [],
-        "replaced": [],
-        "cut": "",
-        "duplicate_of": None,
-        "settings": settings,
-    }
-
-
-def _recipient(
-    message: PlannedMessage,
-    encoded: EncodedText | None,
-    explained: dict[str, Any],
-    refused: Refused | None,
-    settings: Settings,
-) -> dict[str, Any]:
-    own = message.wanted.sender_id
-    if own is not None:
-        explained = explained | {
-            "sender_id": {"value": own.value, "layer": "conversation", "origin": "the SMS answered"}
-        }
-    shown = _bare_recipient(message.wanted.given, message.refused or refused, explained)
-    shown["number"] = message.number.e164 if message.number else None
-    shown["duplicate_of"] = message.duplicate_of or None
-    if encoded is not None and message.refused is None:
-        shown["text"] = encoded.text
-        shown["coding"] = encoded.alphabet.value
-        shown["languages"] = languages_of(encoded.shifts)
-        if encoded.alphabet is not settings.coding:
-            shown["coding_for"] = list(find_strange(graphemes(encoded.text), settings.unencodable))
-        shown["parts"] = [
-            {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded_parts(encoded)
-        ]
-        shown["replaced"] = [
-            {"index": item.index, "from": item.old, "to": item.new, "kind": what_became(item).value}
-            for item in encoded.replaced
-        ]
-        shown["cut"] = encoded.cut
-    return shown
-
-
-def _refusal(refused: Refused | None) -> dict[str, Any] | None:
-    if refused is None:
-        return None
+def _reply(refused: Refused) -> dict[str, Any]:
     reply = reply_to(refused)
     return {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text}
-
-
-def _settings(resolved: Resolved | None) -> dict[str, Any]:
-    if resolved is None:
-        return {}
-    return {
-        name: {"value": _plain(item.value), "layer": item.layer.value, "origin": item.origin}
-        for name, item in resolved.explained.items()
-    }
-
-
-def _plain(value: object) -> object:
-    """Return a setting's value as JSON holds it: texts, numbers and truths as they are, durations in minutes."""
-    if isinstance(value, timedelta):
-        return int(value.total_seconds() // 60)
-    if isinstance(value, SenderId):
-        return value.value
-    if isinstance(value, tuple):
-        return list(value)
-    return value

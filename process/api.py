@@ -5,6 +5,7 @@ Not here: where HTTP is served (process.http), the interfaces themselves (web).
 
 from gateway.application_status import ApplicationStatus
 from gateway.directory_files import DirectoryFiles
+from gateway.explaining import Explaining
 from process.accept_path import AcceptPath
 from process.doors import Doors
 from web.api_v2.jobs import Jobs
@@ -21,6 +22,7 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
     logins, applications = BasicLogins(doors.authenticator), doors.applications
     status, clock = ApplicationStatus(core.database), core.clock
+    explaining = Explaining(applications=applications, book=core.book, database=core.database, clock=clock)
     files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
     return [
         *RestV1(logins=logins, applications=applications, status=status, clock=clock).routes(),
@@ -28,7 +30,7 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
             logins=logins,
             keys=doors.api_keys,
             applications=applications,
-            resources=[Jobs(applications=applications, status=status)],
+            resources=[Jobs(applications=applications, explaining=explaining, status=status)],
         ).routes(),
         *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *SimpleHttp(logins=logins, applications=applications, status=status).routes(),

@@ -71,6 +71,11 @@ class UsageClaim:
     begins_at: datetime | None = None
     ends_at: datetime | None = None
 
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it counts what all customers use together."""
+        return self.counter.startswith("0:")
+
     def amount(self, messages: Iterable[tuple[str, int]]) -> int:
         """Return what messages, each a country and a number of parts, take of it."""
         limit = self.limit

@@ -304,7 +304,7 @@ class EsmeConnection:
             await asyncio.sleep(delay)
         if isinstance(pdu.body, SubmitMulti):
             return await self._submit_all(principal, asked)
-        kept = await self._service.applications.submit(principal, _job(asked))
+        kept = await self._service.applications.submit(principal, job_of(asked))
         if isinstance(kept, Refused):
             return _nothing(pdu), REFUSALS[kept.refusal]
         return cast("Response", BODIES[pdu.command | RESPONSE_BIT]._make((str(kept.key),))), Status.ROK
@@ -314,7 +314,7 @@ class EsmeConnection:
         refused = [UnsuccessfulAddress(*address, status) for address, status in asked.refused]
         if not asked.recipients:
             return SubmitMultiResp("", tuple(refused)), Status.ROK
-        kept = await self._service.applications.submit(principal, _job(asked))
+        kept = await self._service.applications.submit(principal, job_of(asked))
         if isinstance(kept, Refused):
             return SubmitMultiResp(), REFUSALS[kept.refusal]
         for recipient in asked.recipients:
@@ -324,7 +324,8 @@ class EsmeConnection:
         return SubmitMultiResp(str(kept.key), tuple(refused)), Status.ROK
 
 
-def _job(asked: EsmeSubmit) -> ApplicationJob:
+def job_of(asked: EsmeSubmit) -> ApplicationJob:
+    """Return what an ESME asks for as the job of an application."""
     recipients = tuple(
         RecipientRequest(given=recipient.address.address, number=recipient.number) for recipient in asked.recipients
     )

@@ -137,7 +137,7 @@ def test_a_sample_of_a_real_sender_becomes_its_text(row, house):
         house, "--as", "demo", "--from", sender, "--to", to + AT, "--set", "default_country=GB", "--set", "unencodable=switch",
         SAMPLES / f"{sample}.eml",
     )  # fmt: skip
-    assert (told["version"], told["verdict"], told["reason"], told["options"]) == (1, "send", None, {})
+    assert (told["version"], told["verdict"], told["reason"], told["options"]) == (2, "send", None, {})
     (recipient,) = told["recipients"]
     assert (recipient["given"], recipient["number"], recipient["refusal"]) == (to + AT, number, None)
     assert recipient["text"] == text
@@ -160,7 +160,7 @@ def test_a_sample_that_no_person_wrote_is_dropped_and_why(sample, to, reason, ho
 
 def test_the_shape_is_exactly_the_public_one(house, note):
     told = explain(house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello – you"))
-    assert list(told)[:5] == ["version", "verdict", "reason", "options", "recipients"]
+    assert list(told)[:6] == ["version", "verdict", "reason", "refusal", "recipients", "settings"]
     (recipient,) = told["recipients"]
     assert list(recipient) == [
         "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings",
@@ -168,9 +168,10 @@ def test_the_shape_is_exactly_the_public_one(house, note):
     assert [list(part) for part in recipient["parts"]] == [["text", "udh", "payload"]]
     assert recipient["replaced"] == [{"index": 6, "from": "–", "to": "-", "kind": "relative"}]
     assert (recipient["cut"], recipient["duplicate_of"]) == ("", None)
-    assert set(recipient["settings"]) == set(FIELDS)
-    assert all(list(item) == ["value", "layer", "origin"] for item in recipient["settings"].values())
-    assert recipient["settings"]["max_parts"] == {"value": 4, "layer": "built-in", "origin": "built-in"}
+    assert recipient["settings"] == {}
+    assert set(told["settings"]) == set(FIELDS)
+    assert all(list(item) == ["value", "layer", "origin"] for item in told["settings"].values())
+    assert told["settings"]["max_parts"] == {"value": 4, "layer": "built-in", "origin": "built-in"}
 
 
 def test_a_text_of_many_parts_is_cut_after_the_last_that_is_allowed(house, note):
@@ -217,19 +218,19 @@ def test_several_trial_settings_lie_on_top_of_all_others_and_say_so(house, note)
     assert all(text.removeprefix("Alarm\n").replace("👍🏽", "") == "" for text in texts)
     assert (recipient["text"] + recipient["cut"]).count("👍🏽") == 60
     for name, value in {"coding": "ucs2", "text_source": "both", "sender_id": "Example", "max_parts": 2}.items():
-        assert recipient["settings"][name] == {"value": value, "layer": "trial", "origin": "--set"}
-    assert recipient["settings"]["delivery_receipt"]["layer"] == "customer"
+        assert told["settings"][name] == {"value": value, "layer": "trial", "origin": "--set"}
+    assert told["settings"]["delivery_receipt"]["layer"] == "customer"
 
 
 def test_options_of_the_subject_are_taken_where_they_are_switched_on(house, note):
     given = ("--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT)
     file = note("Hello", subject="[MAXPARTS:2] [VALIDITY:4] Alarm")
     off = explain(house, *given, file)
-    assert (off["options"], off["recipients"][0]["settings"]["max_parts"]["value"]) == ({}, 4)
+    assert (off["options"], off["settings"]["max_parts"]["value"]) == ({}, 4)
     on = explain(house, *given, "--set", "subject_options=on", file)
     assert set(on["options"]) == {"MAXPARTS", "VALIDITY"}
-    assert on["recipients"][0]["settings"]["validity"]["value"] == 240
-    assert on["recipients"][0]["settings"]["max_parts"] == {"value": 2, "layer": "message", "origin": "subject"}
+    assert on["settings"]["validity"]["value"] == 240
+    assert on["settings"]["max_parts"] == {"value": 2, "layer": "message", "origin": "subject"}
     bad = explain(house, *given, "--set", "subject_options=on", note("Hello", subject="[MAXPARTS:many]"))
     assert (bad["verdict"], bad["reason"], bad["recipients"][0]["refusal"]["enhanced"]) == (
         "refuse",
@@ -285,8 +286,8 @@ def test_a_mail_is_refused_for_its_characters_only_where_the_operator_allows_it(
     asked = ("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject", "--to", "+447700900101" + AT)
     told = explain(house, *asked, note("漢字"))
     assert told["verdict"] == "send"
-    assert told["recipients"][0]["settings"]["unencodable"]["value"] == "smart"
-    assert told["recipients"][0]["settings"]["unencodable"]["origin"] == "constraint of the system"
+    assert told["settings"]["unencodable"]["value"] == "smart"
+    assert told["settings"]["unencodable"]["origin"] == "constraint of the system"
     file = house / "mail2sms.toml"
     file.write_text(file.read_text("utf-8").replace("[mail]\n", "[mail]\nallow_reject = true\n"), "utf-8")
     told = explain(house, *asked, note("漢字"))
@@ -378,7 +379,7 @@ def test_the_documentation_names_every_field_and_its_example_is_true(house, note
     assert names == {*told, *told["recipients"][0]}
     example = json.loads(page.partition("```json")[2].partition("```")[0])
     (shown,), (real,) = example["recipients"], told["recipients"]
-    real["settings"] = {name: real["settings"][name] for name in shown["settings"]}
+    told["settings"] = {name: told["settings"][name] for name in example["settings"]}
     assert shown == real
     assert {name: told[name] for name in example} == example
 
@@ -404,8 +405,8 @@ def test_limits_of_the_customer_hold_for_trial_settings_too(gateway_database, no
     )
     (recipient,) = told["recipients"]
     assert len(recipient["parts"]) == 2
-    assert recipient["settings"]["max_parts"]["value"] == 2
-    assert recipient["settings"]["max_parts"]["layer"] == "constraint"
+    assert told["settings"]["max_parts"]["value"] == 2
+    assert told["settings"]["max_parts"]["layer"] == "constraint"
 
 
 async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_seen_at_once(site, note):
@@ -423,9 +424,10 @@ async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_s
     )
     assert json.loads(await site.command(*given))["recipients"][0]["coding"] == "gsm7"
     await site.command("customer", "set", "demo", "unencodable=switch")
-    recipient = json.loads(await site.command(*given))["recipients"][0]
+    told = json.loads(await site.command(*given))
+    (recipient,) = told["recipients"]
     assert (recipient["coding"], recipient["text"]) == ("ucs2", "Grüße – bald")
-    assert recipient["settings"]["unencodable"]["layer"] == "customer"
+    assert told["settings"]["unencodable"]["layer"] == "customer"
     assert site.jobs() == []
     # The server comes to the same once it has seen the change.
     await site.send("Grüße – bald")

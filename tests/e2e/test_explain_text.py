@@ -118,7 +118,7 @@ def test_a_pipe_gets_the_json_that_json_gives_byte_by_byte(house, note):
     file = note("Gate 4 – 5 €")
     piped = run(house, *GIVEN, file)
     assert timeless(piped) == timeless(run(house, *GIVEN, "--json", file))
-    assert piped.startswith('{\n  "version": 1,\n')
+    assert piped.startswith('{\n  "version": 2,\n')
 
 
 def test_json_and_text_exclude_each_other(house, note):

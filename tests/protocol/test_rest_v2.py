@@ -263,12 +263,14 @@ async def test_an_explanation_says_what_sending_would_do_and_stores_nothing(v2):
         "settings": {"sender_id": "ACME"},
     }
     told = (await v2.ask("POST", "/explain", body)).json
-    assert told["refused"] is None
+    assert (told["verdict"], told["refusal"], told["customer"]) == ("send", None, "acme")
     first, second, third = told["recipients"]
-    assert (first["to"], first["text"], first["alphabet"], first["parts"]) == (ONE, 'a b "c"', "gsm7", 1)
-    assert {"index": 3 + 1, "old": "“", "new": '"'} in first["replaced"]
+    assert (first["number"], first["text"], first["coding"]) == (ONE, 'a b "c"', "gsm7")
+    assert [part["text"] for part in first["parts"]] == ['a b "c"']
+    assert {"index": 3 + 1, "from": "“", "to": '"', "kind": "relative"} in first["replaced"]
     assert second["duplicate_of"] == ONE
-    assert third["refused"]["type"] == "/api/v2/problems/number-impossible"
+    assert third["refusal"]["reason"] == "number-impossible"
+    assert third["refusal"]["type"] == "/api/v2/problems/number-impossible"
     assert told["settings"]["sender_id"] == {"value": "ACME", "layer": "message", "origin": "request by rest"}
     assert v2.core.jobs() == []
     assert (await v2.ask("POST", "/jobs", body)).status == 201

@@ -84,7 +84,7 @@ def test_explain_shows_the_number_that_answers_as_the_sender_id_of_its_recipient
         "layer": "conversation",
         "origin": "the SMS answered",
     }
-    assert second["settings"]["sender_id"]["value"] is None
+    assert second["settings"] == {}
 
 
 def test_an_answer_leaves_by_a_carrier_of_the_number(core):

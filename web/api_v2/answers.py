@@ -1,4 +1,4 @@
-"""What REST version 2 answers: jobs and SMS as they stand, plans explained, and problems."""
+"""What REST version 2 answers: jobs and SMS as they stand, and problems."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,20 +6,14 @@ import msgspec
 from starlette.responses import Response
 
 from gateway.application_status import JobStatus, ListedJob, SmsStatus
-from gateway.plan import JobPlan, PlannedMessage
 from sms.outcome import Refusal, Refused
-from sms.settings import format_setting
 from web.api_v2.problem_types import PROBLEM_TYPES, HttpProblem
 from web.api_v2.shapes import (
-    ExplainedRecipient,
-    ExplainedSetting,
-    Explanation,
     FieldFault,
     JobAnswer,
     ListedJobAnswer,
     MessageAnswer,
     ProblemAnswer,
-    ReplacedCharacter,
 )
 from web.basic import CHALLENGE
 from web.problems import PROBLEM_TYPE, BadField, say_fields
@@ -33,8 +27,8 @@ def answer(content: msgspec.Struct, status: int = 200, headers: Mapping[str, str
 
 
 def refuse(refused: Refused) -> Response:
-    """Return the problem that a refusal is."""
-    return _respond(_problem_of(refused), {})
+    """Answer with the problem that a refusal is."""
+    return _respond(problem_of(refused), {})
 
 
 def refuse_fields(bad: Sequence[BadField]) -> Response:
@@ -94,40 +88,8 @@ def message_answer(sms: SmsStatus) -> MessageAnswer:
     )
 
 
-def explain(plan: JobPlan) -> Explanation:
-    """Return a plan explained."""
-    schedule = plan.schedule
-    return Explanation(
-        refused=_problem_of(plan.refused) if plan.refused is not None else None,
-        due_at=schedule.due_at if schedule is not None else None,
-        expires_at=schedule.expires_at if schedule is not None else None,
-        recipients=[_explain_recipient(plan, message) for message in plan.messages],
-        settings={
-            name: ExplainedSetting(value=format_setting(item.value), layer=item.layer.value, origin=item.origin)
-            for name, item in plan.submission.resolved.explained.items()
-        },
-    )
-
-
-def _explain_recipient(plan: JobPlan, message: PlannedMessage) -> ExplainedRecipient:
-    encoded = plan.encoded_of(message) if message.refused is None else None
-    return ExplainedRecipient(
-        given=message.wanted.given,
-        to=message.number.e164 if message.number is not None else "",
-        refused=_problem_of(message.refused) if message.refused is not None else None,
-        duplicate_of=message.duplicate_of,
-        text=encoded.text if encoded is not None else "",
-        alphabet=encoded.alphabet.value if encoded is not None else "",
-        parts=len(encoded.lengths) if encoded is not None else 0,
-        replaced=[
-            ReplacedCharacter(index=item.index, old=item.old, new=item.new)
-            for item in (encoded.replaced if encoded is not None else ())
-        ],
-        cut=encoded.cut if encoded is not None else "",
-    )
-
-
-def _problem_of(refused: Refused) -> ProblemAnswer:
+def problem_of(refused: Refused) -> ProblemAnswer:
+    """Return the problem that a refusal is."""
     kind = refused.refusal
     if kind is Refusal.AUTHENTICATION_REQUIRED:  # Basic alone is what version 1 says
         return _fill(kind, refused.detail or PROBLEM_TYPES[kind].remedy)

@@ -15,12 +15,12 @@ from addressbook.senders import Principal, Sender
 from gateway.accept import Accepted
 from gateway.application_status import ApplicationStatus
 from gateway.applications import ApplicationJob, Applications
+from gateway.explaining import Explaining
 from sms.job import FirstUse
 from sms.message import Origin
 from sms.outcome import Refused
 from web.api_v2.answers import (
     answer,
-    explain,
     job_answer,
     listed_answer,
     message_answer,
@@ -30,9 +30,10 @@ from web.api_v2.answers import (
     refuse_fields,
 )
 from web.api_v2.calls import CURSOR, LIMIT, Answer, CallParameter, Operation, path_id
+from web.api_v2.explanation import Explanation, read_explanation, say_problem
 from web.api_v2.problem_types import BASE, HttpProblem
 from web.api_v2.request import read_job, read_name, read_page, use_of, write_cursor
-from web.api_v2.shapes import Explanation, JobAnswer, JobKept, JobPage, JobToSend, MessageAnswer
+from web.api_v2.shapes import JobAnswer, JobKept, JobPage, JobToSend, MessageAnswer
 from web.problems import BadField
 
 _NAME: Final = CallParameter(
@@ -115,8 +116,9 @@ JOB_CALLS: Final = (
 class Jobs:
     """What answers them."""
 
-    def __init__(self, *, applications: Applications, status: ApplicationStatus) -> None:
+    def __init__(self, *, applications: Applications, explaining: Explaining, status: ApplicationStatus) -> None:
         self._applications = applications
+        self._explaining = explaining
         self._status = status
         self._running: set[bytes] = set()
 
@@ -164,8 +166,8 @@ class Jobs:
         job = await self._read_job(request, sender)
         if isinstance(job, list):
             return refuse_fields(job)
-        planned = await self._applications.plan(principal, job)
-        return refuse(planned) if isinstance(planned, Refused) else answer(explain(planned))
+        told = await self._explaining.explain(principal, job, say_problem)
+        return refuse(told) if isinstance(told, Refused) else answer(read_explanation(told))
 
     async def _list_jobs(self, request: Request, _: Principal, sender: Sender) -> Response:
         wanted = read_page(request.query_params)
