@@ -18,6 +18,7 @@ from addressbook.canonical import canonical_address, canonical_domain, canonical
 from addressbook.options import Option
 from addressbook.phones import PhoneIndex, common_name, index_phones, moved_phones
 from addressbook.proof import IdentityProvider, ProofKind
+from addressbook.suspensions import Suspension
 from sms.message import Origin
 
 IpAddress = IPv4Address | IPv6Address
@@ -31,7 +32,7 @@ class Customer:
     `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
     entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is. With
     `tls_required` no mail of it is taken in clear. `proofs` are those that it takes, None: all. `arc_sealers` are the
-    domains, as A-labels, whose word on what they sealed it trusts (RFC 8617).
+    domains, as A-labels, whose word on what they sealed it trusts (RFC 8617). `suspensions` are those in force.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Customer:
     proofs: frozenset[ProofKind] | None = None
     identity_provider: IdentityProvider | None = None
     arc_sealers: frozenset[str] = frozenset()
+    suspensions: tuple[Suspension, ...] = ()
 
     def takes_proof(self, kind: ProofKind) -> bool:
         """Return whether such a proof lets its mail through."""
@@ -54,6 +56,11 @@ class Customer:
     def has_option(self, option: Option, default_options: frozenset[Option]) -> bool:
         """Return whether it has contracted an option."""
         return option in (default_options if self.options is None else self.options)
+
+    def suspension_of(self, option: Option | None = None) -> Suspension | None:
+        """Return what suspends the whole customer, else what suspends one option of it."""
+        found = {item.option: item for item in self.suspensions}
+        return found.get(None) or found.get(option)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Final
 from addressbook.api_keys import LOGIN_SCOPES, Scope
 from addressbook.people import AddressRange, Customer, Directory, Profile, User
 from addressbook.proof import Proof, ProofKind
+from addressbook.suspensions import refuse_suspended
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
 
@@ -92,11 +93,13 @@ def refuse_proof(directory: Directory, principal: Principal) -> Refused | None:
 
 
 def find_customer(directory: Directory, principal: Principal) -> Customer | Refused:
-    """Return the proven customer, refused if it is not active or does not take such a proof."""
+    """Return the proven customer, refused if it is not active, suspended, or does not take such a proof."""
     customer = directory.customer(principal.customer_id)
     if customer is None or not customer.active:
         return _refused("This customer is not active.")
-    return refuse_proof(directory, principal) or customer
+    suspension = customer.suspension_of()
+    suspended = refuse_suspended(customer.name, suspension) if suspension is not None else None
+    return refuse_proof(directory, principal) or suspended or customer
 
 
 def find_owner(directory: Directory, address: str) -> Principal | None:

@@ -24,6 +24,7 @@ from addressbook.senders import (
     prove_by_address,
     refuse_proof,
 )
+from addressbook.suspensions import refuse_suspended
 from sms.message import MAIL_SERVICES, Origin
 from sms.outcome import Refusal, Refused
 
@@ -77,13 +78,18 @@ class Snapshot:
         """Return whether a customer has contracted an option."""
         return customer.has_option(option, self.default_options)
 
+    def refuse_option(self, customer: Customer, option: Option) -> Refused | None:
+        """Return why a customer can't use an option now: it has not contracted it, or it is suspended."""
+        if not self.has_option(customer, option):
+            detail = f"{customer.name} has not contracted the option {option}"
+            return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
+        suspension = customer.suspension_of(option)
+        return refuse_suspended(customer.name, suspension) if suspension is not None else None
+
     def refuse_service(self, customer: Customer, service: Origin) -> Refused | None:
-        """Return why a customer can't use a service: it has not contracted it."""
+        """Return why a customer can't use a service now."""
         option = SERVICE_OPTIONS.get(service)
-        if option is None or self.has_option(customer, option):
-            return None
-        detail = f"{customer.name} has not contracted the option {option}"
-        return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
+        return None if option is None else self.refuse_option(customer, option)
 
     def services_of_mail(self, customer: Customer, named: Origin | None) -> list[Origin]:
         """Return which services a customer's mails may be of: the named one, else those that the mail can name."""
@@ -148,8 +154,18 @@ class Snapshot:
 
 
 def contract_of(customer: Customer, default_options: frozenset[Option]) -> Constraints | None:
-    """Return what a customer may not ask for because it has not contracted it, None where that is nothing."""
-    express, push = (customer.has_option(option, default_options) for option in (Option.EXPRESS, Option.PUSH))
+    """Return what a customer may not ask for, since it is not contracted or suspended; None where that is nothing."""
+    suspended = {option: customer.suspension_of(option) for option in (Option.EXPRESS, Option.PUSH)}
+    express, push = (
+        customer.has_option(option, default_options) and suspension is None for option, suspension in suspended.items()
+    )
     if express and push:
         return None
-    return Constraints(kind=LayerKind.CUSTOMER, owner=customer.name, express=express, push=push, by_contract=True)
+    why = "; ".join(f"{option} is suspended: {item.reason}" for option, item in suspended.items() if item is not None)
+    return Constraints(
+        kind=LayerKind.CUSTOMER,
+        owner=f"{customer.name} ({why})" if why else customer.name,
+        express=express,
+        push=push,
+        by_contract=True,
+    )

@@ -14,14 +14,37 @@ import click
 
 from cli.admin_session import admin_session, password_option, read_password, verifiers_of
 from cli.context import config_option
-from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
+from cli.shapes import (
+    NAME,
+    ahead_option,
+    change_command,
+    from_option,
+    limit_command,
+    settings_commands,
+    table_command,
+    view_command,
+)
 from cli.trust import TRUST_COMMANDS
-from cli.use_cases import customers, domain_proof, domains, logins, options, push_keys, ranges, settings, views
+from cli.use_cases import (
+    customers,
+    domain_proof,
+    domains,
+    logins,
+    options,
+    push_keys,
+    ranges,
+    settings,
+    suspensions,
+    views,
+)
 
 if TYPE_CHECKING:
     from gateway.admin.edit import Change, Changed, Edit
 
 _DOMAIN = click.argument("domain")
+_ONLY = click.option(
+    "--only", default="", metavar="mail|rest|push|…", help="A service, or an option as «customer option» names it."
+)
 
 
 @click.command("add")
@@ -150,6 +173,23 @@ customer = click.Group(
             "Stop a customer from sending; nothing is removed.",
             partial(customers.set_customer_active, active=False),
             NAME,
+        ),
+        change_command(
+            "suspend",
+            "Refuse what a customer, or only a service or option of it, sends from now on; what was taken is sent.",
+            suspensions.suspend,
+            NAME,
+            click.option("--reason", required=True, metavar="TEXT", help="Why; the refused read it."),
+            _ONLY,
+            from_option,
+            ahead_option,
+        ),
+        change_command(
+            "resume",
+            "End the suspensions of a customer, those planned too; or only those of a service or option.",
+            suspensions.resume,
+            NAME,
+            _ONLY,
         ),
         change_command("add-domain", "Give a customer a sender domain.", domains.add_domain, NAME, _DOMAIN),
         change_command(

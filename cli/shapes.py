@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 
 class _Since(click.ParamType[datetime]):
-    """An instant, or how long ago it was."""
+    """An instant, or how long ago it was; with `ahead`, how long it is until then."""
 
     name = "WHEN"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._sign = 1 if ahead else -1
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the instant; ends the command for anything else."""
@@ -37,7 +40,7 @@ class _Since(click.ParamType[datetime]):
         text = str(value)
         try:
             if re.fullmatch(r"[0-9.]+[a-z]+", text):
-                return datetime.now(UTC) - parse_duration(text)
+                return datetime.now(UTC) + self._sign * parse_duration(text)
             found = datetime.fromisoformat(text)
         except ValueError:
             self.fail(
@@ -48,6 +51,19 @@ class _Since(click.ParamType[datetime]):
 
 since_option = click.option(
     "--since", type=_Since(), help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago."
+)
+
+from_option = click.option(
+    "--from",
+    "since",
+    type=_Since(ahead=True),
+    help="From this time on, such as 2026-12-01T06:00 (UTC), or in 2h; else at once.",
+)
+
+ahead_option = click.option(
+    "--until",
+    type=_Since(ahead=True),
+    help="Until this time, such as 2026-12-24T18:00 (UTC), or for 2d; else for good.",
 )
 
 until_option = click.option("--until", type=_Since(), help="Before this time.")

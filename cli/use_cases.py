@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ranges,
         settings,
         stop_list,
+        suspensions,
         users,
         views,
     )
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         "ranges",
         "settings",
         "stop_list",
+        "suspensions",
         "users",
         "views",
     ]

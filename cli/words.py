@@ -11,6 +11,7 @@ from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
 from addressbook.source_options import OptionFault, OptionFaultCode
+from cli.care_words import CARE_DONE, CARE_FAULTS
 from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from cli.printed import constraint_words, count, join
@@ -210,6 +211,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
     FaultCode.BAD_MEMBERS: _bad_rows,
     FaultCode.BAD_STOPS: _bad_rows,
+    **CARE_FAULTS,
     **TRUST_FAULTS,
     **INBOUND_FAULTS,
     **DIRECTORY_FAULTS,
@@ -331,6 +333,7 @@ def _of(kind: str, name: str, customer: str, service: str) -> str:
 
 CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     Contradicts.UNKNOWN_CUSTOMER: "A carrier is for the customer «{name}», whom there is not: nobody's SMS go by it.",
+    Contradicts.SUSPENDED: "{cause}.",
     Contradicts.NUMBER_WITHOUT_CARRIER: lambda number, carriers: (
         f"No carrier of the number {number} ({join(carriers)}) sends: no SMS can have it as its sender ID,"
         " and nobody can answer what comes to it."
@@ -446,6 +449,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
         f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
+    **CARE_DONE,
     **TRUST_DONE,
     **INBOUND_DONE,
     **DIRECTORY_DONE,

@@ -11,6 +11,7 @@ from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layer
 from addressbook.numbers import NumberKind, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
+from addressbook.suspensions import refuse_suspended
 from gateway.routing import CarrierRoutes
 from sms.facts import Code, Fact
 from sms.message import Origin
@@ -29,6 +30,7 @@ class Contradicts(Code):
     """What is contradicted; where it is somebody's setting, the facts name whose."""
 
     UNKNOWN_CUSTOMER = "unknown-customer", "name"
+    SUSPENDED = "suspended", "cause"
     NUMBER_WITHOUT_CARRIER = "number-without-carrier", "number", "carriers"
     SENDER_ID_REFUSED = "sender-id-refused", "cause", *_WHOSE
     WITHOUT_EFFECT = "without-effect", "field", "wanted", "value", "by", *_WHOSE
@@ -69,6 +71,9 @@ def find_contradictions(
     for user in directory.users():
         users.setdefault(user.customer_id, []).append(user)
     for customer in directory.customers():
+        for item in customer.suspensions:
+            cause = refuse_suspended(customer.name, item).detail
+            found[cause] = Contradiction(Contradicts.SUSPENDED, {"cause": cause})
         mine = [(route, gaps[route]) for route in routes.routes_for(customer.name)]
         closed = max(mine, key=lambda item: item[1], default=("", timedelta(0)))
         fields = _fields_at_stake(layers.constraints(customer.id), closed[1], numbers)

@@ -42,6 +42,7 @@ class FileFault(StrEnum):
     NO_DIRECTORY = "no-directory"
     NO_FOLDER = "no-folder"
     NOT_CONTRACTED = "not-contracted"
+    SUSPENDED = "suspended"
     BAD_NAME = "bad-name"
     WAITS = "waits"
     TOO_LARGE = "too-large"
@@ -102,6 +103,8 @@ class DirectoryFiles:
         customer = snapshot.directory.customer(principal.customer_id)
         if customer is None or not snapshot.has_option(customer, Option.DIRECTORY):
             return FileFault.NOT_CONTRACTED
+        if customer.suspension_of(Option.DIRECTORY) is not None:
+            return FileFault.SUSPENDED
         stored = await self._database.read(lambda tx: find_directory(tx, customer.id, name))
         if stored is None or not stored.directory.active:
             return FileFault.NO_DIRECTORY

@@ -70,8 +70,10 @@ class InboundLists:
         action = msgspec.json.decode(due.settings, type=ListAction)
         next_at = to_stored(next_instant(action, now))
         customer = self._book.current.directory.customer(due.customer_key)
-        is_wanted = customer is not None and customer.active and self._book.current.has_option(customer, Option.LIST)
+        is_wanted = customer is not None and customer.active
         if due.next_at is None or customer is None or not is_wanted:
+            return ListWritten(due=due, next_at=next_at, listed_key=due.listed_key)
+        if self._book.current.refuse_option(customer, Option.LIST) is not None:
             return ListWritten(due=due, next_at=next_at, listed_key=due.listed_key)
         only_new = action.mode is ListMode.CHANGES
         until = to_stored(now - _SETTLED_AFTER)

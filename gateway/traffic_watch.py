@@ -85,7 +85,7 @@ def _alert(customer: str, found: TrafficSign) -> Alert:
         topic=f"traffic:{found.sign}:{found.where}:{customer}",
         subject=f"The traffic of customer {customer} looks inflated",
         text=f'{told}\n\nSomebody may send for the sake of sending. «mail2sms jobs --customer "{customer}"» shows the '
-        f'jobs, «mail2sms customer disable "{customer}"» stops them, and «mail2sms customer limit» bounds '
+        f'jobs, «mail2sms customer suspend "{customer}"» stops them, and «mail2sms customer limit» bounds '
         "countries and numbers of SMS.\n",
         quiet=_DAY,
     )

@@ -88,6 +88,7 @@ class Left(StrEnum):
     """Why an action that was chosen is not done."""
 
     NOT_CONTRACTED = "not-contracted"
+    SUSPENDED = "suspended"
     STOPPED = "stopped"
     TOO_MANY_ANSWERS = "too-many-answers"
     NO_TEXT = "no-text"

@@ -192,6 +192,8 @@ class _Planner:
         option = action.kind.option
         if option is not None and not self._snapshot.has_option(self._customer, option):
             yield LeftOut(kind=action.kind, reason=Left.NOT_CONTRACTED, action=action)
+        elif self._customer.suspension_of(option) is not None:
+            yield LeftOut(kind=action.kind, reason=Left.SUSPENDED, action=action)
         elif isinstance(action.settings, MailAction):
             yield from self._mails(action, action.settings)
         elif action.kind is ActionKind.PUSH:

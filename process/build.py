@@ -15,6 +15,7 @@ from config.model import Config
 from gateway import alert_texts
 from gateway.accept import Acceptance
 from gateway.cancel import Cancelling
+from gateway.care_watch import CareWatch
 from gateway.clock_watch import ClockWatch
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
@@ -195,6 +196,7 @@ def build(
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             *report_services(core),
+            service_of("care", CareWatch(database=database, keys=core.keys, clock=core.clock)),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
             service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
             service_of("health", _build_watch(config, core, telling)),

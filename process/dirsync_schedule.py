@@ -93,7 +93,7 @@ class DirectorySchedule:
         """Return the name of a customer that may have directories, else an empty text."""
         snapshot = self._book.current
         found = snapshot.directory.customer(key)
-        is_wanted = found is not None and found.active and snapshot.has_option(found, Option.DIRECTORY)
+        is_wanted = found is not None and found.active and snapshot.refuse_option(found, Option.DIRECTORY) is None
         return found.name if found is not None and is_wanted else ""
 
     def _ended(self, key: int, _: "asyncio.Task[None]") -> None:

@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     NUMBER_INVALID = "number-invalid"
     NUMBER_CANNOT_RECEIVE = "number-cannot-receive"
     NOT_CONTRACTED = "not-contracted"
+    SUSPENDED = "suspended"
     COUNTRY_NOT_ALLOWED = "country-not-allowed"
     NUMBER_TYPE_NOT_ALLOWED = "number-type-not-allowed"
     STOP_LIST = "stop-list"

@@ -47,6 +47,7 @@ from store.directory_records import (
 from store.engine.database import Transaction
 from store.engine.log import log
 from store.engine.rows import query
+from store.suspensions import suspensions_in_force
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -80,7 +81,9 @@ def load_directory(tx: Transaction) -> tuple[Directory, Layers]:
     version = read_version(tx)
     directory = Directory(
         version=version,
-        customers=customers_of(tx.select(CustomerRecord, CUSTOMERS), tx.select(DomainRecord, DOMAINS)),
+        customers=customers_of(
+            tx.select(CustomerRecord, CUSTOMERS), tx.select(DomainRecord, DOMAINS), suspensions_in_force(tx)
+        ),
         profiles=map(profile_of, tx.select(ProfileRecord, PROFILES)),
         users=map(user_of, tx.each(UserRecord, USERS_IN_FORCE)),
         credentials=map(credential_of, tx.select(CredentialRecord, CREDENTIALS)),
@@ -151,6 +154,7 @@ def _read_changes(
     customers = customers_of(
         tx.select_in(CustomerRecord, CUSTOMERS + " WHERE key IN (??)", customer_keys),
         tx.select_in(DomainRecord, DOMAINS_OF, customer_keys),
+        suspensions_in_force(tx) if customer_keys else {},
     )
     profiles = map(profile_of, tx.select_in(ProfileRecord, PROFILES + " WHERE key IN (??)", profile_keys))
     users = map(user_of, tx.select_in(UserRecord, USERS_IN_FORCE + " AND user_key IN (??)", user_keys))

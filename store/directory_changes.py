@@ -50,7 +50,7 @@ _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
-    *("mail_template", "mail_graphic", "push_key"),
+    *("mail_template", "mail_graphic", "push_key", "suspension"),
 )
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
@@ -129,6 +129,10 @@ class DirectoryChanges:
     def touch_run(self, key: int) -> None:
         """Say that a run of a directory is in force: what it touched are the users of whom it has versions."""
         self._touch("run", key)
+
+    def touch_customer(self, key: int) -> None:
+        """Say that a customer is different, in a table of another file."""
+        self._touch("customer", key)
 
     def touch_list(self, key: int) -> None:
         """Say that a distribution list is different: what was resolved with the version before is stale."""

@@ -31,6 +31,7 @@ from store.directory_records import (
     user_of,
 )
 from store.engine.database import Transaction
+from store.suspensions import suspensions_in_force
 from store.versions import IN_FORCE
 
 
@@ -67,7 +68,8 @@ def find_customer_by_key(tx: Transaction, key: int) -> Customer | None:
 
 def _find_customer(tx: Transaction, condition: str, value: str | int) -> Customer | None:
     rows = tx.select(CustomerRecord, f"{CUSTOMERS} WHERE {condition}", (value,))
-    return next(iter(customers_of(rows, tx.select_in(DomainRecord, DOMAINS_OF, [row.key for row in rows]))), None)
+    domains = tx.select_in(DomainRecord, DOMAINS_OF, [row.key for row in rows])
+    return next(iter(customers_of(rows, domains, suspensions_in_force(tx))), None)
 
 
 def find_credential_by_verifier(tx: Transaction, verifier: str) -> Credential | None:
@@ -140,7 +142,8 @@ def find_credential(tx: Transaction, login: str) -> Credential | None:
 
 def all_customers(tx: Transaction) -> list[Customer]:
     """Return all customers by name."""
-    return customers_of(tx.select(CustomerRecord, CUSTOMERS + " ORDER BY canonical"), tx.select(DomainRecord, DOMAINS))
+    rows, domains = tx.select(CustomerRecord, CUSTOMERS + " ORDER BY canonical"), tx.select(DomainRecord, DOMAINS)
+    return customers_of(rows, domains, suspensions_in_force(tx))
 
 
 def ranges_of(tx: Transaction, customer_key: int) -> list[AddressRange]:

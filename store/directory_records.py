@@ -4,7 +4,7 @@ Not here: which of them are read together (directory), or one by one (directory_
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.options import Option
 from addressbook.people import AddressRange, Credential, CredentialKind, Customer, Profile, User
 from addressbook.proof import IdentityProvider, ProofKind
+from addressbook.suspensions import Suspension
 from sms.message import Origin
 from sms.number import NumberType
 from sms.usage import UsageLimit, parse_limit
@@ -138,8 +139,10 @@ CELLS_IN_FORCE = CELLS + IN_FORCE
 CONSTRAINTS = query(ConstraintRecord, "FROM constraint_set")
 
 
-def customers_of(rows: Iterable[CustomerRecord], domain_rows: Iterable[DomainRecord]) -> list[Customer]:
-    """Return customers from their records and those of their domains."""
+def customers_of(
+    rows: Iterable[CustomerRecord], domain_rows: Iterable[DomainRecord], suspended: Mapping[int, tuple[Suspension, ...]]
+) -> list[Customer]:
+    """Return customers from their records, those of their domains, and the suspensions in force by customer."""
     domains: dict[int, list[str]] = defaultdict(list)
     for row in domain_rows:
         domains[row.customer_key].append(row.domain)
@@ -159,6 +162,7 @@ def customers_of(rows: Iterable[CustomerRecord], domain_rows: Iterable[DomainRec
             if row.oidc_issuer
             else None,
             arc_sealers=_words(row.arc_sealers) or frozenset(),
+            suspensions=suspended.get(row.key, ()),
         )
         for row in rows
     ]

@@ -79,6 +79,7 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         Refusal.NUMBER_INVALID: Step.CHECK_NUMBER,
         Refusal.NUMBER_CANNOT_RECEIVE: Step.CHECK_NUMBER,
         Refusal.NOT_CONTRACTED: Step.ASK_ADMINISTRATOR,
+        Refusal.SUSPENDED: Step.ASK_ADMINISTRATOR,
         Refusal.COUNTRY_NOT_ALLOWED: Step.ASK_ADMINISTRATOR,
         Refusal.SENDER_ID_NOT_PERMITTED: Step.OTHER_SENDER,
         Refusal.SETTING_NOT_PERMITTED: Step.ASK_ADMINISTRATOR,

@@ -27,6 +27,7 @@ _FAULTS = {
     FileFault.NO_DIRECTORY: (404, "This customer has no active directory of this name."),
     FileFault.NO_FOLDER: (409, "This directory reads no files: it needs one of the kind «folder»."),
     FileFault.NOT_CONTRACTED: (403, "Directories are not contracted."),
+    FileFault.SUSPENDED: (403, "The customer or its directories are suspended: its operator knows why."),
     FileFault.BAD_NAME: (
         422,
         "A file's name has letters, digits, blanks and ()+@,.-_, no dot in front, no .part, .tmp, .filepart behind.",

@@ -33,6 +33,7 @@ STATUS_OF_REFUSAL: Final[Mapping[Refusal, int]] = MappingProxyType(
         Refusal.NUMBER_INVALID: 422,
         Refusal.NUMBER_CANNOT_RECEIVE: 422,
         Refusal.NOT_CONTRACTED: 403,
+        Refusal.SUSPENDED: 403,
         Refusal.COUNTRY_NOT_ALLOWED: 403,
         Refusal.NUMBER_TYPE_NOT_ALLOWED: 403,
         Refusal.STOP_LIST: 422,

@@ -21,6 +21,9 @@ class FaultCode(Code):
     NOTHING_OF_THIS_ID = "nothing-of-this-id", "name"
     NO_OPTION = "no-option", "name"
     NOT_CONTRACTED = "not-contracted", "customer", "option"
+    NOT_SUSPENDED = "not-suspended", "customer", "option"
+    BAD_REASON = "bad-reason", "reason", "most"
+    ENDS_BEFORE = "ends-before", "since", "until"
 
     BAD_CUSTOMER_NAME = "bad-customer-name", "name"
     CUSTOMER_EXISTS = "customer-exists", "name"

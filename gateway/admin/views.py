@@ -10,6 +10,7 @@ from addressbook.people import AddressRange, Customer, Profile, User
 from addressbook.proof import ProofKind
 from gateway.admin.domain_proof import proof_name, proof_value
 from gateway.admin.lookup import get_customer, get_profile, get_user
+from gateway.admin.suspensions import EVERYTHING, suspension_lines
 from sms.facts import Fact
 from sms.message import Origin
 from sms.settings import NONE, UNSET, format_setting
@@ -27,6 +28,7 @@ from store.directory_lookup import (
 from store.domains import claims_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
+from store.suspensions import suspensions_of
 
 View = dict[str, object]
 
@@ -49,6 +51,7 @@ def list_customers(tx: Transaction) -> list[View]:
         {
             "name": customer.name,
             "active": customer.active,
+            "suspended": [item.option or EVERYTHING for item in customer.suspensions],
             "domains": list(customer.domains),
             "users": count_users(tx, customer_key=customer.id),
         }
@@ -72,6 +75,7 @@ def show_customer(tx: Transaction, name: str) -> View:
     return {
         "name": customer.name,
         "active": customer.active,
+        "suspensions": suspension_lines(suspensions_of(tx, customer.id)),
         "domains": list(customer.domains),
         "claimed_domains": [
             f"{claim.domain} ({proof_name(claim.domain)} TXT {proof_value(claim)})"

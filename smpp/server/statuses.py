@@ -27,6 +27,7 @@ REFUSALS: Mapping[Refusal, Status] = MappingProxyType(
         Refusal.NUMBER_INVALID: Status.RINVDSTADR,
         Refusal.NUMBER_CANNOT_RECEIVE: Status.RINVDSTADR,
         Refusal.NOT_CONTRACTED: Status.RBINDFAIL,
+        Refusal.SUSPENDED: Status.RBINDFAIL,
         Refusal.COUNTRY_NOT_ALLOWED: Status.RINVDSTADR,
         Refusal.NUMBER_TYPE_NOT_ALLOWED: Status.RINVDSTADR,
         Refusal.STOP_LIST: Status.RINVDSTADR,

@@ -211,6 +211,15 @@ async def test_an_interface_that_is_not_contracted_is_forbidden(site):
     assert (answer.status, answer.json["reason"]) == (403, "not-contracted")
 
 
+async def test_a_suspended_interface_is_forbidden_with_the_reason_of_the_operator(site):
+    await site.administer("customer suspend acme --only rest --reason unpaid")
+    answer = await site.send()
+    assert (answer.status, answer.json["reason"]) == (403, "suspended")
+    assert "rest of acme is suspended: unpaid" in answer.json["detail"]
+    await site.administer("customer resume acme")
+    assert (await site.send()).status == 201
+
+
 async def test_jobs_are_listed_by_time_and_page(site):
     ids = [(await site.send(f"Hello {count}")).json["jobId"] for count in range(3)]
 

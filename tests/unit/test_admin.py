@@ -73,6 +73,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
     assert view == {
         "name": "Example",
         "active": True,
+        "suspensions": [],
         "domains": ["example.com"],
         "claimed_domains": [],
         "admin_address": "",

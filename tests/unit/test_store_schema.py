@@ -27,6 +27,7 @@ FROZEN = {
     "0009_ranges": "f0f42d33a65f1426",
     "0012_reports": "b19f23181bee5291",
     "0014_details": "d4479d0d69b5afd4",
+    "0013_care": "72f83aa2c6911af1",
 }
 MODELS = tuple(
     value

@@ -125,6 +125,11 @@ _TEXTS: Final[Mapping[Refusal | HttpProblem, tuple[str, str, str]]] = MappingPro
             "The customer has not the option `rest`.",
             "Ask the operator: `mail2sms customer option CUSTOMER --add rest`.",
         ),
+        Refusal.SUSPENDED: (
+            "Suspended",
+            "The operator has suspended the customer, or its option `rest`; `detail` has the reason.",
+            "Ask the operator, who ends it: `mail2sms customer resume CUSTOMER`.",
+        ),
         Refusal.COUNTRY_NOT_ALLOWED: (
             "The country is not allowed",
             "A limit leaves out the country of the number.",

@@ -111,6 +111,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.NUMBER_INVALID: Reply(code=550, enhanced="5.1.1", text="Phone number not in use"),
         Refusal.NUMBER_CANNOT_RECEIVE: Reply(code=550, enhanced="5.1.1", text="Phone number cannot receive SMS"),
         Refusal.NOT_CONTRACTED: Reply(code=550, enhanced="5.7.1", text="Option not contracted"),
+        Refusal.SUSPENDED: Reply(code=550, enhanced="5.7.1", text="Suspended"),
         Refusal.COUNTRY_NOT_ALLOWED: Reply(code=550, enhanced="5.7.1", text="Destination country not allowed"),
         Refusal.NUMBER_TYPE_NOT_ALLOWED: Reply(code=550, enhanced="5.7.1", text="Type of number not allowed"),
         Refusal.STOP_LIST: Reply(code=550, enhanced="5.7.1", text="Recipient opted out (stop list)"),

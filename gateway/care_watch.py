@@ -1,0 +1,49 @@
+"""Carries out what was planned about customers when its time has come: suspensions that begin and end.
+
+Not here: the changes themselves (gateway.admin.suspensions).
+"""
+
+from typing import Final
+
+import structlog
+
+from gateway.admin.edit import Administration
+from gateway.admin.suspensions import apply_due
+from gateway.ports import Clock
+from gateway.worker import Worker
+from store.engine.database import Database
+from store.engine.keys import Keys, to_stored
+from store.suspensions import suspensions_due
+
+log = structlog.get_logger()
+
+_LOOK_EVERY: Final = 5.0
+WHO: Final = "mail2sms"
+"""Whose the audit says it was."""
+
+
+class CareWatch:
+    """Looks every few seconds; costs a small query where nothing is due."""
+
+    def __init__(self, *, database: Database, keys: Keys, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._administration = Administration(database, keys, WHO, clock.now)
+        self._worker = Worker("care", self.step, look_every=_LOOK_EVERY)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._worker.stop()
+
+    async def step(self) -> bool:
+        """Look once."""
+        now = to_stored(self._clock.now())
+        due = await self._database.read(lambda tx: suspensions_due(tx, now))
+        if due:
+            await self._administration.change(apply_due)
+            log.info("suspensions_applied", suspensions=len(due))
+        return False
