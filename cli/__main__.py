@@ -99,6 +99,11 @@ PLACES: Final = {
         "login_commands",
         "Handle what applications and people log in with, and the settings of what an application sends.",
     ),
+    "portal": CommandPlace(
+        "portal",
+        "portal_commands",
+        "Handle who signs in to the portal: accounts and their roles at customers.",
+    ),
     "people": CommandPlace(
         "people",
         "people",

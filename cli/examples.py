@@ -23,6 +23,7 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "profile": "mail2sms profile set ops --customer acme sender_id=ACME priority=express",
         "user": "mail2sms user explain anna@example.com sender_id",
         "login": "mail2sms login add erp --customer acme --random-password-file erp.password",
+        "portal": "mail2sms portal invite anna@example.com --customer acme --role administrator",
         "people": "mail2sms people import people.csv --customer acme --dry-run",
         "dirsync": "mail2sms dirsync run staff --customer acme --dry-run",
         "audit": "mail2sms audit list --customer acme --since 24h",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.admin import (
+        accounts,
         customers,
         domain_proof,
         domains,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
 
     __all__ = [
+        "accounts",
         "customers",
         "domain_proof",
         "domains",

@@ -14,6 +14,7 @@ from addressbook.source_options import OptionFault, OptionFaultCode
 from cli.care_words import CARE_DONE, CARE_FAULTS
 from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
+from cli.portal_words import PORTAL_DONE, PORTAL_FAULTS
 from cli.printed import constraint_words, count, join
 from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
@@ -213,6 +214,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_STOPS: _bad_rows,
     **CARE_FAULTS,
     **TRUST_FAULTS,
+    **PORTAL_FAULTS,
     **INBOUND_FAULTS,
     **DIRECTORY_FAULTS,
     FaultCode.BAD_DIRECTORY: _bad_directory,
@@ -451,6 +453,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     ),
     **CARE_DONE,
     **TRUST_DONE,
+    **PORTAL_DONE,
     **INBOUND_DONE,
     **DIRECTORY_DONE,
     AuditAction.ENFORCE_TLS: _tls,

@@ -28,6 +28,7 @@ class HttpService(StrEnum):
     ACME = "acme"
     API = "api"
     OPERATOR = "operator"
+    PORTAL = "portal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,8 @@ class HttpOptions:
     )
     serves: tuple[HttpService, ...] = option(
         "api: what applications send and ask. operator: /health says that the process lives, /ready whether it takes "
-        "mail, and what needs a hand, as JSON. acme: what an authority asks before it gives the certificate of [acme].",
+        "mail, and what needs a hand, as JSON. portal: pages for people, who sign in. acme: what an authority asks "
+        "before it gives the certificate of [acme].",
         example=("api", "operator"),
     )
     host_names: tuple[Domain, ...] = option(
@@ -79,7 +81,7 @@ class HttpOptions:
             yield ConfigIssue("tls", '"acme" is asked for without TLS (RFC 8555 §8.3): give it a listener of its own')
         if not self.serves:
             yield ConfigIssue(
-                "serves", 'expected "acme", "api" or "operator": a listener that serves nothing helps nobody'
+                "serves", 'expected "acme", "api", "operator" or "portal": a listener that serves nothing helps nobody'
             )
         if HttpService.OPERATOR in self.serves and not is_loopback(self.address.host):
             yield ConfigIssue(
@@ -88,14 +90,16 @@ class HttpOptions:
         for key, proxies in (("proxy_from", self.proxy_from), ("forwarded_from", self.forwarded_from)):
             if HttpService.OPERATOR in self.serves and proxies:
                 yield ConfigIssue(key, '"operator" asks for no login: a proxy would let others read it')
-        if HttpService.API in self.serves and not (self.tls or self.forwarded_from or is_loopback(self.address.host)):
-            yield ConfigIssue(
-                "tls",
-                '"api" takes passwords: expected true, forwarded_from proxies under TLS, or a loopback address',
-            )
+        if not (self.tls or self.forwarded_from or is_loopback(self.address.host)):
+            for service in (HttpService.API, HttpService.PORTAL):
+                if service in self.serves:
+                    said = "takes passwords: expected true, forwarded_from proxies under TLS, or a loopback address"
+                    yield ConfigIssue("tls", f'"{service}" {said}')
 
 
 LOCAL_HTTP: Final = HttpOptions(
-    name="local", address=HostPort(host="127.0.0.1", port=8080), serves=(HttpService.API, HttpService.OPERATOR)
+    name="local",
+    address=HostPort(host="127.0.0.1", port=8080),
+    serves=(HttpService.API, HttpService.OPERATOR, HttpService.PORTAL),
 )
 """What is served where the operator's file names no listener. Mail does not depend on its port being free."""

@@ -19,6 +19,7 @@ from config.certificates import CertificateOptions, one_without_the_other, own_c
 from config.contracts import ContractOptions
 from config.field_types import (
     Count,
+    HostPort,
     Listen,
     Name,
     Network,
@@ -34,6 +35,7 @@ from config.field_types import (
 from config.http import LOCAL_HTTP, HttpOptions, HttpService
 from config.lines import KeyPath, line_of
 from config.mail import MailOptions
+from config.portal import PortalOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
@@ -267,6 +269,7 @@ class Config:
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
     alerts: AlertOptions = option("", default=AlertOptions)
+    portal: PortalOptions = option("", default=PortalOptions)
     contracts: ContractOptions = option("", default=ContractOptions)
     log: LogOptions = option("", default=LogOptions)
     limits: LimitOptions = option("", default=LimitOptions)
@@ -317,6 +320,20 @@ class Config:
         """Where HTTP is served: as the file says, else to this machine alone."""
         server = self.server
         return self.http or ((LOCAL_HTTP,) if server.local_http else ())
+
+    @property
+    def portal_address(self) -> str:
+        """Where people reach the portal, without a slash at the end; empty where no listener serves it."""
+        if self.portal.address is not None:
+            return self.portal.address
+        found = next((item for item in self.http_listeners if HttpService.PORTAL in item.serves), None)
+        if found is None:
+            return ""
+        scheme, usual = ("https", 443) if found.tls else ("http", 80)
+        host = next(iter(found.host_names), found.address.host)
+        return (
+            f"{scheme}://{host}" if found.address.port == usual else f"{scheme}://{HostPort(host, found.address.port)}"
+        )
 
     @property
     def acme_file(self) -> Path | None:

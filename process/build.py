@@ -56,6 +56,7 @@ from process.mail_out import (
     mail_ladder,
     reported_domains,
 )
+from process.portal import portal_routes
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.reports import report_services
 from process.routes import offers_cancelling, rules_of
@@ -174,7 +175,7 @@ def build(
         )
         connect = keeper.begin
         lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
-    http = tuple(http_services(config, core, tls, api_routes(core, doors)))
+    http = tuple(http_services(config, core, tls, api_routes(core, doors), portal_routes(config, core, doors)))
     acme: Stage = ()
     if renewal is not None:
         acme = (Service(name="acme", start=renewal.start, stop=renewal.stop),)

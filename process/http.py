@@ -29,8 +29,10 @@ from web.server import HttpServer, Routes, names_of
 log = structlog.get_logger()
 
 
-def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: Routes) -> Iterator[Service]:
-    """Yield a service for each HTTP listener; `api` are the routes of the service `api`.
+def http_services(
+    config: Config, core: AcceptPath, tls: ListenerContexts, api: Routes, portal: Routes
+) -> Iterator[Service]:
+    """Yield a service for each HTTP listener; `api` and `portal` are the routes of the services of these names.
 
     Raises ContextError for a certificate that can't be used. The start of a listener that the operator's file names
     raises OSError where its address is taken.
@@ -51,6 +53,7 @@ def http_services(config: Config, core: AcceptPath, tls: ListenerContexts, api: 
         HttpService.ACME: AcmePages(answer_of).routes(),
         HttpService.API: api,
         HttpService.OPERATOR: OperatorPages(report, _metrics_of(config, core)).routes(),
+        HttpService.PORTAL: portal,
     }
     for options in config.http_listeners:
         contexts = tls.make(options.asked_tls)

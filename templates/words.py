@@ -159,11 +159,12 @@ class Dictionary:
             language = language_spoken(tag)
             if language == FALLBACK != tag.partition("-")[0].lower():
                 return self.words(FALLBACK)
-            known = self._words[tag] = Words(language, _locale_of(tag), self._texts[language], self._details)
+            known = self._words[tag] = Words(language, locale_of(tag), self._texts[language], self._details)
         return known
 
 
-def _locale_of(tag: str) -> Locale:
+def locale_of(tag: str) -> Locale:
+    """Return whose dates and numbers a tag such as `de-AT` has."""
     if tag == FALLBACK:
         # CLDR's bare «en» is American; day before month and a 24-hour clock are clear everywhere.
         return Locale.parse("en_GB")

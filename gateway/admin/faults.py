@@ -131,6 +131,11 @@ class FaultCode(Code):
     TLS_RULES_LOST = "tls-rules-lost", "domain"
     TLS_RULES_INTACT = ("tls-rules-intact",)
 
+    NO_ACCOUNT = "no-account", "address", "customer"
+    NO_ROLE = "no-role", "name"
+    ROLE_ELSEWHERE = "role-elsewhere", "role", "customer"
+    LAST_ADMINISTRATOR = "last-administrator", "address", "customer"
+
     BAD_PUSH = "bad-push", "cause"
     NO_PUSH = "no-push", "name"
     PUSH_NOT_OVER = "push-not-over", "name", "state"

@@ -99,27 +99,37 @@ class Authenticator:
         self, credential: Credential | None, login: str, password: str, client: str
     ) -> Principal | Refused:
         usable = self._usable(credential)
-        verifier = self._verifier(usable)
-        digest = self._digest(login, password, verifier)
+        refusal = await self.prove_password(login, usable.verifier if usable is not None else None, password, client)
+        if refusal is not None or usable is None:
+            return Refused(refusal=refusal or Refusal.AUTHENTICATION_FAILED)
+        return _principal(usable)
+
+    async def prove_password(self, login: str, verifier: str | None, password: str, client: str) -> Refusal | None:
+        """Return why a password does not fit what was just read of its login (None: nothing), None where it fits.
+
+        Guesses are counted by `login`, whatever it names. Without a verifier the work is the same, in vain.
+        """
+        digest = self._digest(login, password, verifier or self._stranger)
         now = self._clock()
-        if usable is not None and self._remembered.get(digest, now) > now:
-            return _principal(usable)
+        if verifier and self._remembered.get(digest, now) > now:
+            return None
         attempt = self._guesses.attempt(login, client)
         if attempt.known_wrong(digest, now):
-            return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
+            return Refusal.AUTHENTICATION_FAILED
         # A client that logs in on many connections at the same moment costs one proof.
         same = (digest, client_network(client))
         proof = self._proofs.get(same)
         if proof is None:
             proof = asyncio.get_running_loop().create_task(
-                self._prove_once(attempt, verifier, password, digest, client)
+                self._prove_once(attempt, verifier or self._stranger, password, digest, client)
             )
             self._proofs[same] = proof
             proof.add_done_callback(lambda _: self._proofs.pop(same, None))
-        refusal = await asyncio.shield(proof)
-        if refusal is not None or usable is None:
-            return Refused(refusal=refusal or Refusal.AUTHENTICATION_FAILED)
-        return _principal(usable)
+        return await asyncio.shield(proof)
+
+    async def hash(self, password: str) -> str:
+        """Return the verifier to keep for a password, made by the workers."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, hash_password, password)
 
     def scram_verifier_of(self, login: str) -> ScramVerifier:
         """Return what proves a login by SCRAM; of one that has nothing, or is nobody's, what no password fits."""

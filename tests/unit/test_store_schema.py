@@ -25,6 +25,7 @@ FROZEN = {
     "0007_tls": "30443e441485aed4",
     "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
+    "0011_portal": "d547340f9f9e60b3",
     "0012_reports": "b19f23181bee5291",
     "0014_details": "d4479d0d69b5afd4",
     "0013_care": "72f83aa2c6911af1",

@@ -1,0 +1,50 @@
+"""`mail2sms portal …`: who signs in to the portal, and as what at which customer.
+
+Not here: what is allowed (gateway.admin), the pages (web.portal).
+"""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from addressbook.rights import Role
+from cli.admin_session import admin_session, one_customer_option
+from cli.context import config_option
+from cli.shapes import change_command, table_command
+from cli.use_cases import accounts
+
+ADDRESS = click.argument("address")
+CUSTOMER = click.option("--customer", default="", metavar="NAME", help="Whose it is; without, the operator's.")
+ROLE = click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What it is there.")
+
+
+@click.command("invite")
+@config_option
+@ADDRESS
+@CUSTOMER
+@ROLE
+@click.option("--name", default="", metavar="NAME", help="The person's name.")
+def invite(file: Path, address: str, customer: str, role: str, name: str) -> None:
+    """Give somebody a role in the portal, and print the link by which a new account gets its password."""
+    with admin_session(file) as session:
+        portal = session.config.portal_address
+        if not portal:
+            raise click.ClickException('no listener serves the portal: give an [[http]] serves = ["portal"]')
+        session.change(
+            partial(accounts.invite_account, address=address, customer=customer, role=role, name=name, portal=portal)
+        )
+
+
+portal_commands = click.Group(
+    "portal",
+    help="Handle who signs in to the portal: accounts and their roles at customers.",
+    commands=[
+        invite,
+        table_command("list", "List the accounts with their roles.", accounts.list_accounts, one_customer_option),
+        change_command("set", "Give an account another role.", accounts.set_role, ADDRESS, CUSTOMER, ROLE),
+        change_command(
+            "remove", "Take an account's role away; its other ones stay.", accounts.remove_role, ADDRESS, CUSTOMER
+        ),
+    ],
+)

@@ -1,0 +1,157 @@
+"""Accounts of the portal: who is invited, as what at which customer, and the links by which they get in.
+
+Not here: how somebody signs in (gateway.portal), what a role may do (addressbook.rights).
+"""
+
+from collections.abc import Mapping
+
+from addressbook.accounts import Account, AccountState, LinkKind
+from addressbook.canonical import canonical_address
+from addressbook.people import Customer
+from addressbook.rights import Role
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
+from gateway.portal.links import GOOD_FOR, SECRET, sign_link
+from store.directory_lookup import all_customers
+from store.engine.database import Transaction
+from store.engine.keys import to_stored
+from store.portal_accounts import accounts_of, add_account, find_account, put_membership, remove_membership
+from store.portal_sessions import LinkRecord, add_link, end_sessions
+from store.secrets import secret_named
+
+OPERATOR_KEY = 0
+"""What stands for all customers."""
+
+
+def invite_account(  # noqa: PLR0913 - what an invitation says
+    edit: Edit, address: str, *, customer: str, role: str, portal: str, name: str = ""
+) -> Changed:
+    """Give somebody a role at a customer (empty: the operator's), and a link by which they get in if they never did.
+
+    `portal` is the address of the portal, with which the link begins. An account that has a password gets no link.
+    """
+    canonical = canonical_address(address)
+    if canonical is None:
+        raise AdminFault(FaultCode.BAD_ADDRESS, address=address)
+    owner, asked = _role_at(edit.tx, customer, role)
+    account = find_account(edit.tx, canonical)
+    if account is None:
+        key = edit.keys.take()
+        add_account(edit.tx, key, canonical, name, to_stored(edit.now))
+    else:
+        key = account.key
+        _check_last_administrator(edit.tx, account, owner, asked)
+    put_membership(edit.tx, key, owner.id if owner is not None else OPERATOR_KEY, asked)
+    link = ""
+    if account is None or account.state is AccountState.INVITED:
+        link = make_link(edit, key, LinkKind.INVITATION, portal)
+    return edit.done(
+        AuditAction.INVITE_ACCOUNT,
+        _subject(canonical, owner, account, asked),
+        address=canonical,
+        customer=owner.name if owner is not None else "",
+        role=asked.value,
+        link=link,
+    )
+
+
+def set_role(edit: Edit, address: str, *, customer: str, role: str) -> Changed:
+    """Give an account another role at a customer where it has one."""
+    owner, asked = _role_at(edit.tx, customer, role)
+    account = get_account_of(edit.tx, address, owner)
+    _check_last_administrator(edit.tx, account, owner, asked)
+    put_membership(edit.tx, account.key, owner.id if owner is not None else OPERATOR_KEY, asked)
+    return edit.done(
+        AuditAction.SET_ROLE,
+        _subject(account.address, owner, account, asked),
+        address=account.address,
+        customer=owner.name if owner is not None else "",
+        role=asked.value,
+    )
+
+
+def remove_role(edit: Edit, address: str, *, customer: str) -> Changed:
+    """Take an account's role at a customer away; its other ones stay."""
+    owner = get_customer(edit.tx, customer) if customer else None
+    account = get_account_of(edit.tx, address, owner)
+    _check_last_administrator(edit.tx, account, owner, None)
+    remove_membership(edit.tx, account.key, owner.id if owner is not None else OPERATOR_KEY)
+    if len(account.memberships) == 1:
+        end_sessions(edit.tx, account.key)
+    return edit.done(
+        AuditAction.REMOVE_ROLE,
+        _subject(account.address, owner, account, None),
+        address=account.address,
+        customer=owner.name if owner is not None else "",
+    )
+
+
+def make_link(edit: Edit, account_key: int, kind: LinkKind, portal: str) -> str:
+    """Return a new link of a kind for an account; the one before is void."""
+    key = edit.keys.take()
+    expires_at = to_stored(edit.now + GOOD_FOR[kind])
+    record = LinkRecord(key=key, account_key=account_key, kind=kind, expires_at=expires_at, used_at=None)
+    add_link(edit.tx, record, edit.who)
+    return f"{portal}/portal/link?link={sign_link(secret_named(edit.tx, SECRET), key)}"
+
+
+def get_account_of(tx: Transaction, address: str, owner: Customer | None) -> Account:
+    """Return the account of an address that has a role at a customer. Raises AdminFault."""
+    account = find_account(tx, canonical_address(address) or "")
+    key = owner.id if owner is not None else OPERATOR_KEY
+    if account is None or all(item.customer_key != key for item in account.memberships):
+        raise AdminFault(FaultCode.NO_ACCOUNT, address=address, customer=owner.name if owner is not None else "")
+    return account
+
+
+def list_accounts(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
+    """Return a row for each role of each account, of one customer or of all."""
+    owner = get_customer(tx, customer) if customer else None
+    names = {item.id: item.name for item in all_customers(tx)}
+    return [
+        {
+            "address": account.address,
+            "name": account.name,
+            "customer": names.get(item.customer_key, ""),
+            "role": item.role.value,
+            "state": account.state.value,
+            "authenticator": account.has_totp,
+            "signed_in": "" if account.signed_in_at is None else account.signed_in_at.isoformat(timespec="seconds"),
+        }
+        for account in accounts_of(tx, owner.id if owner is not None else None)
+        for item in account.memberships
+        if owner is None or item.customer_key == owner.id
+    ]
+
+
+def find_accounts(tx: Transaction, customer_key: int) -> list[Account]:
+    """Return the accounts that have a role at a customer, by address."""
+    return accounts_of(tx, customer_key)
+
+
+def _role_at(tx: Transaction, customer: str, text: str) -> tuple[Customer | None, Role]:
+    """Return whose role it is, None for the operator's."""
+    try:
+        role = Role(text.strip().lower())
+    except ValueError:
+        raise AdminFault(FaultCode.NO_ROLE, name=text) from None
+    if (role is Role.OPERATOR) == bool(customer):
+        raise AdminFault(FaultCode.ROLE_ELSEWHERE, role=role.value, customer=customer)
+    return get_customer(tx, customer) if customer else None, role
+
+
+def _check_last_administrator(tx: Transaction, account: Account, owner: Customer | None, role: Role | None) -> None:
+    """Raise AdminFault where nobody would be left who may change a customer's accounts."""
+    if owner is None or role is Role.ADMINISTRATOR or account.role_at(owner.id) is not Role.ADMINISTRATOR:
+        return
+    others = (item for item in accounts_of(tx, owner.id) if item.key != account.key)
+    if not any(item.role_at(owner.id) is Role.ADMINISTRATOR for item in others):
+        raise AdminFault(FaultCode.LAST_ADMINISTRATOR, address=account.address, customer=owner.name)
+
+
+def _subject(address: str, owner: Customer | None, before: Account | None, role: Role | None) -> Subject:
+    key = owner.id if owner is not None else OPERATOR_KEY
+    had = None if before is None else next((item.role for item in before.memberships if item.customer_key == key), None)
+    change = ValueChange("role", had.value if had is not None else "", role.value if role is not None else "")
+    return Subject(address, owner.id if owner is not None else None, values=[change])

@@ -1,0 +1,116 @@
+"""Sessions of the portal: a random token in the browser, its digest here, and who has signed in with it.
+
+A token is new at each sign-in, so that nobody can know it before. Not here: passwords and codes (sign_in), cookies and
+pages (web.portal).
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from addressbook.accounts import Account, AccountState, SessionStage
+from gateway.ports import Clock
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys, to_stored
+from store.portal_accounts import find_account_by_key
+from store.portal_sessions import SessionRecord, add_session, end_session, find_session, note_session_use
+
+IDLE: Final = timedelta(hours=1)
+LONGEST: Final = timedelta(hours=12)
+"""A session ends after `IDLE` without a page, and `LONGEST` after it began."""
+FOR_CODE: Final = timedelta(minutes=5)
+"""How long a session waits for the code of the authenticator."""
+_NOTED_EVERY: Final = timedelta(minutes=1)
+_LONGEST_AGENT: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody who has signed in. `token` is the browser's secret."""
+
+    key: int
+    token: str
+    stage: SessionStage
+    account: Account
+
+    @property
+    def csrf(self) -> str:
+        """What each form of this session carries, so that no page of others can send one."""
+        return csrf_of(self.token)
+
+
+def csrf_of(token: str) -> str:
+    """Return what the forms of a session carry; who knows it does not know the token."""
+    return hashlib.sha256(b"form " + token.encode()).hexdigest()[:40]
+
+
+class Sessions:
+    """The sessions of all accounts, shared by all processes of the database."""
+
+    def __init__(self, *, database: Database, keys: Keys, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+
+    async def begin(self, account_key: int, stage: SessionStage, client: str, agent: str) -> str:
+        """Store a new session and return its token."""
+        token, now = secrets.token_urlsafe(32), self._clock.now()
+        record = SessionRecord(
+            key=self._keys.take(),
+            account_key=account_key,
+            stage=stage,
+            created_at=to_stored(now),
+            used_at=to_stored(now),
+            expires_at=to_stored(now + (FOR_CODE if stage is SessionStage.CODE else LONGEST)),
+            client=client,
+            agent=agent[:_LONGEST_AGENT],
+        )
+        await self._database.write(_begin, (_digest(token), record))
+        return token
+
+    async def find(self, token: str) -> Session | None:
+        """Return the session of a token, None where it is over, nobody's, or its account may not sign in."""
+        now = self._clock.now()
+
+        def look(tx: Transaction) -> tuple[SessionRecord, Account] | None:
+            record = find_session(tx, _digest(token))
+            if record is None or record.expires_at <= to_stored(now) or record.used_at <= to_stored(now - IDLE):
+                return None
+            account = find_account_by_key(tx, record.account_key)
+            return None if account is None or account.state is not AccountState.ACTIVE else (record, account)
+
+        found = await self._database.read(look)
+        if found is None:
+            return None
+        record, account = found
+        if record.used_at <= to_stored(now - _NOTED_EVERY):
+            await self._database.write(_note, (record.key, to_stored(now)))
+        return Session(key=record.key, token=token, stage=record.stage, account=account)
+
+    async def end(self, session: Session) -> None:
+        """End a session."""
+        await self._database.write(_end, (session.key, session.account.key))
+
+
+def _begin(tx: Transaction, begun: list[tuple[str, SessionRecord]]) -> list[None]:
+    for digest, record in begun:
+        add_session(tx, digest, record)
+    return [None for _ in begun]
+
+
+def _note(tx: Transaction, uses: list[tuple[int, int]]) -> list[None]:
+    for key, at in uses:
+        note_session_use(tx, key, at)
+    return [None for _ in uses]
+
+
+def _end(tx: Transaction, ended: list[tuple[int, int]]) -> list[None]:
+    for key, account_key in ended:
+        end_session(tx, key, account_key)
+    return [None for _ in ended]
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

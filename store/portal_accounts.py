@@ -1,0 +1,113 @@
+"""Accounts of the portal with their roles at customers. Not here: sessions and links (portal_sessions)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from addressbook.accounts import Account, AccountState, Membership
+from addressbook.rights import Role
+from store.engine.database import Transaction
+from store.engine.keys import to_instant_if_set
+from store.engine.rows import query
+from store.engine.statements import Insert
+from store.portal_tables import PortalAccountRow, PortalMembershipRow
+
+_ACCOUNTS = Insert(PortalAccountRow)
+_MEMBERSHIPS = Insert(PortalMembershipRow, replace=True)
+
+
+class _AccountRecord(Struct, frozen=True, array_like=True):
+    key: int
+    address: str
+    name: str
+    language: str
+    zone: str
+    state: AccountState
+    totp_secret: str
+    signed_in_at: int | None
+
+
+_BY_ADDRESS = query(_AccountRecord, "FROM portal_account WHERE address = ?")
+_BY_KEY = query(_AccountRecord, "FROM portal_account WHERE key = ?")
+_ALL = query(_AccountRecord, "FROM portal_account ORDER BY address")
+_OF_CUSTOMER = query(
+    _AccountRecord,
+    "FROM portal_account WHERE key IN (SELECT account_key FROM portal_membership WHERE customer_key = ?)"
+    " ORDER BY address",
+)
+
+
+def find_account(tx: Transaction, address: str) -> Account | None:
+    """Return the account of a canonical address."""
+    return next(iter(_with_memberships(tx, tx.select(_AccountRecord, _BY_ADDRESS, (address,)))), None)
+
+
+def find_account_by_key(tx: Transaction, key: int) -> Account | None:
+    """Return the account of a key."""
+    return next(iter(_with_memberships(tx, tx.select(_AccountRecord, _BY_KEY, (key,)))), None)
+
+
+def accounts_of(tx: Transaction, customer_key: int | None = None) -> list[Account]:
+    """Return the accounts that have a role at a customer (0: the operator's), or all of them, by address."""
+    if customer_key is None:
+        return _with_memberships(tx, tx.select(_AccountRecord, _ALL))
+    return _with_memberships(tx, tx.select(_AccountRecord, _OF_CUSTOMER, (customer_key,)))
+
+
+def find_verifier(tx: Transaction, address: str) -> str:
+    """Return what proves the password of an active account, empty where nothing does."""
+    found = tx.value(
+        "SELECT verifier FROM portal_account WHERE address = ? AND state = ?", (address, AccountState.ACTIVE.value)
+    )
+    return str(found or "")
+
+
+def add_account(tx: Transaction, key: int, address: str, name: str, at: int) -> None:
+    """Store a new account that is invited."""
+    row = _ACCOUNTS.row(key=key, address=address, name=name, state=AccountState.INVITED.value, created_at=at)
+    tx.insert(_ACCOUNTS, [row])
+
+
+def put_membership(tx: Transaction, account_key: int, customer_key: int, role: Role) -> None:
+    """Store the role of an account at a customer (0: the operator's)."""
+    row = _MEMBERSHIPS.row(account_key=account_key, customer_key=customer_key, role=role.value)
+    tx.insert(_MEMBERSHIPS, [row])
+
+
+def remove_membership(tx: Transaction, account_key: int, customer_key: int) -> None:
+    """Take an account's role at a customer away."""
+    tx.execute("DELETE FROM portal_membership WHERE account_key = ? AND customer_key = ?", (account_key, customer_key))
+
+
+def put_password(tx: Transaction, account_key: int, verifier: str) -> None:
+    """Store what proves an account's password, which makes an invited account active."""
+    tx.execute(
+        "UPDATE portal_account SET verifier = ?, state = CASE state WHEN 'invited' THEN 'active' ELSE state END"
+        " WHERE key = ?",
+        (verifier, account_key),
+    )
+
+
+def _with_memberships(tx: Transaction, found: Sequence[_AccountRecord]) -> list[Account]:
+    memberships: defaultdict[int, list[Membership]] = defaultdict(list)
+    rows = tx.rows_in(
+        "SELECT account_key, customer_key, role FROM portal_membership WHERE account_key IN (??)",
+        [record.key for record in found],
+    )
+    for account_key, customer_key, role in rows:
+        memberships[account_key].append(Membership(customer_key=customer_key, role=Role(role)))
+    return [
+        Account(
+            key=record.key,
+            address=record.address,
+            name=record.name,
+            language=record.language,
+            zone=record.zone,
+            state=record.state,
+            memberships=tuple(memberships[record.key]),
+            has_totp=bool(record.totp_secret),
+            signed_in_at=to_instant_if_set(record.signed_in_at),
+        )
+        for record in found
+    ]

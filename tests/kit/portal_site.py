@@ -1,0 +1,131 @@
+"""The portal of a house of tests.kit.testbed on a real socket, and accounts that have signed in, each with a role."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from urllib.parse import urlencode
+
+import httpx2
+
+from addressbook.accounts import SessionStage
+from addressbook.rights import Role
+from gateway.admin.accounts import invite_account
+from gateway.admin.edit import Administration
+from gateway.portal.sessions import Sessions, csrf_of
+from process.doors import Doors
+from process.portal import portal_routes
+from store.portal_accounts import find_account, put_password
+from tests.kit.testbed import HouseCore, administer
+from web.server import HttpServer, Routes
+
+PASSWORD_VERIFIER = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0$vS0R2R8oS5pW4kq2TxQzXg"  # of no password
+
+
+@dataclass
+class Visitor:
+    """A browser that has signed in (or not: without cookies). It follows nothing by itself."""
+
+    site: "PortalSite"
+    token: str = ""
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        """Ask for a page; `path` begins below /portal."""
+        return await self._send("GET", path, None, headers)
+
+    async def post(
+        self, path: str, fields: Mapping[str, str | Sequence[str]] | None = None, **headers: str
+    ) -> httpx2.Response:
+        """Send a form as a page of ours does, with the session's token for forms unless `csrf` is given."""
+        given: dict[str, str | Sequence[str]] = {"csrf": self.csrf, **(fields or {})}
+        return await self._send("POST", path, given, {"Sec-Fetch-Site": "same-origin", **headers})
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this session carry."""
+        return csrf_of(self.token)
+
+    async def _send(
+        self, method: str, path: str, fields: Mapping[str, str | Sequence[str]] | None, headers: Mapping[str, str]
+    ) -> httpx2.Response:
+        cookies = {**self.cookies, **({"portal": self.token} if self.token else {})}
+        sent = {"Host": f"127.0.0.1:{self.site.port}", **{name.replace("_", "-"): one for name, one in headers.items()}}
+        if cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        content = None
+        if fields is not None:
+            content = urlencode(fields, doseq=True).encode()
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.request(
+                method, f"http://127.0.0.1:{self.site.port}/portal{path}", content=content, headers=sent
+            )
+
+
+@dataclass
+class PortalSite:
+    """The portal of `core` at `port`."""
+
+    core: HouseCore
+    doors: Doors
+    port: int
+
+    @property
+    def guest(self) -> Visitor:
+        """Somebody who has not signed in."""
+        return Visitor(self)
+
+    def customer(self, name: str = "acme") -> int:
+        """Return the number of a customer."""
+        found = self.core.book.current.directory.customer_named(name)
+        assert found is not None
+        return found.id
+
+    async def signed_in(
+        self, role: Role | str = Role.ADMINISTRATOR, customer: str = "acme", address: str = ""
+    ) -> Visitor:
+        """Return somebody with a role at a customer, whose account is made where it is not there."""
+        role = Role(role)
+        customer = "" if role is Role.OPERATOR else customer
+        address = address or f"{role}{'.' + customer if customer else ''}@example.com"
+        administration = Administration(self.core.database, self.core.keys, "test", self.core.clock.now)
+        await administration.change(
+            partial(invite_account, address=address, customer=customer, role=role.value, portal="http://portal")
+        )
+        account = await self.core.database.read(partial(find_account, address=address))
+        assert account is not None
+
+        def activate(tx, keys):
+            for key in keys:
+                put_password(tx, key, PASSWORD_VERIFIER)
+            return keys
+
+        await self.core.database.write(activate, account.key)
+        sessions = Sessions(database=self.core.database, keys=self.core.keys, clock=self.core.clock)
+        return Visitor(self, await sessions.begin(account.key, SessionStage.OPEN, "127.0.0.1", "test"))
+
+    async def administer(self, *lines: str) -> None:
+        """Give commands, which are in force at once."""
+        for line in lines:
+            administer(self.core.folder, line)
+        await self.core.book.refresh()
+
+
+@contextlib.asynccontextmanager
+async def portal_site(core: HouseCore, routes: Routes | None = None) -> AsyncIterator[PortalSite]:
+    """Run the portal over a house."""
+    doors = Doors(core.config, core, core.acceptance)
+    server = HttpServer(portal_routes(core.config, core, doors) if routes is None else routes)
+    await server.start()
+    try:
+        yield PortalSite(core, doors, server.port)
+    finally:
+        await server.stop(5)
+        doors.authenticator.close()
+
+
+def text_of(answer: httpx2.Response) -> str:
+    """Return the words of a page without its markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())

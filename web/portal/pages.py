@@ -1,0 +1,9 @@
+"""All pages of all rooms, in the order of the menu."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from web.portal.page import Page
+from web.portal.rooms import accounts, home
+
+PAGES: Final[Sequence[Page]] = (*home.PAGES, *accounts.PAGES)
