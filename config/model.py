@@ -253,6 +253,12 @@ class LimitOptions:
     recipients_per_minute: Count = option("Recipients per minute from one customer, taken or not; 0: any.", default=0)
     connections_per_minute: Count = option("Connections per minute from one customer; 0: any.", default=0)
     max_connections_per_customer: Count = option("Connections at a time from one customer; 0: any.", default=200)
+    http_requests_at_once: Count = option(
+        "HTTP requests of one login that are answered at a time; four times as many more wait, the others hear 429. "
+        "0: any number.",
+        default=20,
+    )
+    http_requests_per_minute: Count = option("HTTP requests per minute of one login; 0: any number.", default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

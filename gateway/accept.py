@@ -131,7 +131,7 @@ def _refuse(job: NewJob, added: Added) -> Refused | None:
         return stopped()
     if added.over is not None:
         log.info("limit_reached", customer=job.customer, limit=added.over.claim.counter, used=added.over.used)
-        return refuse(added.over)
+        return refuse(added.over, job.accepted_at)
     return None
 
 

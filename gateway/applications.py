@@ -121,7 +121,8 @@ class Applications:
         if not self._disk.enough():
             done: Accepted | Refused = Refused(refusal=Refusal.NO_STORAGE)
         elif not self._rate.take(principal.customer_id, monotonic()):
-            done = Refused(refusal=Refusal.RATE_LIMITED)
+            wait = self._rate.free_in(principal.customer_id, monotonic())
+            done = Refused(refusal=Refusal.RATE_LIMITED, wait=wait)
         else:
             done = await self._keep(principal, job)
         if isinstance(done, Refused):

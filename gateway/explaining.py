@@ -180,7 +180,7 @@ def refuse_spent(
 ) -> Refused | None:
     """Return the refusal by a limit that lacks the room, as when the plan is accepted."""
     reached = (find_reached(claim, used[claim.counter], _wanted(claim, plan), now) for claim in claims)
-    return next((refuse(item) for item in reached if item is not None), None)
+    return next((refuse(item, now) for item in reached if item is not None), None)
 
 
 def _wanted(claim: UsageClaim, plan: JobPlan | None) -> int:

@@ -3,7 +3,9 @@
 import shutil
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from datetime import timedelta
 from ipaddress import IPv6Address
+from math import ceil
 from pathlib import Path
 from time import monotonic
 
@@ -30,6 +32,11 @@ def client_networks(address: str) -> tuple[tuple[str, int], ...]:
         return ((near, 1),)
     whole = int(IPv6Address(address.partition("%")[0]))
     return ((near, 1), (f"{whole >> 72:x}/56", 2), (f"{whole >> 80:x}/48", 4))
+
+
+def whole_seconds(time: timedelta) -> int:
+    """Return a time in whole seconds, rounded up, so that nobody comes back too early; 1 at least."""
+    return max(ceil(time.total_seconds()), 1)
 
 
 class DiskReserve:
@@ -83,6 +90,14 @@ class Rate:
         if self.per_minute:
             for key, times in shares:
                 self._keep(key, min(self.per_minute * times, self._level(key, times, now) + 1), now)
+
+    def left(self, key: Hashable, now: float) -> int:
+        """Return how many are in the bucket of a key."""
+        return int(self._level(key, 1, now))
+
+    def free_in(self, key: Hashable, now: float) -> timedelta:
+        """Return in which time there is one in the bucket of a key, which has a rate."""
+        return timedelta(minutes=max(1 - self._level(key, 1, now), 0) / self.per_minute)
 
     def _level(self, key: Hashable, times: int, now: float) -> float:
         full = float(self.per_minute * times)

@@ -38,10 +38,11 @@ def claim_of(  # noqa: PLR0913, PLR0917 - what a claim consists of
     )
 
 
-def refuse(reached: LimitReached) -> Refused:
+def refuse(reached: LimitReached, now: datetime) -> Refused:
     """Return the refusal by a limit, for good where no waiting helps."""
-    refusal = Refusal.LIMIT_TOO_SMALL if reached.is_for_good else Refusal.LIMIT_REACHED
-    return Refused(refusal=refusal, detail=str(reached))
+    if reached.is_for_good:
+        return Refused(refusal=Refusal.LIMIT_TOO_SMALL, detail=str(reached))
+    return Refused(refusal=Refusal.LIMIT_REACHED, detail=str(reached), wait=reached.free_at - now)
 
 
 class SpentLimits:

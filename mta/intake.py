@@ -137,7 +137,7 @@ class MailIntake:
         if isinstance(sender, Refused):
             return sender
         reached = self._spent.find(snapshot, sender, self._clock.now())
-        return None if reached is None else refuse(reached)
+        return None if reached is None else refuse(reached, self._clock.now())
 
     def judge_recipient(
         self, principal: Principal | None, reverse_path: str, address: str

@@ -20,7 +20,7 @@ from web.soap.routes import SoapV4
 
 def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
-    logins, applications = BasicLogins(doors.authenticator), doors.applications
+    logins, applications = BasicLogins(doors.authenticator, doors.caller_limits.turns), doors.applications
     status, clock = ApplicationStatus(core.database), core.clock
     explaining = Explaining(applications=applications, book=core.book, database=core.database, clock=clock)
     files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
@@ -30,9 +30,10 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
             logins=logins,
             keys=doors.api_keys,
             applications=applications,
+            limits=doors.caller_limits,
             resources=[Jobs(applications=applications, explaining=explaining, status=status)],
         ).routes(),
         *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *SimpleHttp(logins=logins, applications=applications, status=status).routes(),
-        *DirectoryFilePages(doors.api_keys, files).routes(),
+        *DirectoryFilePages(logins, doors.api_keys, files).routes(),
     ]

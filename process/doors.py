@@ -8,6 +8,7 @@ from gateway.accept import Acceptance
 from gateway.applications import Applications
 from gateway.auth.api_keys import ApiKeys
 from gateway.auth.authenticator import Authenticator
+from gateway.caller_limits import CallerLimits, LoginTurns
 from gateway.limits import DiskReserve, Rate
 from process.accept_path import AcceptPath
 from process.services import Service
@@ -26,6 +27,15 @@ class Doors:
         )
         self.disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
         self.rate = Rate(config.limits.mails_per_minute)
+        self.caller_limits = CallerLimits(
+            turns=LoginTurns(
+                at_once=config.limits.http_requests_at_once, rate=Rate(config.limits.http_requests_per_minute)
+            ),
+            jobs=self.rate,
+            database=core.database,
+            book=core.book,
+            clock=core.clock,
+        )
         self.applications = Applications(
             book=core.book,
             routes=core.routes,

@@ -56,10 +56,14 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One refusal, with a sentence that tells the sender what is wrong, where, and how to mend it."""
+    """One refusal, with a sentence that tells the sender what is wrong, where, and how to mend it.
+
+    `wait` is how long waiting helps, where that is known.
+    """
 
     refusal: Refusal
     detail: str = ""
+    wait: timedelta | None = None
 
 
 class ProblemCode(StrEnum):

@@ -8,14 +8,17 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import structlog
 from starlette.requests import Request
 
 from addressbook.senders import Principal
 from gateway.auth.authenticator import Authenticator
+from gateway.caller_limits import LoginTurns
 from gateway.log_lines import log_login
 from sms.outcome import Refusal, Refused
+from web.front import at_the_end
 
 log = structlog.get_logger()
 
@@ -60,12 +63,20 @@ def is_secure(request: Request) -> bool:
 
 
 class BasicLogins:
-    """Proves requests. A browser that another site sends here proves nothing: its user did not mean it."""
+    """Proves requests, and lets each login have its turn.
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    A browser that another site sends here proves nothing: its user did not mean it.
+    """
+
+    def __init__(self, authenticator: Authenticator, turns: LoginTurns) -> None:
         self._authenticator = authenticator
+        self._turns = turns
 
     async def prove(self, request: Request) -> Principal | Refused:
+        """Return whose request it is, once its login has a turn."""
+        return await self.admit(request, await self.identify(request))
+
+    async def identify(self, request: Request) -> Principal | Refused:
         """Return whose request it is; AUTHENTICATION_REQUIRED without credentials, RATE_LIMITED after many guesses."""
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="Another site's page made this request.")
@@ -73,9 +84,19 @@ class BasicLogins:
         return await self._prove(read_basic(request.headers.get("authorization", "")), client, "BASIC")
 
     async def prove_login(self, request: Request, login: str, password: str, interface: str) -> Principal | Refused:
-        """Return whose login it is that stands in a request's body or query, as an interface has it."""
+        """Return whose login stands in a request's body or query, as an interface has it, once it has a turn."""
         client = request.client.host if request.client is not None else ""
-        return await self._prove(((login, password),) if login else (), client, interface)
+        given = ((login, password),) if login else ()
+        return await self.admit(request, await self._prove(given, client, interface))
+
+    async def admit(self, request: Request, proven: Principal | Refused) -> Principal | Refused:
+        """Return who was proven once the login has a turn, which ends with the answer; RATE_LIMITED without one."""
+        if isinstance(proven, Refused):
+            return proven
+        refused = await self._turns.take(proven.login)
+        if refused is None:
+            at_the_end(request, partial(self._turns.leave, proven.login))
+        return refused or proven
 
     async def _prove(self, given: Iterable[tuple[str, str]], client: str, mechanism: str) -> Principal | Refused:
         refused = Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)

@@ -18,7 +18,7 @@ from addressbook.api_keys import Scope
 from gateway.auth.api_keys import ApiKeys
 from gateway.directory_files import LARGEST, DirectoryFiles, FileFault
 from sms.outcome import Refusal, Refused
-from web.basic import read_bearer
+from web.basic import BasicLogins, read_bearer
 from web.body_limit import allow_body
 from web.problems import problem, refuse, retry_after
 
@@ -43,7 +43,8 @@ _FAULTS = {
 class DirectoryFilePages:
     """The route."""
 
-    def __init__(self, keys: ApiKeys, files: DirectoryFiles) -> None:
+    def __init__(self, logins: BasicLogins, keys: ApiKeys, files: DirectoryFiles) -> None:
+        self._logins = logins
         self._keys = keys
         self._files = files
 
@@ -56,7 +57,7 @@ class DirectoryFilePages:
         key = read_bearer(request)
         if key is None:
             return refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="An API key is expected as Bearer."))
-        principal = await self._keys.prove(key)
+        principal = await self._logins.admit(request, await self._keys.prove(key))
         if isinstance(principal, Refused):
             return refuse(principal)
         if Scope.DIRECTORY not in principal.scopes:

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 Seen = Callable[[str, int, float], None]
 _LONGEST_PATH = 200
+_ENDS = "ends"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 # An application may set its own content policy and caching; the others are the same for all.
@@ -90,6 +91,8 @@ class Front:
             # Starlette has answered with `answer_failure`, unless the answer had begun; then uvicorn cuts it.
             log.exception("http_failed", request=answer.request_id, cause=f"{type(error).__name__}: {error}"[:300])
         finally:
+            for end in scope["state"].get(_ENDS, ()):
+                end()
             _log(scope, answer)
             self._seen(scope["method"], answer.status, monotonic() - answer.began)
 
@@ -101,6 +104,11 @@ class Front:
             scope["client"] = (client, 0)
         scope["scheme"] = scheme or scope["scheme"]
         scope["headers"] = without_forwarded(scope["headers"])
+
+
+def at_the_end(request: Request, end: Callable[[], None]) -> None:
+    """Call `end` when the request has been answered, whatever comes of it."""
+    request.scope["state"].setdefault(_ENDS, []).append(end)
 
 
 async def answer_failure(request: Request, _: Exception) -> PlainTextResponse:

@@ -5,6 +5,7 @@ Not here: which refusal it is (gateway), the words of a refusal's detail (where 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
+from gateway.limits import whole_seconds
 from sms.outcome import Refusal, Refused
 from web.basic import CHALLENGE
 
@@ -95,16 +97,16 @@ def say_fields(bad: Sequence[BadField]) -> str:
     return "; ".join(f"{item.field}: {item.expected} is expected" for item in bad)
 
 
-def retry_after(status: int) -> dict[str, str]:
+def retry_after(status: int, wait: timedelta | None = None) -> dict[str, str]:
     """Return the header that says when to try again, nothing where that changes nothing (RFC 9110 §10.2.3)."""
-    return {"Retry-After": _LATER} if status in {429, 503} else {}
+    return {"Retry-After": _LATER if wait is None else str(whole_seconds(wait))} if status in {429, 503} else {}
 
 
 def refuse(refused: Refused) -> Response:
     """Return the answer to what was refused."""
     status, detail = say_refusal(refused)
     headers = {"WWW-Authenticate": CHALLENGE} if status == 401 else {}
-    headers |= retry_after(status)
+    headers |= retry_after(status, refused.wait)
     return problem(status, detail, reason=refused.refusal.value, headers=headers)
 
 

@@ -104,7 +104,7 @@ class SimpleHttp:
         proven = await self._prove(request, found.username, found.password, "XML")
         if isinstance(proven, Refused):
             status, text = say_refusal(proven)
-            return _xml_error(status, text, retry_after(status))
+            return _xml_error(status, text, retry_after(status, proven.wait))
         principal, sender = proven
         jobs: list[ApplicationJob] = []
         for index, fields in enumerate(found.jobs):
@@ -201,7 +201,7 @@ def _refused(refused: Refused) -> Response:
     status, text = say_refusal(refused)
     if refused.refusal is Refusal.AUTHENTICATION_REQUIRED:
         text = "user and pass: expected, a login and its password."
-    return _plain(status, text, retry_after(status))
+    return _plain(status, text, retry_after(status, refused.wait))
 
 
 def _xml_error(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -16,9 +16,7 @@ from web.api_v2.shapes import (
     ProblemAnswer,
 )
 from web.basic import CHALLENGE
-from web.problems import PROBLEM_TYPE, BadField, say_fields
-
-_RETRY_AFTER = {409: "1", 429: "60", 503: "60"}
+from web.problems import PROBLEM_TYPE, BadField, retry_after, say_fields
 
 
 def answer(content: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -28,7 +26,8 @@ def answer(content: msgspec.Struct, status: int = 200, headers: Mapping[str, str
 
 def refuse(refused: Refused) -> Response:
     """Answer with the problem that a refusal is."""
-    return _respond(problem_of(refused), {})
+    said = problem_of(refused)
+    return _respond(said, retry_after(said.status, refused.wait))
 
 
 def refuse_fields(bad: Sequence[BadField]) -> Response:
@@ -105,6 +104,6 @@ def _respond(said: ProblemAnswer, headers: Mapping[str, str]) -> Response:
     more = dict(headers)
     if said.status == 401:
         more["WWW-Authenticate"] = f'{CHALLENGE}, Bearer realm="mail2sms"'  # RFC 6750 §3
-    if said.status in _RETRY_AFTER and said.type != PROBLEM_TYPES[Refusal.DUPLICATE].address:
-        more["Retry-After"] = _RETRY_AFTER[said.status]
+    if said.type == PROBLEM_TYPES[HttpProblem.REQUEST_RUNNING].address:
+        more["Retry-After"] = "1"
     return Response(msgspec.json.encode(said), said.status, more, PROBLEM_TYPE)

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,12 @@ _SHAPES = (
     *(item.answer for item in OPERATIONS),
     *(item.body for item in OPERATIONS if item.body is not None),
 )
+
+_HEADERS = {
+    "RateLimit-Policy": ("string", 'The limits that bind the caller: `"NAME";q=AMOUNT;qu="UNIT";w=SECONDS`.'),
+    "RateLimit": ("string", 'What is left of each: `"NAME";r=LEFT;t=SECONDS`, until there is more.'),
+    "Retry-After": ("integer", "When it may be tried again, in seconds."),
+}
 
 
 def describe() -> dict[str, Any]:
@@ -44,6 +51,10 @@ def describe() -> dict[str, Any]:
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key: mail2sms login add-key"},
                 "password": {"type": "http", "scheme": "basic", "description": "A login: mail2sms login add"},
+            },
+            "headers": {
+                name: {"description": description, "schema": {"type": kind}}
+                for name, (kind, description) in _HEADERS.items()
             },
             "schemas": schemas,
         },
@@ -79,9 +90,20 @@ def _describe_parameter(parameter: CallParameter) -> dict[str, Any]:
 
 
 def _describe_answer(operation: Operation, status: int) -> dict[str, Any]:
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _headers_of(status)}
     if status == operation.status:
-        return {"description": "Done", "content": {"application/json": {"schema": _refer(operation.answer)}}}
-    return {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {"schema": _refer(ProblemAnswer)}}}
+        shape, kind, description = operation.answer, "application/json", "Done"
+    else:
+        shape, kind, description = ProblemAnswer, PROBLEM_TYPE, HTTPStatus(status).phrase
+    return {"description": description, "headers": headers, "content": {kind: {"schema": _refer(shape)}}}
+
+
+def _headers_of(status: int) -> Iterator[str]:
+    """Yield the headers of an answer, beside those of HTTP in general."""
+    if status != 401:
+        yield from ("RateLimit-Policy", "RateLimit")
+    if status in {429, 503}:
+        yield "Retry-After"
 
 
 def _refer(shape: type) -> dict[str, str]:

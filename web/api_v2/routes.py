@@ -3,7 +3,7 @@
 Not here: what answers a call (the file of its resource), how answers are worded (answers).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from addressbook.senders import Principal
 from gateway.applications import Applications
 from gateway.auth.api_keys import ApiKeys
+from gateway.caller_limits import CallerLimits, LimitState
 from sms.message import Origin
 from sms.outcome import Refused
 from web.api_v2.answers import no_such, problem, refuse
@@ -22,6 +23,7 @@ from web.api_v2.description import describe
 from web.api_v2.operations import OPERATIONS
 from web.api_v2.page import description_page, problem_page, problems_page
 from web.api_v2.problem_types import BASE, PROBLEM_TYPES, HttpProblem
+from web.api_v2.rate_limits import rate_limit_headers
 from web.basic import BasicLogins, is_secure, read_bearer
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -31,8 +33,15 @@ class RestV2:
     """Its routes."""
 
     def __init__(
-        self, *, logins: BasicLogins, keys: ApiKeys, applications: Applications, resources: Iterable[Resource]
+        self,
+        *,
+        logins: BasicLogins,
+        keys: ApiKeys,
+        applications: Applications,
+        limits: CallerLimits,
+        resources: Iterable[Resource],
     ) -> None:
+        self._limits = limits
         self._logins = logins
         self._keys = keys
         self._applications = applications
@@ -61,27 +70,31 @@ class RestV2:
         """Return an endpoint that answers who has logged in and may make this call."""
 
         async def endpoint(request: Request) -> Response:
-            principal = await self._prove(request)
+            principal = await self._identify(request)
             if isinstance(principal, Refused):
                 return refuse(principal)
+            admitted = await self._logins.admit(request, principal)
+            if isinstance(admitted, Refused):
+                return _with_limits(refuse(admitted), [*self._limits.turns.states(principal.login)])
             if operation.scope not in principal.scopes:
                 return problem(HttpProblem.INSUFFICIENT_SCOPE, f"This call needs the scope «{operation.scope}».")
             sender = await self._applications.sender_of(principal, Origin.REST, tls=is_secure(request))
             if isinstance(sender, Refused):
                 return refuse(sender)
             try:
-                return await respond(request, principal, sender)
+                response = await respond(request, principal, sender)
             except HTTPException as error:
                 if error.status_code != 413:
                     raise
-                return problem(HttpProblem.TOO_LARGE, error.detail)
+                response = problem(HttpProblem.TOO_LARGE, error.detail)
+            return _with_limits(response, await self._limits.in_force(principal, sender))
 
         return endpoint
 
-    async def _prove(self, request: Request) -> Principal | Refused:
+    async def _identify(self, request: Request) -> Principal | Refused:
         """Return whose request it is, by an API key or by HTTP Basic."""
         key = read_bearer(request)
-        return await self._logins.prove(request) if key is None else await self._keys.prove(key)
+        return await self._logins.identify(request) if key is None else await self._keys.prove(key)
 
     async def _show_description(self, _: Request) -> Response:
         return HTMLResponse(description_page(self._description))
@@ -108,3 +121,8 @@ async def _refuse_method(request: Request) -> Response:
 
 async def _refuse_path(_: Request) -> Response:
     return problem(HttpProblem.NOT_FOUND, f"There is no such path; {BASE} lists them.")
+
+
+def _with_limits(response: Response, states: Sequence[LimitState]) -> Response:
+    response.headers.update(rate_limit_headers(states))
+    return response
