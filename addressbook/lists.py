@@ -67,6 +67,10 @@ class DistributionLists:
         """Return the customer's list of this name, in any case."""
         return self._by_name.get((customer_id, canonical_name(name)))
 
+    def of_customer(self, customer_id: int) -> list[DistributionList]:
+        """Return a customer's lists by name."""
+        return [self._by_name[key] for key in sorted(self._by_name) if key[0] == customer_id]
+
     def permitted(self, customer_id: int, name: str, author: str) -> DistributionList | Refused:
         """Return the customer's list of this name if the author may write to it."""
         found = self.named(customer_id, name)

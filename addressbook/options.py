@@ -41,4 +41,4 @@ SERVICE_OPTIONS: Final[Mapping[Origin, Option]] = MappingProxyType(
         Origin.SMPP: Option.SMPP,
     }
 )
-"""What a customer needs for each service. Automatic answers (`INBOUND`) need nothing."""
+"""What a customer needs for each service; automatic answers and what people send by hand (`PORTAL`) need nothing."""

@@ -147,6 +147,19 @@ def find_login_sender(directory: Directory, principal: Principal) -> Sender | Re
     return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
 
 
+def find_account_sender(directory: Directory, principal: Principal) -> Sender | Refused:
+    """Return the sender of what an account sends by hand: the customer's user with its address, else the customer."""
+    customer = find_customer(directory, principal)
+    if isinstance(customer, Refused):
+        return customer
+    user = directory.user(principal.login)
+    if user is not None and user.customer_id != customer.id:
+        user = None
+    if user is not None and not user.may_send:
+        return _refused("This sender is not active.")
+    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+
+
 def _choose_profile(directory: Directory, principal: Principal, user: User | None) -> Profile | None:
     """Return the profile in force: for who is no user that which the proof names, if it names one."""
     if user is None and principal.profile_id is not None:

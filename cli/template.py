@@ -25,7 +25,9 @@ from gateway.admin.mail_templates import (
     embed_graphics,
     find_graphics,
     find_source,
+    find_version,
     list_own_templates,
+    list_versions,
     reset_template,
     set_template,
 )
@@ -78,6 +80,25 @@ def set_one(file: Path, customer: str, profile: str, form: str, source_file: Pat
         graphics = _graphics(session, owner)
         _refuse_broken(source_file, check_source(source, Form(form), graphics, workshop))
         session.change(lambda edit: set_template(edit, owner, Form(form), source, graphics))
+
+
+@click.command("restore")
+@config_option
+@_customer
+@_profile
+@_form
+@click.argument("number", type=int)
+def restore(file: Path, customer: str, profile: str, form: str, number: int) -> None:
+    """Make a template what it was in version NUMBER, as a version of its own; refused where that fails by now."""
+    owner = TemplateOwner(customer, profile)
+    with admin_session(file) as session, _workshop() as workshop:
+        version = session.look(lambda tx: find_version(tx, owner, form, number))
+        if not version.source:
+            session.change(lambda edit: reset_template(edit, owner, Form(form)))
+            return
+        graphics = _graphics(session, owner)
+        _refuse_broken(Path(f"version {number}"), check_source(version.source, Form(form), graphics, workshop))
+        session.change(lambda edit: set_template(edit, owner, Form(form), version.source, graphics))
 
 
 @click.command("check")
@@ -193,6 +214,15 @@ template = click.Group(
         set_one,
         check,
         preview,
+        restore,
+        table_command(
+            "versions",
+            "List what a template was, the latest first; one without characters was none.",
+            lambda tx, customer, profile, form: list_versions(tx, TemplateOwner(customer, profile), form),
+            _customer,
+            _profile,
+            _form,
+        ),
         change_command(
             "reset",
             "Take an own template away; the next weaker or the standard one goes out again.",

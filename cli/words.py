@@ -241,6 +241,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.PUSH_NOT_OVER: "The push {name} is {state}: only one that has ended is sent again.",
     FaultCode.GRAPHIC_REMOVED_MEANWHILE: "A graphic was removed while the template was checked; try again.",
     FaultCode.NO_OWN_TEMPLATE: "There is no own template for the form «{form}»; the standard one goes out.",
+    FaultCode.NO_TEMPLATE_VERSION: f"{_TEMPLATE} has no version {{number}}; «template versions» lists them.",
     FaultCode.NO_TEMPLATE_TO_RESET: f"{_TEMPLATE} has no template of its own.",
     FaultCode.BAD_GRAPHIC: "The graphic is refused: {cause}.",
     FaultCode.GRAPHIC_IN_USE: "A template of «{customer}» shows cid:{name}; change that first.",

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from addressbook.hierarchy import LayerKind, Resolved, layer_of
-from addressbook.senders import Principal, Sender, find_login_sender
+from addressbook.senders import Principal, Sender, find_account_sender, find_login_sender
 from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
@@ -44,7 +44,8 @@ class ApplicationJob:
     `service` is the interface. A `digest` names the request among those of its customer, so that a repeat is known; it
     is `identified` where the application itself gave that name. `ignored_options` were asked for and do nothing. In a
     `personalised` job the one text has placeholders, which the values of its recipients fill. `first_use` is
-    set where its client named the request (gateway.dedup_keys.request_use), `esme` where an ESME submits it.
+    set where its client named the request (gateway.dedup_keys.request_use), `esme` where an ESME submits it. The
+    settings of the list `listed`, whose members the recipients are, count below the options.
     """
 
     service: Origin
@@ -59,6 +60,7 @@ class ApplicationJob:
     personalised: bool = False
     first_use: FirstUse | None = None
     esme: EsmeRequest | None = None
+    listed: str = ""
 
 
 class Applications:
@@ -186,16 +188,20 @@ class Applications:
             self._resolved_of, self._resolved = snapshot, {}
         user, profile = sender.user, sender.profile
         who = (sender.customer.id, user and user.id, profile and profile.id, job.service)
-        key = (who, frozenset(job.options.items()))
+        key = (who, job.listed, frozenset(job.options.items()))
         found = self._resolved.get(key)
         if found is None:
             asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
-            found = self._resolved[key] = snapshot.resolve(sender, job.service, (asked,))
+            listed = snapshot.lists.named(sender.customer.id, job.listed) if job.listed else None
+            below = snapshot.layer_of_list(listed) if listed is not None else None
+            further = (asked,) if below is None else (below, asked)
+            found = self._resolved[key] = snapshot.resolve(sender, job.service, further)
         return found
 
 
 def _sender_of(principal: Principal, service: Origin, snapshot: Snapshot) -> Sender | Refused:
-    sender = find_login_sender(snapshot.directory, principal)
+    find = find_account_sender if service is Origin.PORTAL else find_login_sender
+    sender = find(snapshot.directory, principal)
     return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service) or sender
 
 

@@ -19,7 +19,7 @@ from gateway.submission import RecipientRequest, Submission
 from gateway.usage_claims import claims_of
 from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
-from sms.message import EncodedText
+from sms.message import EncodedText, Origin
 from sms.number import MobileNumber, SenderId, country_of, parse_number, type_of
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.parameters import Parameters, choose_parameters
@@ -354,7 +354,9 @@ def _address_to_tell(submission: Submission) -> str:
     """Return where the status of a submission is mailed, empty for nowhere: automatic answers are nobody's."""
     if submission.mail is not None:
         return submission.mail.reverse_path
-    return submission.resolved.settings.status_address if submission.login else ""
+    stored = submission.resolved.settings.status_address if submission.login else ""
+    # Who sends by hand is told where they sign in, as who sends by mail is told there.
+    return stored or (submission.login if submission.service is Origin.PORTAL else "")
 
 
 def _new_message(submission: Submission, message: PlannedMessage, encoded: EncodedText | None) -> NewMessage:

@@ -23,6 +23,7 @@ class Origin(StrEnum):
     HTTP = "http"
     SMPP = "smpp"
     INBOUND = "inbound"
+    PORTAL = "portal"
 
 
 MAIL_SERVICES: Final = (Origin.MAIL, Origin.SAP)

@@ -50,7 +50,7 @@ _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
-    *("mail_template", "mail_graphic", "push_key", "suspension"),
+    *("mail_template", "template_version", "mail_graphic", "push_key", "suspension", "send_draft"),
 )
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
@@ -268,6 +268,7 @@ class DirectoryChanges:
         self._forget_constraints([key])
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
         self._tx.execute("DELETE FROM mail_template WHERE profile_key = ?", (key,))
+        self._tx.execute("DELETE FROM template_version WHERE profile_key = ?", (key,))
         self._tx.execute("DELETE FROM profile WHERE key = ?", (key,))
         self._touch("profile", key)
         self._touch("layer", key, LayerKind.PROFILE)

@@ -62,6 +62,26 @@ class MailTemplateRow(StoredRow):
         primary_key = peewee.CompositeKey("customer_key", "profile_key", "form")
 
 
+class TemplateVersionRow(StoredRow):
+    """What a template was at some time: `number` counts from 1, `source` is empty where there was no own one.
+
+    `form` is a word of templates.forms, or `push`, whose body has the form `push_form` (such as push-xml).
+    """
+
+    customer_key = peewee.BigIntegerField()
+    profile_key = peewee.BigIntegerField()
+    form = peewee.TextField()
+    number = peewee.IntegerField()
+    source = peewee.TextField()
+    push_form = peewee.TextField(default="")
+    set_at = peewee.BigIntegerField()
+    set_by = peewee.TextField()
+
+    class Meta:
+        table_name = "template_version"
+        primary_key = peewee.CompositeKey("customer_key", "profile_key", "form", "number")
+
+
 class MailGraphicRow(StoredRow):
     """A graphic that a customer's templates show as `cid:NAME`."""
 

@@ -12,7 +12,7 @@ from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert
 from store.mail_rules import touch_rules
-from store.mail_rules_tables import MailGraphicRow, MailTemplateRow
+from store.mail_rules_tables import MailGraphicRow, MailTemplateRow, TemplateVersionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,16 @@ class StoredTemplate:
     ref: TemplateRef
     customer: str
     profile: str
+    set_at: int
+    set_by: str
+
+
+class TemplateVersion(Struct, frozen=True, array_like=True):
+    """What a template was from `set_at` (microseconds) on; `source` is empty where there was no own one."""
+
+    number: int
+    source: str
+    push_form: str
     set_at: int
     set_by: str
 
@@ -74,6 +84,13 @@ _PUSH = (
     f" LEFT JOIN profile p ON p.key = t.profile_key WHERE c.canonical = ? AND t.{_IS_PUSH}"
     " AND (t.profile_key = 0 OR p.name = ?) ORDER BY t.profile_key DESC LIMIT 1"
 )
+_VERSIONS = query(
+    TemplateVersion,
+    "FROM template_version WHERE customer_key = ? AND profile_key = ? AND form = ? ORDER BY number DESC",
+)
+_NEW_VERSION = Insert(TemplateVersionRow)
+_MOST_VERSIONS = 50
+_PUSH_WORD = "push"
 _PUT_TEMPLATE = Insert(MailTemplateRow, replace=True)
 _PUT_GRAPHIC = Insert(MailGraphicRow, replace=True)
 
@@ -112,22 +129,43 @@ def find_push_template(tx: Transaction, customer: str, profile: str) -> tuple[st
 
 def put_push_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
     """Store a template for pushes in place of the one before it, whatever its form."""
-    remove_push_template(tx, ref)
-    put_template(tx, ref, source, who)
+    _note_version(tx, ref, source, who)
+    _remove_pushes(tx, ref)
+    _put(tx, ref, source, who)
 
 
-def remove_push_template(tx: Transaction, ref: TemplateRef) -> bool:
+def remove_push_template(tx: Transaction, ref: TemplateRef, who: str) -> bool:
     """Delete the template for pushes of any form; False if there is none."""
-    touch_rules(tx)
-    gone = tx.execute(
+    if read_push_template(tx, ref) is None:
+        return False
+    _note_version(tx, ref, "", who)
+    _remove_pushes(tx, ref)
+    return True
+
+
+def read_push_template(tx: Transaction, ref: TemplateRef) -> tuple[str, str] | None:
+    """Return form and source of a template for pushes of any form, None if there is none."""
+    rows: list[tuple[str, str]] = tx.rows(
+        f"SELECT form, source FROM mail_template WHERE customer_key = ? AND profile_key = ? AND {_IS_PUSH}",  # noqa: S608 - ours
+        (ref.customer_key, ref.profile_key),
+    )
+    return rows[0] if rows else None
+
+
+def _remove_pushes(tx: Transaction, ref: TemplateRef) -> None:
+    tx.execute(
         f"DELETE FROM mail_template WHERE customer_key = ? AND profile_key = ? AND {_IS_PUSH}",  # noqa: S608 - ours
         (ref.customer_key, ref.profile_key),
     )
-    return gone > 0
 
 
 def put_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
-    """Store a template in place of the one before it."""
+    """Store a template in place of the one before it, which stays among its versions."""
+    _note_version(tx, ref, source, who)
+    _put(tx, ref, source, who)
+
+
+def _put(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
     row = _PUT_TEMPLATE.row(
         customer_key=ref.customer_key,
         profile_key=ref.profile_key,
@@ -137,17 +175,60 @@ def put_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> No
         set_by=who,
     )
     tx.insert(_PUT_TEMPLATE, [row])
-    touch_rules(tx)
 
 
-def remove_template(tx: Transaction, ref: TemplateRef) -> bool:
-    """Delete a template; False if there is none."""
-    touch_rules(tx)
-    gone = tx.execute(
+def remove_template(tx: Transaction, ref: TemplateRef, who: str) -> bool:
+    """Delete a template, which stays among its versions; False if there is none."""
+    if read_template(tx, ref) is None:
+        return False
+    _note_version(tx, ref, "", who)
+    tx.execute(
         "DELETE FROM mail_template WHERE customer_key = ? AND profile_key = ? AND form = ?",
         (ref.customer_key, ref.profile_key, ref.form),
     )
-    return gone > 0
+    return True
+
+
+def versions_of(tx: Transaction, ref: TemplateRef) -> list[TemplateVersion]:
+    """Return what a template was, the latest first; the first is what it is. Those of pushes have one order."""
+    return tx.select(TemplateVersion, _VERSIONS, (ref.customer_key, ref.profile_key, _version_word(ref)))
+
+
+def _version_word(ref: TemplateRef) -> str:
+    return _PUSH_WORD if ref.form.startswith(_PUSH_WORD) else ref.form
+
+
+def _note_version(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
+    """Store what a template becomes, behind what it is where that was never stored; the oldest of many go."""
+    touch_rules(tx)  # and nobody else changes one until this transaction ends
+    word = _version_word(ref)
+    latest = versions_of(tx, ref)[:1]
+    number = latest[0].number if latest else 0
+    rows = [] if latest else tx.rows(*_current(ref, word))
+    for form, content, at, by in [*rows, (ref.form, source, tx.now(), who)]:
+        number += 1
+        row = _NEW_VERSION.row(
+            customer_key=ref.customer_key,
+            profile_key=ref.profile_key,
+            form=word,
+            number=number,
+            source=content,
+            push_form=form if content and form != word else "",
+            set_at=at,
+            set_by=by,
+        )
+        tx.insert(_NEW_VERSION, [row])
+    tx.execute(
+        "DELETE FROM template_version WHERE customer_key = ? AND profile_key = ? AND form = ? AND number <= ?",
+        (ref.customer_key, ref.profile_key, word, number - _MOST_VERSIONS),
+    )
+
+
+def _current(ref: TemplateRef, word: str) -> tuple[str, tuple[int | str, ...]]:
+    found = "SELECT form, source, set_at, set_by FROM mail_template WHERE customer_key = ? AND profile_key = ? AND "
+    if word == _PUSH_WORD:
+        return found + _IS_PUSH, (ref.customer_key, ref.profile_key)
+    return found + "form = ?", (ref.customer_key, ref.profile_key, ref.form)
 
 
 def sources_of(tx: Transaction, customer_key: int) -> list[str]:

@@ -142,6 +142,7 @@ class FaultCode(Code):
 
     GRAPHIC_REMOVED_MEANWHILE = ("graphic-removed-meanwhile",)
     NO_OWN_TEMPLATE = "no-own-template", "form", "customer", "profile"
+    NO_TEMPLATE_VERSION = "no-template-version", "form", "customer", "profile", "number"
     NO_TEMPLATE_TO_RESET = "no-template-to-reset", "form", "customer", "profile"
     BAD_GRAPHIC = "bad-graphic", "cause"
     GRAPHIC_IN_USE = "graphic-in-use", "customer", "name"

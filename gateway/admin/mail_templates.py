@@ -17,6 +17,7 @@ from store.engine.keys import to_instant
 from store.mail_templates import (
     StoredGraphic,
     TemplateRef,
+    TemplateVersion,
     graphics_of,
     list_templates,
     put_graphic,
@@ -25,6 +26,7 @@ from store.mail_templates import (
     remove_graphic,
     remove_template,
     sources_of,
+    versions_of,
 )
 from templates.confined import ConfinedTemplates
 from templates.fitness import check_template
@@ -149,7 +151,7 @@ def set_template(
 def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
     """Take a template away, so that the next weaker or the standard one goes out."""
     found = find_owner(edit.tx, owner)
-    if not remove_template(edit.tx, found.ref(form)):
+    if not remove_template(edit.tx, found.ref(form), edit.who):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form=form.value, **found.facts)
     whose, word = found.customer.id, form.value
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, word), form=word, **found.facts)
@@ -179,6 +181,29 @@ def drop_graphic(edit: Edit, customer: str, name: str) -> Changed:
     if not remove_graphic(edit.tx, owner.id, name):
         raise AdminFault(FaultCode.NO_GRAPHIC, customer=owner.name, name=name)
     return edit.done(AuditAction.REMOVE_GRAPHIC, Subject(owner.name, owner.id, name), customer=owner.name, name=name)
+
+
+def list_versions(tx: Transaction, owner: TemplateOwner, form: str) -> list[dict[str, object]]:
+    """Return what an owner's template was, the latest first: plain values. `form` is a Form, or «push»."""
+    return [
+        {
+            "number": version.number,
+            "set_at": to_instant(version.set_at).isoformat(timespec="seconds"),
+            "set_by": version.set_by,
+            "form": version.push_form or form,
+            "characters": len(version.source),
+        }
+        for version in versions_of(tx, find_owner(tx, owner).ref(form))
+    ]
+
+
+def find_version(tx: Transaction, owner: TemplateOwner, form: str, number: int) -> TemplateVersion:
+    """Return one version of an owner's template. Raises AdminFault."""
+    found = find_owner(tx, owner)
+    for version in versions_of(tx, found.ref(form)):
+        if version.number == number:
+            return version
+    raise AdminFault(FaultCode.NO_TEMPLATE_VERSION, form=form, number=number, **found.facts)
 
 
 def list_own_templates(tx: Transaction, customer: str) -> list[dict[str, object]]:

@@ -96,7 +96,7 @@ def set_push_template(edit: Edit, owner: TemplateOwner, form: PushForm, source: 
 def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
     """Take a template for status pushes away, so that the next weaker or the standard one goes out."""
     found = find_owner(edit.tx, owner)
-    if not remove_push_template(edit.tx, found.ref("push")):
+    if not remove_push_template(edit.tx, found.ref("push"), edit.who):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form="push", **found.facts)
     whose = found.customer.id
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)

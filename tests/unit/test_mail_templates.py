@@ -21,11 +21,14 @@ from gateway.admin.mail_templates import (
     drop_graphic,
     find_graphics,
     find_source,
+    find_version,
     list_own_templates,
+    list_versions,
     reset_template,
     set_template,
 )
 from gateway.admin.profiles import add_profile, remove_profile
+from gateway.admin.push_templates import reset_push_template, set_push_template
 from gateway.alerts import Alert
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
@@ -35,6 +38,7 @@ from gateway.mail_rules import MailRules
 from gateway.phone_names import PhoneNames
 from gateway.ports import AlertMail, MailAttempt
 from gateway.report_pool import LargeReports
+from inbound.actions import PushForm
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
 from mta.sending.mail_notifier import MailNotifier
 from mta.sending.sign import KeyKind, Signer, new_key
@@ -42,7 +46,7 @@ from sms.lifecycle import MessageState
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
-from store.mail_rules_tables import MailGraphicRow
+from store.mail_rules_tables import MailGraphicRow, TemplateVersionRow
 from templates.confined import ConfinedTemplates
 from templates.forms import Form, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
@@ -290,6 +294,62 @@ def test_templates_are_listed_shown_and_audited(office):
     assert office.refuse(reset_template, owner, Form.DELAYED) == (FaultCode.NO_TEMPLATE_TO_RESET, facts)
     actions = [(done["action"], done["target"]) for done in office.audit(2)]
     assert actions == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
+
+
+OWNER = TemplateOwner("demo")
+
+
+def versions(office, form=Form.RESULT, owner=OWNER):
+    """Return number and source of each version, the latest first."""
+    rows = office.look(list_versions, owner, form)
+    return [(row["number"], office.look(find_version, owner, form, row["number"]).source) for row in rows]
+
+
+def test_what_a_template_was_stays_as_versions_and_so_does_that_there_was_none(office):
+    office.own(Form.RESULT, "one")
+    office.own(Form.RESULT, "two")
+    office.own(Form.DELAYED, "another form")
+    office.do(reset_template, OWNER, Form.RESULT)
+    office.own(Form.RESULT, "three")
+    assert versions(office) == [(4, "three"), (3, ""), (2, "two"), (1, "one")]
+    assert versions(office, owner=TemplateOwner("demo", "standard")) == []
+    with pytest.raises(AdminFault) as caught:
+        office.look(find_version, OWNER, Form.RESULT, 5)
+    assert caught.value.code is FaultCode.NO_TEMPLATE_VERSION
+
+
+def test_a_template_of_before_versions_becomes_the_first_one(office):
+    office.own(Form.RESULT, "of before")
+    office.execute("DELETE FROM template_version")
+    office.own(Form.RESULT, "new")
+    assert versions(office) == [(2, "new"), (1, "of before")]
+
+
+def test_the_oldest_versions_go(office):
+    for number in range(55):
+        office.own(Form.RESULT, f"version {number}")
+    assert [number for number, _ in versions(office)] == list(range(55, 5, -1))
+
+
+def test_versions_of_pushes_have_one_order_whatever_their_form(office):
+    office.do(set_push_template, OWNER, PushForm.JSON, '{"a": 1}')
+    office.do(set_push_template, OWNER, PushForm.XML, "<a/>")
+    office.do(reset_push_template, OWNER)
+    rows = office.look(list_versions, OWNER, "push")
+    assert [(row["number"], row["form"], row["characters"]) for row in rows] == [
+        (3, "push", 0),
+        (2, "push-xml", 4),
+        (1, "push-json", 8),
+    ]
+
+
+def test_versions_go_with_their_profile_and_customer(office):
+    office.own(Form.RESULT, "profile's", "standard")
+    office.own(Form.RESULT, "customer's")
+    office.do(remove_profile, "demo", "standard")
+    assert office.look(lambda tx: [row.source for row in read(tx.rows, TemplateVersionRow)]) == ["customer's"]
+    office.do(remove_customer, "demo")
+    assert office.look(lambda tx: read(tx.rows, TemplateVersionRow)) == []
 
 
 def test_nobody_else_has_templates(office):

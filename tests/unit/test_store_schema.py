@@ -29,6 +29,7 @@ FROZEN = {
     "0012_reports": "b19f23181bee5291",
     "0014_details": "d4479d0d69b5afd4",
     "0013_care": "72f83aa2c6911af1",
+    "0015_by_hand": "cbb5bf82b995b842",
 }
 MODELS = tuple(
     value
