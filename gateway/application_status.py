@@ -95,9 +95,9 @@ class ApplicationStatus:
 
     async def job(self, sender: Sender, public_id: str) -> JobStatus | None:
         """Return a job with its messages; None for one that there is not, or that is not theirs to see."""
-        if not _ID.fullmatch(public_id):
+        if not is_public_id(public_id):
             return None
-        found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, _owner_of(sender)))
+        found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, owner_of(sender)))
         if found is None:
             return None
         messages = await self._database.read(partial(messages_of_job, job_key=found.key))
@@ -113,10 +113,10 @@ class ApplicationStatus:
 
     async def message(self, sender: Sender, public_id: str) -> SmsStatus | None:
         """Return one message; None for one that there is not, or that is not theirs to see."""
-        if not _ID.fullmatch(public_id):
+        if not is_public_id(public_id):
             return None
         found = await self._database.read(
-            lambda tx: find_message_of(tx, sender.customer.id, public_id, _owner_of(sender))
+            lambda tx: find_message_of(tx, sender.customer.id, public_id, owner_of(sender))
         )
         return None if found is None else _status_of(found)
 
@@ -128,7 +128,7 @@ class ApplicationStatus:
                 customer_key=sender.customer.id,
                 since=to_stored(wanted.since),
                 until=to_stored(wanted.until),
-                owner=_owner_of(sender),
+                owner=owner_of(sender),
                 only_open=wanted.only_open,
                 offset=wanted.offset,
                 limit=wanted.limit,
@@ -144,7 +144,7 @@ class ApplicationStatus:
                 jobs_after,
                 customer_key=sender.customer.id,
                 after=after,
-                owner=_owner_of(sender),
+                owner=owner_of(sender),
                 only_open=only_open,
                 limit=limit,
             )
@@ -162,7 +162,12 @@ class ApplicationStatus:
         ]
 
 
-def _owner_of(sender: Sender) -> str:
+def is_public_id(text: str) -> bool:
+    """Return whether a text may be the id of a job or an SMS."""
+    return _ID.fullmatch(text) is not None
+
+
+def owner_of(sender: Sender) -> str:
     """Return whose jobs alone are to be seen, empty for all of the customer's."""
     user = sender.user
     return "" if user is None or user.is_application else user.address

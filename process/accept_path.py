@@ -49,12 +49,8 @@ class AcceptPath:
         )
         self.spent = SpentLimits()
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
-        self.taking_back = TakingBack(
-            database=database,
-            keys=self.keys,
-            clock=self.clock,
-            offering=frozenset(carrier.name for carrier in config.carriers if offers_cancelling(carrier)),
-        )
+        self.cancelling = frozenset(carrier.name for carrier in config.carriers if offers_cancelling(carrier))
+        self.taking_back = TakingBack(database=database, keys=self.keys, clock=self.clock, offering=self.cancelling)
         domain = config.mail_from.rpartition("@")[2]
         self.conversations = Conversations(database, domain)
         self.judge = MailIntake(

@@ -3,11 +3,14 @@
 Not here: where HTTP is served (process.http), the interfaces themselves (web).
 """
 
+from gateway.application_cancel import ApplicationCancelling
 from gateway.application_status import ApplicationStatus
 from gateway.directory_files import DirectoryFiles
 from gateway.explaining import Explaining
 from process.accept_path import AcceptPath
 from process.doors import Doors
+from web.api_v2.calls import Resource
+from web.api_v2.cancels import Cancels
 from web.api_v2.jobs import Jobs
 from web.api_v2.routes import RestV2
 from web.basic import BasicLogins
@@ -22,7 +25,6 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
     logins, applications = BasicLogins(doors.authenticator, doors.caller_limits.turns), doors.applications
     status, clock = ApplicationStatus(core.database), core.clock
-    explaining = Explaining(applications=applications, book=core.book, database=core.database, clock=clock)
     files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
     return [
         *RestV1(logins=logins, applications=applications, status=status, clock=clock).routes(),
@@ -31,9 +33,17 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
             keys=doors.api_keys,
             applications=applications,
             limits=doors.caller_limits,
-            resources=[Jobs(applications=applications, explaining=explaining, status=status)],
+            resources=_resources(core, doors, status),
         ).routes(),
         *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *SimpleHttp(logins=logins, applications=applications, status=status).routes(),
         *DirectoryFilePages(logins, doors.api_keys, files).routes(),
     ]
+
+
+def _resources(core: AcceptPath, doors: Doors, status: ApplicationStatus) -> list[Resource]:
+    """Return what answers the calls of REST version 2."""
+    database, clock, applications = core.database, core.clock, doors.applications
+    explaining = Explaining(applications=applications, book=core.book, database=database, clock=clock)
+    cancelling = ApplicationCancelling(database=database, keys=core.keys, clock=clock, offering=core.cancelling)
+    return [Jobs(applications=applications, explaining=explaining, status=status), Cancels(cancelling)]

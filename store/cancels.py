@@ -5,7 +5,7 @@ Not here: what cancelling does to a message (progress).
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import peewee
 from msgspec import Struct
@@ -113,6 +113,7 @@ def drop_ended(tx: Transaction, calls: list[None]) -> list[int]:
 
 class _Job(Struct, frozen=True, array_like=True):
     key: int
+    public_id: str
     customer_key: int
     user_address: str
     header_from: str
@@ -122,6 +123,7 @@ class MessageToCancel(Struct, frozen=True, array_like=True):
     """One SMS of a job; `carrier` was offered a part of it and has it, or may have it."""
 
     key: int
+    public_id: str
     state: MessageState
     ended: bool
     carrier: str | None
@@ -129,9 +131,10 @@ class MessageToCancel(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobToCancel:
-    """A job that somebody wants back: whose it is, and its SMS without those that were refused at acceptance."""
+    """A job, or one SMS of it, that somebody wants back: whose it is, and its SMS but those refused at acceptance."""
 
     key: int = 0
+    public_id: str = ""
     customer_key: int = 0
     user_address: str = ""
     header_from: str = ""
@@ -148,26 +151,44 @@ class JobToCancel:
 
 
 _OWN = query(_Job, "FROM job WHERE public_id = ?")
+_OF_MESSAGE = query(_Job, "FROM job WHERE key = (SELECT job_key FROM message WHERE public_id = ?)")
 _MESSAGES = query(
     MessageToCancel,
     "FROM message m WHERE m.job_key = ? AND m.part_count > 0 ORDER BY m.key",
     "m",
     carrier="(SELECT max(p.carrier) FROM part p WHERE p.message_key = m.key AND p.state <> 'queued')",
 )
+_CANCELLED = "SELECT key FROM message WHERE key IN (??) AND state = 'cancelled'"
 
 
 def find_job_to_cancel(tx: Transaction, name: str) -> JobToCancel:
     """Return the job of a public id, nobody's where there is none."""
-    for job in tx.select(_Job, _OWN, (name,)):
-        messages = tx.select(MessageToCancel, _MESSAGES, (job.key,))
-        return JobToCancel(
-            key=job.key,
-            customer_key=job.customer_key,
-            user_address=job.user_address,
-            header_from=job.header_from,
-            messages=tuple(messages),
-        )
-    return JobToCancel()
+    found = tx.select(_Job, _OWN, (name,))
+    return _to_cancel(tx, found[0]) if found else JobToCancel()
+
+
+def find_message_to_cancel(tx: Transaction, name: str) -> JobToCancel:
+    """Return the job of an SMS with that SMS alone, nobody's where there is none."""
+    found = tx.select(_Job, _OF_MESSAGE, (name,))
+    job = _to_cancel(tx, found[0]) if found else JobToCancel()
+    return replace(job, messages=tuple(message for message in job.messages if message.public_id == name))
+
+
+def _to_cancel(tx: Transaction, job: _Job) -> JobToCancel:
+    messages = tx.select(MessageToCancel, _MESSAGES, (job.key,))
+    return JobToCancel(
+        key=job.key,
+        public_id=job.public_id,
+        customer_key=job.customer_key,
+        user_address=job.user_address,
+        header_from=job.header_from,
+        messages=tuple(messages),
+    )
+
+
+def find_cancelled(tx: Transaction, keys: Collection[int]) -> frozenset[int]:
+    """Return which of these messages are cancelled."""
+    return frozenset(key for (key,) in tx.rows_in(_CANCELLED, keys))
 
 
 def report_end(tx: Transaction, job_key: int) -> None:

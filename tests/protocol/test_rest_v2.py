@@ -14,9 +14,12 @@ import pytest
 from addressbook.api_keys import Scope
 from process.api import api_routes
 from process.doors import Doors
-from sms.outcome import Refusal
+from sms.outcome import Done, Refusal
+from store.answers import Rules
+from store.engine.keys import to_stored
 from tests.kit.rest_site import RestSite, basic, rest_site
-from tests.kit.testbed import administer, make_house, open_core
+from tests.kit.store_harness import StoreHarness
+from tests.kit.testbed import ANNA, administer, make_house, open_core
 from web.api_v2.description import describe
 from web.api_v2.operations import OPERATIONS
 from web.api_v2.problem_types import PROBLEM_TYPES
@@ -275,6 +278,50 @@ async def test_an_explanation_says_what_sending_would_do_and_stores_nothing(v2):
     assert v2.core.jobs() == []
     assert (await v2.ask("POST", "/jobs", body)).status == 201
     assert [message.body for message in v2.core.messages() if message.number] == ['a b "c"']
+
+
+async def test_what_waits_is_taken_back_and_what_is_too_late_is_named(v2):
+    job = (await v2.send("Hello", ONE, TWO, THREE)).json["id"]
+    first, second, third = (sms["id"] for sms in (await v2.ask("GET", f"/jobs/{job}")).json["messages"])
+    one = await v2.ask("POST", f"/messages/{first}/cancel")
+    assert one.json == {"job": job, "cancelled": [first], "asked": [], "before": [], "late": []}
+    store = StoreHarness("", Rules(), database=v2.core.database)
+    store.now = to_stored(v2.core.clock.now())
+    (part,) = store.take(carrier="sandbox", route="sandbox", most=1)
+    store.settle((part.part_key, Done(reference="c1")), carrier="sandbox")
+    rest = await v2.ask("POST", f"/jobs/{job}/cancel")
+    assert rest.json == {"job": job, "cancelled": [third], "asked": [], "before": [first], "late": [second]}
+    again = await v2.ask("POST", f"/jobs/{job}/cancel")
+    assert again.json == {"job": job, "cancelled": [], "asked": [], "before": [first, third], "late": [second]}
+    states = [sms["state"] for sms in (await v2.ask("GET", f"/jobs/{job}")).json["messages"]]
+    assert states == ["cancelled", "submitted", "cancelled"]
+    late = await v2.ask("POST", f"/messages/{second}/cancel")
+    assert (late.status, late.json["type"]) == (409, "/api/v2/problems/nothing-to-cancel")
+    assert "retry-after" not in late.headers
+    lines = [(line.action, line.who, line.target) for line in v2.core.audit(action="queue.cancel")]
+    assert lines == [("queue.cancel", "erp", first), ("queue.cancel", "erp", job)]
+
+
+async def test_nobody_elses_job_can_be_cancelled(v2):
+    job = (await v2.send()).json["id"]
+    sms = (await v2.ask("GET", f"/jobs/{job}")).json["messages"][0]["id"]
+    secret = v2.core.folder / "other.password"
+    secret.write_text("a long password\n", "utf-8")
+    await v2.site.administer(
+        "customer add other",
+        f"login add far --customer other --password-file {secret}",
+        f"login add near --customer acme --user {ANNA} --password-file {secret}",
+    )
+    for login in ("far", "near"):
+        for path in (
+            f"/jobs/{job}/cancel",
+            f"/messages/{sms}/cancel",
+            f"/jobs/{sms}/cancel",
+            f"/messages/{job}/cancel",
+        ):
+            answer = await v2.ask("POST", path, authorization=basic(login, "a long password"))
+            assert answer.status == 404, (login, path)
+    assert [message.state for message in v2.core.messages()] == ["queued"]
 
 
 async def test_a_cursor_leads_through_all_jobs_each_once_in_order(v2):

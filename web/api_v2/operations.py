@@ -6,6 +6,7 @@ Each resource has its calls beside what answers them. Not here: what a call is (
 from typing import Final
 
 from web.api_v2.calls import Operation
+from web.api_v2.cancels import CANCEL_CALLS
 from web.api_v2.jobs import JOB_CALLS
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*JOB_CALLS,)
+OPERATIONS: Final[tuple[Operation, ...]] = (*JOB_CALLS, *CANCEL_CALLS)

@@ -24,6 +24,7 @@ class HttpProblem(StrEnum):
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     REQUEST_RUNNING = "request-running"
+    NOTHING_TO_CANCEL = "nothing-to-cancel"
     TOO_LARGE = "too-large"
 
 
@@ -74,6 +75,11 @@ _TEXTS: Final[Mapping[Refusal | HttpProblem, tuple[str, str, str]]] = MappingPro
             "The same request is under way",
             "A request with the same Idempotency-Key has not been answered yet.",
             "Wait a second, then send it again with the same key: you get the answer of the first.",
+        ),
+        HttpProblem.NOTHING_TO_CANCEL: (
+            "It is too late to cancel",
+            "All SMS have ended, or are at a carrier that gives nothing back.",
+            "Ask for the job to see what became of it.",
         ),
         HttpProblem.TOO_LARGE: (
             "The body is too large",
@@ -217,6 +223,7 @@ _STATUS: Final[Mapping[HttpProblem, int]] = MappingProxyType(
         HttpProblem.NOT_FOUND: 404,
         HttpProblem.METHOD_NOT_ALLOWED: 405,
         HttpProblem.REQUEST_RUNNING: 409,
+        HttpProblem.NOTHING_TO_CANCEL: 409,
         HttpProblem.TOO_LARGE: 413,
     }
 )
