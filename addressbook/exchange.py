@@ -413,7 +413,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Iterable[object]], delimite
     line = io.StringIO(newline="")
     writer = csv.writer(line, delimiter=delimiter)
     for row in chain([columns], rows):
-        writer.writerow([formula_safe(str(cell)) for cell in row])
+        writer.writerow([cell if type(cell) is int else formula_safe(str(cell)) for cell in row])
         yield line.getvalue()
         line.seek(0)
         line.truncate()

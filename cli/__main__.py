@@ -114,6 +114,7 @@ PLACES: Final = {
         "dirsync",
         "Handle customers' directories: LDAP servers and watched folders that say who may send, and how.",
     ),
+    "archive": CommandPlace("archive", "archive", "Look at the months of customers: what was sent and received."),
     "audit": CommandPlace("audit", "audit", "Look at who changed what."),
     "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
     "template": CommandPlace("template", "template", "Handle customers' own status mails and mails of received SMS."),

@@ -26,6 +26,7 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "portal": "mail2sms portal invite anna@example.com --customer acme --role administrator",
         "people": "mail2sms people import people.csv --customer acme --dry-run",
         "dirsync": "mail2sms dirsync run staff --customer acme --dry-run",
+        "archive": "mail2sms archive show --customer acme --month 2026-11",
         "audit": "mail2sms audit list --customer acme --since 24h",
         "tls": "mail2sms tls check example.com",
         "template": "mail2sms template preview result mail.html --customer acme --output page.html",

@@ -146,6 +146,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_LIST: "The customer «{customer}» has no list «{name}»; «list show» names all.",
     FaultCode.NO_SERVICE: f"There is no service «{{service}}»; the services are {join(Origin)}.",
     FaultCode.NO_SETTING: _no_setting,
+    FaultCode.NO_MONTH: "«{given}» is no month: write it as 2026-11.",
     FaultCode.NO_OPTION: f"There is no option «{{name}}»; the options are {join(Option)}.",
     FaultCode.NOT_CONTRACTED: (
         "The customer «{customer}» has not contracted the option {option}; «customer option» adds it."

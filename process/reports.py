@@ -5,9 +5,13 @@ Not here: what each does (reports).
 
 from process.accept_path import AcceptPath
 from process.services import Service, service_of
+from reports.monthly import Monthly
 from reports.summing import Summing
 
 
 def report_services(core: AcceptPath) -> tuple[Service, ...]:
     """Return the workers of reports."""
-    return (service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),)
+    return (
+        service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),
+        service_of("months", Monthly(database=core.database, keys=core.keys, book=core.book, clock=core.clock)),
+    )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from gateway.admin.settings import CustomerScope, set_settings
+from reports.monthly import Monthly
 from reports.summing import Summing
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
@@ -24,6 +25,7 @@ class ReportsHarness(InboundHarness):
         super().__init__(url, **more)
         self.progress = ResultStore(self.keys, rules or Rules())
         self.summing = Summing(database=self.database, book=self.book, clock=self.clock)
+        self.monthly = Monthly(database=self.database, keys=self.keys, book=self.book, clock=self.clock)
         self.go_to(self.clock.now())
 
     def go_to(self, instant: datetime) -> None:
