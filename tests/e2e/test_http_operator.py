@@ -114,8 +114,8 @@ serves = ["operator"]
 """
 WRONG = {
     "others could read it": ('"127.0.0.1:8080"', '"0.0.0.0:8080"', 'http[1].address: "operator" asks for no login'),
-    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected "acme", "api" or "operator"'),
-    "nobody serves that": ('["operator"]', '["portal"]', "http[1].serves"),
+    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected "acme", "api", "operator" or "portal"'),
+    "nobody serves that": ('["operator"]', '["gopher"]', "http[1].serves"),
     "two of one address": ('serves = ["operator"]', 'serves = ["operator"]\n[[http]]\nname = "two"\naddress = "127.0.0.1:8080"\nserves = ["operator"]', "http[2].address"),
 }  # fmt: skip
 
