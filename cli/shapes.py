@@ -83,8 +83,9 @@ _USAGE: Sequence[Parameter[Any]] = (
     click.option(
         "--usage",
         multiple=True,
-        metavar="WHAT/PERIOD[@COUNTRY]=N|any",
-        help="How much may be sent: sms/day=500, parts/month=10000, sms/minute=30, sms/day@FR=20; may be repeated.",
+        metavar="[agreed:]WHAT/PERIOD[@COUNTRY][:CARRIER]=N|any",
+        help="How much may be sent: sms/day=500, parts/month=10000, sms/minute=30, sms/day@FR=20, sms/day:alpha=900;"
+        " may be repeated. Nothing is refused by what is agreed, agreed:sms/month=90000: who passes it is told of.",
     ),
 )
 _LIMITS: Sequence[Parameter[Any]] = (

@@ -202,8 +202,9 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_SENDER_ID: f"«{{given}}» cannot be a sender ID: {FIELDS['sender_id'].expected} is expected.",
     FaultCode.BAD_MAX_PARTS: "«{given}» is not a number from 1 to 20, or «any».",
     FaultCode.BAD_NUMBER_TYPE: f"«{{given}}» is not a type of number: one of {', '.join(NumberType)}, or «any».",
-    FaultCode.BAD_LIMIT: "«{given}» is no limit: expected such as sms/day=500, parts/month=10000, sms/minute=30 or "
-    "sms/day@FR=20, where «any» lifts it.",
+    FaultCode.BAD_LIMIT: "«{given}» is no limit: expected such as sms/day=500, parts/month=10000, sms/minute=30, "
+    "sms/day@FR=20, sms/day:alpha=900 or agreed:sms/month=90000, where «any» lifts it. A minute is of no carrier, and "
+    "never agreed.",
     FaultCode.BAD_COUNTRY: f"«{{given}}» is not {FIELDS['default_country'].expected}.",
     FaultCode.BAD_LIST_NAME: (
         "«{name}» cannot be a list's name: up to 51 letters, digits, '.', '_' and '-' are expected."

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from gateway.alerts import Alert
 from gateway.ports import TlsFailure
+from gateway.traffic_rise import TrafficRise
 from gateway.worker import Trouble
 from inbound.effects import Untold
 from inbound.sms import InboundSms
@@ -242,6 +243,17 @@ def disk_full(folder: str, free: int, reserve: int) -> Alert:
         subject="No mail is taken: the disk is full",
         text=f"{free:,} bytes are free at {folder}. Under [limits] disk_reserve, {reserve:,}, mail is answered with "
         "452, and its senders keep it.\n\nMake room on the disk; then mail is taken again by itself.\n",
+    )
+
+
+def traffic_rises(rise: TrafficRise) -> Alert:
+    """Return the alert that a customer sends far more by a carrier than it did within the last week."""
+    return Alert(
+        topic="",
+        subject=f"The traffic of customer {rise.customer} to {rise.carrier} rises sharply",
+        text=f"{rise.now} SMS were accepted within an hour; in the busiest hour of the week before there were "
+        f'{rise.before}.\n\n«mail2sms jobs --customer "{rise.customer}"» shows the jobs, «mail2sms customer limit» '
+        "bounds them, and «mail2sms customer suspend» stops new ones.\n",
     )
 
 

@@ -23,6 +23,7 @@ from sms.national import languages_of
 from sms.number import SenderId, country_of
 from sms.outcome import Refused
 from sms.parts import encoded_parts, graphemes
+from sms.route import first_carrier
 from sms.usage import UsageClaim
 from store.engine.database import Database
 from store.usage import find_reached, read_usage
@@ -188,7 +189,7 @@ def _wanted(claim: UsageClaim, plan: JobPlan | None) -> int:
     if plan is None or plan.submission.dry_run:
         return 0
     return claim.amount(
-        (country_of(message.number), len(encoded.lengths))
+        (country_of(message.number), first_carrier(message.route), len(encoded.lengths))
         for message in plan.messages
         if message.number is not None and message.refused is None and not message.duplicate_of
         if (encoded := plan.encoded_of(message)) is not None

@@ -15,6 +15,7 @@ from gateway import alert_texts
 from gateway.admin.health import HealthReport, Surroundings, find_old, report_health
 from gateway.alerts import Alert, Alerts, log_alert
 from gateway.ports import Clock
+from gateway.traffic_rise import TrafficRises
 from gateway.worker import Worker
 from sms.route import SEPARATOR
 from store.carrier_links import CarrierLink
@@ -128,6 +129,7 @@ class HealthWatch:
         self._written = written
         self._logged: dict[str, ToldTopic] = {}
         self._gone_since: dict[str, datetime] = {}
+        self._rises = TrafficRises()
         self._worker = Worker("health", self.step, look_every=options.every.total_seconds())
 
     def start(self) -> None:
@@ -142,10 +144,10 @@ class HealthWatch:
         """Look once, and tell what is new."""
         around = await asyncio.to_thread(self._look_around)
         now = self._clock.now()
-        report, told, is_first = await self._database.read(lambda tx: self._read(tx, around, now))
+        report, told, is_first, rises = await self._database.read(lambda tx: self._read(tx, around, now))
         lasting = {
             TOPICS + item.topic: item
-            for item in find_lasting(report, self._options, now, str(self._node))
+            for item in (*find_lasting(report, self._options, now, str(self._node)), *rises)
             if is_first or self._is_mine(TOPICS + item.topic)
         }
         news = [*self._begun(lasting, told), *self._over(lasting, told, now, is_first=is_first)]
@@ -160,14 +162,20 @@ class HealthWatch:
 
     def _read(
         self, tx: Transaction, around: Surroundings, now: datetime
-    ) -> tuple[HealthReport, Mapping[str, ToldTopic], bool]:
-        """Return how the gateway is, what was told, and whether this is the node that tells what is everybody's."""
+    ) -> tuple[HealthReport, Mapping[str, ToldTopic], bool, list[Lasting]]:
+        """Return how the gateway is, what was told, whether this node tells what is everybody's, and what rises."""
         nodes = living_nodes(tx)
+        is_first = not nodes or nodes[0] == self._node
+        rises = self._rises.find(tx, now) if is_first else []
         told = {item.topic: item for item in told_topics(tx, TOPICS)}
         return (
             report_health(tx, around, now, self._options),
             {**self._logged, **told},
-            not nodes or nodes[0] == self._node,
+            is_first,
+            [
+                Lasting(topic=f"rise:{item.customer}:{item.carrier}", alert=alert_texts.traffic_rises(item))
+                for item in rises
+            ],
         )
 
     def _is_mine(self, topic: str) -> bool:

@@ -1,7 +1,7 @@
 """What follows from limits of use beside the refusal: the next mail is refused at once, and the admin is told.
 
-Told once per limit and day: at four fifths, and when something was refused. Not here: counting (store.usage), which
-limits bind whom (usage_claims).
+Told once per limit and day: at four fifths, when something was refused, and when more was sent than agreed. Not here:
+counting (store.usage), which limits bind whom (usage_claims).
 """
 
 from collections.abc import Callable, Iterable
@@ -52,12 +52,21 @@ class LimitWatch:
         """Take what an accepted job used."""
         for item in news:
             limit, mark = item.claim.limit, 4 * item.claim.limit.most / 5
+            if limit.agreed and item.before <= limit.most < item.after:
+                self._raise(
+                    customer_key,
+                    f"agreed-passed:{item.claim.counter}",
+                    f"More is sent than agreed: {limit.name} of {item.claim.owner}",
+                    f"{limit.most} were agreed and {item.after} are used. Nothing is refused for it. «mail2sms limits "
+                    "show» shows what was agreed with its use; «limit --usage» without «agreed:» would refuse.\n",
+                )
+                continue
             if limit.period is Period.MINUTE or not item.before < mark <= item.after:
                 continue
             self._raise(
                 customer_key,
                 f"limit-near:{item.claim.counter}",
-                f"The limit {limit.name} of {item.claim.owner} is nearly reached",
+                f"The {'volume' if limit.agreed else 'limit'} {limit.name} of {item.claim.owner} is nearly reached",
                 f"{item.after} of {limit.most} are used. «mail2sms limits show» shows the rest of all limits.\n",
             )
 

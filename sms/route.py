@@ -19,6 +19,11 @@ class Failover(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+def first_carrier(route: str) -> str:
+    """Return the carrier that a route has first."""
+    return route.partition(SEPARATOR)[0]
+
+
 def behind(route: str, carrier: str) -> str:
     """Return the route of those behind a carrier, empty where there are none or it is not in the route."""
     names = route.split(SEPARATOR)

@@ -29,32 +29,51 @@ class Period(StrEnum):
     MONTH = "month"
 
 
-_FORM: Final = re.compile(r"(sms|parts)/(minute|day|month)(?:@([a-z]{2}))?=(any|[0-9]{1,9})", re.ASCII)
+_FORM: Final = re.compile(
+    r"(agreed:)?(sms|parts)/(minute|day|month)(?:@([a-z]{2}))?(?::([a-z0-9][a-z0-9_.-]{0,63}))?=(any|[0-9]{1,9})",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class UsageLimit:
-    """At most so many SMS or parts in a period, all in all or to one country (ISO 3166, empty: all)."""
+    """At most so many SMS or parts in a period, all in all or to one country (ISO 3166, empty: all).
+
+    `carrier` is that of the route that is tried first (empty: any). What is `agreed` refuses nothing: who passes it is
+    told of.
+    """
 
     measure: Measure
     period: Period
     most: int
     country: str = ""
+    carrier: str = ""
+    agreed: bool = False
 
     @property
     def name(self) -> str:
-        """Name it as it is set: `sms/day`, `parts/month@FR`."""
-        return f"{self.measure}/{self.period}" + (f"@{self.country}" if self.country else "")
+        """Name it as it is set: `sms/day`, `parts/month@FR`, `agreed:sms/month:main`."""
+        name = f"{'agreed:' if self.agreed else ''}{self.measure}/{self.period}"
+        return name + (f"@{self.country}" if self.country else "") + (f":{self.carrier}" if self.carrier else "")
 
 
 def parse_limit(text: str) -> tuple[str, UsageLimit | None] | None:
     """Return the name and the limit of a text such as `sms/day=500`, no limit for `=any`; None if it is none."""
-    match = _FORM.fullmatch(text.replace(" ", "").lower())
-    country = (match[3] or "").upper() if match is not None else ""
+    match = _FORM.fullmatch(text.replace(" ", ""))
+    country = (match[4] or "").upper() if match is not None else ""
     if match is None or (country and not is_country(country)):
         return None
-    limit = UsageLimit(measure=Measure(match[1]), period=Period(match[2]), most=0, country=country)
-    return limit.name, None if match[4] == "any" else replace(limit, most=int(match[4]))
+    limit = UsageLimit(
+        measure=Measure(match[2].lower()),
+        period=Period(match[3].lower()),
+        most=0,
+        country=country,
+        carrier=match[5] or "",
+        agreed=bool(match[1]),
+    )
+    if limit.period is Period.MINUTE and (limit.agreed or limit.carrier):
+        return None
+    return limit.name, None if match[6].lower() == "any" else replace(limit, most=int(match[6]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +95,14 @@ class UsageClaim:
         """Whether it counts what all customers use together."""
         return self.counter.startswith("0:")
 
-    def amount(self, messages: Iterable[tuple[str, int]]) -> int:
-        """Return what messages, each a country and a number of parts, take of it."""
+    def amount(self, messages: Iterable[tuple[str, str, int]]) -> int:
+        """Return what messages, each a country, the route's first carrier and a number of parts, take of it."""
         limit = self.limit
-        parts = [count for country, count in messages if limit.country in ("", country)]
+        parts = [
+            count
+            for country, carrier, count in messages
+            if limit.country in ("", country) and limit.carrier in ("", carrier)
+        ]
         return sum(parts) if limit.measure is Measure.PARTS else len(parts)
 
 

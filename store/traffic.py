@@ -39,6 +39,17 @@ _KNOWN = (
 )
 
 
+_HOURS = (
+    "SELECT j.accepted_at / 3600000000, j.customer, m.route, COUNT(*) FROM job j JOIN message m ON m.job_key = j.key"
+    " WHERE j.accepted_at >= ? AND j.accepted_at < ? AND m.number <> '' GROUP BY 1, 2, 3"
+)
+
+
+def count_by_hour(tx: Transaction, since: int, until: int) -> list[tuple[int, str, str, int]]:
+    """Return how many SMS were accepted between two instants (µs): hour since 1970, customer, route, count."""
+    return [tuple(row) for row in tx.rows(_HOURS, (since, until))]
+
+
 def read_late(tx: Transaction, since: int) -> list[LateSms]:
     """Return the newest SMS accepted since an instant in microseconds."""
     return tx.select(LateSms, _LATE, (since, MOST_READ))

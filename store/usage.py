@@ -13,6 +13,7 @@ import peewee
 from msgspec import Struct
 
 from sms.job import NewJob, NewMessage
+from sms.route import first_carrier
 from sms.usage import LimitReached, UsageClaim
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
@@ -74,7 +75,11 @@ class UsageLedger:
         if job.dry_run or not job.usage:
             return []
         now = to_stored(job.accepted_at)
-        sent = [(message.country, len(message.encoded.lengths)) for message in fresh if message.encoded is not None]
+        sent = [
+            (message.country, first_carrier(message.route), len(message.encoded.lengths))
+            for message in fresh
+            if message.encoded is not None
+        ]
         news, taken = list[UsageNews](), dict[str, tuple[int, int]]()
         for claim in job.usage:
             wanted = claim.amount(sent)
@@ -113,9 +118,9 @@ def _count(claim: UsageClaim, row: tuple[int, int], wanted: int, now: int) -> tu
 
 
 def find_reached(claim: UsageClaim, used: int, wanted: int, now: datetime) -> LimitReached | None:
-    """Return that a limit does not have the room for `wanted` beside what is used, None where it has."""
+    """Return that a limit has no room for `wanted` beside what is used; None where it has, or is only agreed."""
     over = used + wanted - claim.limit.most
-    if not wanted or over <= 0:
+    if not wanted or over <= 0 or claim.limit.agreed:
         return None
     free_at = claim.ends_at or now + timedelta(minutes=over / max(claim.limit.most, 1))
     return LimitReached(claim=claim, used=used, wanted=wanted, free_at=free_at)

@@ -162,6 +162,17 @@ async def test_the_customers_administrator_is_told_once_a_day_that_a_limit_is_ne
     assert "5 are used" in reached[0].text
 
 
+async def test_more_than_agreed_is_sent_and_told_once_a_day(core):
+    await limit(core, "customer limit acme --usage agreed:sms/month=5 --usage agreed:sms/day:sandbox=900")
+    kept = [await keep(core, number) for number in range(8)]
+    assert all(isinstance(item, Accepted) for item in kept)
+    assert used(core) == {"agreed:sms/month": 8, "agreed:sms/day:sandbox": 8}
+    assert [alert.subject for alert in core.alerts] == [
+        "The volume agreed:sms/month of customer acme is nearly reached",
+        "More is sent than agreed: agreed:sms/month of customer acme",
+    ]
+
+
 @pytest.mark.parametrize("owner", ["customer limit acme", "profile limit ops --customer acme", f"user limit {ANNA}"])
 async def test_countries_and_types_of_numbers_are_bound_where_limits_are(core, owner):
     await limit(core, f"{owner} --countries DE,FR")

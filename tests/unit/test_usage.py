@@ -1,5 +1,6 @@
 """Limits of use: how they are written, when days and months begin, and what a job takes of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,7 +90,7 @@ def claim(measure=Measure.SMS, country="", most=10):
     ],
 )
 def test_a_job_takes_its_sms_or_its_parts_of_a_limit(measure, country, amount):
-    assert claim(measure, country).amount([("GB", 1), ("FR", 4), ("GB", 1)]) == amount
+    assert claim(measure, country).amount([("GB", "alpha", 1), ("FR", "alpha", 4), ("GB", "beta", 1)]) == amount
 
 
 def test_a_refusal_names_the_limit_its_use_and_when_it_begins_anew():
@@ -105,3 +106,21 @@ def test_a_job_that_is_larger_than_its_limit_is_refused_for_good():
     reached = LimitReached(claim=claim(), used=0, wanted=11, free_at=datetime(2026, 11, 30, 23, tzinfo=UTC))
     assert reached.is_for_good
     assert str(reached) == "the limit sms/day of customer Acme is 10, and 11 were asked for at once"
+
+
+def test_an_agreed_volume_of_a_carrier_is_named_as_it_is_set():
+    name, limit = parse_limit("agreed:parts/month@fr:Alpha.1=90000")
+    assert (name, limit.agreed, limit.country, limit.carrier) == (
+        "agreed:parts/month@FR:Alpha.1",
+        True,
+        "FR",
+        "Alpha.1",
+    )
+    assert parse_limit(f"{limit.name}={limit.most}") == (name, limit)
+    assert parse_limit("agreed:sms/minute=3") is None
+    assert parse_limit("sms/minute:alpha=3") is None
+
+
+def test_a_volume_of_a_carrier_counts_what_goes_by_it_first():
+    of_alpha = replace(claim(), limit=UsageLimit(measure=Measure.SMS, period=Period.DAY, most=10, carrier="alpha"))
+    assert of_alpha.amount([("GB", "alpha", 1), ("GB", "beta", 1), ("FR", "alpha", 3)]) == 2
