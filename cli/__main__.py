@@ -69,7 +69,7 @@ PLACES: Final = {
     "jobs": CommandPlace(
         "jobs",
         "jobs",
-        "Find jobs by number, sender, customer, state and time, newest first; «status» then shows one of them whole.",
+        "Find this week's jobs, or others, by number, sender ID, user, customer and state; «status» shows one whole.",
     ),
     "cancel": CommandPlace(
         "queue",

@@ -10,10 +10,12 @@ import click
 
 from cli.admin_session import json_option, one_customer_option, print_table, print_view
 from cli.context import config_option, database_of, read_config
-from cli.shapes import since_option, table_command
+from cli.shapes import table_command, this_week_option, until_option
 from cli.traces import print_trace
-from gateway.admin.inbound import list_sms, simulate
+from gateway.admin.inbound import simulate
 from process.accept_path import AcceptPath
+from reports.inbound_details import list_inbound
+from store.inbound_search import Handed
 
 
 @click.command("show")
@@ -68,10 +70,21 @@ inbound = click.Group(
     commands=[
         table_command(
             "list",
-            "List SMS that came from phones, the newest first.",
-            list_sms,
+            "List SMS that came from phones this week, or since another time, the newest first.",
+            list_inbound,
+            click.option("--to", "number", default="", metavar="NUMBER", help="To this number of ours."),
+            click.option("--from", "phone", default="", metavar="NUMBER", help="From this phone: +447700900123."),
+            click.option("--user", default="", metavar="ADDRESS", help="Mailed to this mailbox."),
             one_customer_option,
-            since_option,
+            click.option(
+                "--state",
+                "states",
+                multiple=True,
+                type=click.Choice([state.value for state in Handed]),
+                help="Whether somebody got it by mail or push: yes, it waits, no, or it is nobody's; may be repeated.",
+            ),
+            this_week_option,
+            until_option,
             click.option("--not-handed-over", is_flag=True, help="Only those that nobody got."),
             click.option("--limit", default=100, show_default=True, help="At most so many."),
         ),

@@ -6,7 +6,7 @@ Not here: commands that do more than that; they stand with their noun.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +64,20 @@ ahead_option = click.option(
     "--until",
     type=_Since(ahead=True),
     help="Until this time, such as 2026-12-24T18:00 (UTC), or for 2d; else for good.",
+)
+
+
+def _monday() -> datetime:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=today.weekday())
+
+
+this_week_option = click.option(
+    "--since",
+    type=_Since(),
+    default=_monday,
+    show_default="Monday, 00:00 UTC",
+    help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago.",
 )
 
 until_option = click.option("--until", type=_Since(), help="Before this time.")

@@ -11,11 +11,9 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from gateway.admin.jobs import read_number, read_sender
+from gateway.admin.jobs import read_number, read_sender, read_sender_id
 from reports.tables import Cell
 from sms.lifecycle import MessageState
-from sms.number import parse_sender_id
-from sms.settings import format_setting
 from store.details import DetailFilter, FoundDetail, Place, search_details
 from store.engine.database import Database
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
@@ -62,14 +60,13 @@ def read_query(customer_key: int, query: DetailQuery, country: str = "") -> Deta
 
     Raises AdminFault for a number or a user that can't be read.
     """
-    sender_id = parse_sender_id(query.sender_id)
     return DetailFilter(
         customer_key=customer_key,
         number=read_number(query.number, country),
         services=frozenset(query.services),
         states=frozenset(map(MessageState, query.states)),
         sender=read_sender(query.user),
-        sender_id=format_setting(sender_id) if sender_id is not None else query.sender_id,
+        sender_id=read_sender_id(query.sender_id),
         cost_centre=query.cost_centre,
         reference=query.reference,
         country=query.country.upper(),
@@ -86,12 +83,12 @@ class Details:
 
     async def page(self, wanted: DetailFilter, most: int, after: str = "") -> DetailPage:
         """Return a page of what fits; an `after` that is no place begins at the newest."""
-        place = _place(after)
+        place = read_place(after)
         found = await self._database.read(partial(search_details, wanted=wanted, most=most + 1, after=place))
         shown = found[:most]
         more = len(found) > most
         return DetailPage(
-            details=tuple(map(_detail, shown)), after=_name_place(shown[-1].place) if more and shown else ""
+            details=tuple(map(_detail, shown)), after=name_place(shown[-1].place) if more and shown else ""
         )
 
     def rows(self, wanted: DetailFilter) -> Iterator[Sequence[Cell]]:
@@ -123,10 +120,12 @@ def _detail(found: FoundDetail) -> Detail:
     )
 
 
-def _name_place(place: Place) -> str:
+def name_place(place: Place) -> str:
+    """Return a place as an address has it."""
     return f"{place.accepted_at}-{place.key}"
 
 
-def _place(name: str) -> Place | None:
+def read_place(name: str) -> Place | None:
+    """Return the place that `name_place` names, None for anything else."""
     found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,19})", name, re.ASCII)
     return Place(int(found[1]), int(found[2])) if found is not None else None

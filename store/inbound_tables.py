@@ -117,7 +117,11 @@ InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.phone, InboundSmsRow.k
 InboundSmsRow.add_index(
     InboundSmsRow.index(InboundSmsRow.handled_at, name="inbound_sms_awaited").where(InboundSmsRow.awaited != "")
 )
-InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.customer_key, InboundSmsRow.key, name="inbound_sms_customer"))
+InboundSmsRow.add_index(
+    InboundSmsRow.index(
+        InboundSmsRow.customer_key, InboundSmsRow.received_at, InboundSmsRow.key, name="inbound_sms_customer"
+    )
+)
 InboundSmsRow.add_index(
     InboundSmsRow.index(InboundSmsRow.key, name="inbound_sms_unsummed").where(peewee.SQL("NOT summed"))
 )

@@ -6,7 +6,6 @@ Not here: how it is stored (inbound), what is owed for it (outbox_views).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -95,7 +94,7 @@ def _report(tx: Transaction, row: _Sms) -> InboundReport:
         keyword=row.keyword,
         received_at=to_instant(row.received_at),
         total=row.total,
-        missing=_places(row.missing),
+        missing=places_of(row.missing),
         is_late=row.late_of is not None,
         late_of=_find_late_of(tx, row.late_of) if row.late_of is not None else None,
         conversation_key=row.conversation_key,
@@ -214,7 +213,7 @@ def load_inbound_trace(tx: Transaction, key: int) -> InboundTrace | None:
     facts = asdict(found[0]) | {
         "received_at": to_instant(found[0].received_at),
         "handled_at": to_instant(found[0].handled_at),
-        "missing": _places(found[0].missing),
+        "missing": places_of(found[0].missing),
     }
     return InboundTrace(
         **facts,
@@ -233,93 +232,6 @@ def load_inbound_trace(tx: Transaction, key: int) -> InboundTrace | None:
     )
 
 
-class Handed(StrEnum):
-    """Whether somebody got an inbound SMS by mail or push, as far as it was to be: `NO` where all of it failed."""
-
-    YES = "yes"
-    WAITS = "waits"
-    NO = "no"
-    NOBODY = "nobody"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedSms:
-    """An inbound SMS in a list. `handed` is None where it was for no mail and no push; `reason` why it is nobody's."""
-
-    public_id: str
-    received_at: datetime
-    source: str
-    destination: str
-    customer: str
-    keyword: str
-    total: int
-    missing: tuple[int, ...]
-    reason: str
-    handed: Handed | None
-
-
-class _ListedSms(Struct, frozen=True, array_like=True):
-    public_id: str
-    received_at: int
-    source: str
-    destination: str
-    customer: str
-    keyword: str
-    total: int
-    missing: str
-    reason: str
-    sent: int
-    waiting: int
-    ended: int
-
-
-_STATES = "(SELECT count(*) FROM outbox o WHERE o.sms_key = s.key AND o.state {})"
-_SENT, _WAITS = _STATES.format("= 'sent'"), _STATES.format("IN ('queued', 'sending', 'held')")
-_ENDED = _STATES.format("IN ('failed', 'dropped')")
-_UNHANDED = f" AND (s.reason <> '' OR ({_SENT} = 0 AND {_WAITS} = 0 AND {_ENDED} > 0))"
-_LISTED = query(
-    _ListedSms,
-    "FROM inbound_sms s WHERE s.received_at >= ?",
-    "s",
-    sent=_SENT,
-    waiting=_WAITS,
-    ended=_ENDED,
-)
-
-
-def list_inbound(
-    tx: Transaction, *, customer_key: int = 0, since: int = 0, only_unhanded: bool = False, limit: int
-) -> list[ListedSms]:
-    """Return inbound SMS, the newest first: of one customer, received since (microseconds), those that nobody got."""
-    sql = _LISTED + (_UNHANDED if only_unhanded else "") + (" AND s.customer_key = ?" if customer_key else "")
-    values = [since, *([customer_key] if customer_key else []), limit]
-    rows = tx.select(_ListedSms, f"{sql} ORDER BY s.received_at DESC, s.key DESC LIMIT ?", values)
-    return [_listed(row) for row in rows]
-
-
-def _listed(row: _ListedSms) -> ListedSms:
-    handed = None
-    if row.reason:
-        handed = Handed.NOBODY
-    elif row.sent:
-        handed = Handed.YES
-    elif row.waiting:
-        handed = Handed.WAITS
-    elif row.ended:
-        handed = Handed.NO
-    return ListedSms(
-        public_id=row.public_id,
-        received_at=to_instant(row.received_at),
-        source=row.source,
-        destination=row.destination,
-        customer=row.customer,
-        keyword=row.keyword,
-        total=row.total,
-        missing=_places(row.missing),
-        reason=row.reason,
-        handed=handed,
-    )
-
-
-def _places(stored: str) -> tuple[int, ...]:
+def places_of(stored: str) -> tuple[int, ...]:
+    """Return the places of fragments as they are stored, joined by commas."""
     return tuple(int(place) for place in stored.split(",") if place)

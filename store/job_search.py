@@ -25,12 +25,13 @@ _NEWEST = 1 << 62
 class JobFilter:
     """Which jobs are wanted; what is empty or None asks for nothing.
 
-    `number` is E.164 without the plus; `sender` a canonical address, or `@` and a domain. Instants are microseconds,
-    `until` is not within.
+    `number` is E.164 without the plus; `sender` a canonical address, or `@` and a domain; `sender_id` is
+    what the handset shows. Instants are microseconds, `until` is not within.
     """
 
     number: str = ""
     sender: str = ""
+    sender_id: str = ""
     proof: str = ""
     customer_key: int | None = None
     states: frozenset[MessageState] = frozenset()
@@ -117,14 +118,15 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
 def _keys(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
     """Yield the keys of the newest jobs that fit, each once."""
     conditions, values = _of_job(wanted)
-    if wanted.number or (wanted.states and not wanted.sender):
-        of_message, message_values = _of_message(wanted)
+    of_message, message_values = _of_message(wanted)
+    ended_badly = wanted.states.isdisjoint(OPEN | SUCCESS)
+    if wanted.number or (wanted.states and not wanted.sender and (ended_badly or wanted.since is None)):
         yield from _through_messages(tx, [*of_message, *conditions], [*message_values, *values], most)
         return
-    if wanted.states:
-        condition, states = _in_states(wanted)
-        conditions.append(f"EXISTS (SELECT 1 FROM message m WHERE m.job_key = j.key AND {condition})")  # noqa: S608 - ours
-        values += states
+    if of_message:
+        found = f"SELECT 1 FROM message m WHERE m.job_key = j.key AND {' AND '.join(of_message)}"  # noqa: S608 - ours
+        conditions.append(f"EXISTS ({found})")
+        values += message_values
     where = " AND ".join(["j.accepted_at >= 0", *conditions])
     found = f"SELECT j.key FROM job j WHERE {where} ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?"  # noqa: S608 - ours
     yield from (key for (key,) in tx.rows(found, (*values, most)))
@@ -161,11 +163,14 @@ def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     if wanted.number:
         conditions.append("m.number = ?")
         values.append(wanted.number)
+    if wanted.sender_id:
+        conditions.append("m.sender = ?")
+        values.append(wanted.sender_id)
     if wanted.states:
         condition, states = _in_states(wanted)
         conditions.append(condition)
         values += states
-    if wanted.states and not wanted.number and wanted.states.isdisjoint(OPEN | SUCCESS):
+    if wanted.states and not wanted.number and not wanted.sender and wanted.states.isdisjoint(OPEN | SUCCESS):
         conditions.append(f"m.{ENDED_BADLY}")
     return conditions, values
 

@@ -1,16 +1,14 @@
-"""Inbound SMS as an administrator sees them, and what would follow from one.
+"""What would follow from an inbound SMS, by the code that the server runs.
 
-Not here: one SMS with all that became of it (store.inbound_views), what the server does (gateway.inbound).
+Not here: those that came (reports.inbound_details), what the server does (gateway.inbound).
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from addressbook.snapshot import Snapshot
-from gateway.admin.lookup import get_customer
 from gateway.inbound_effects import follow
-from gateway.phone_names import find_names
 from gateway.routing import CarrierRoutes
 from inbound.actions import InboundRules
 from inbound.effects import AnswerEffect, describe
@@ -18,64 +16,11 @@ from inbound.planning import plan_inbound
 from inbound.sms import InboundSms
 from sms.job import NewJob
 from sms.settings import format_setting
-from store.directory_lookup import find_customer
-from store.engine.database import Database, Transaction
-from store.engine.keys import to_stored
+from store.engine.database import Database
 from store.inbound import NewEffect
 from store.inbound_past import read_past
-from store.inbound_views import ListedSms, list_inbound
 
 View = dict[str, object]
-_BEGINNING = datetime.fromtimestamp(0, UTC)
-
-
-def list_sms(
-    tx: Transaction,
-    customer: str = "",
-    since: datetime | None = None,
-    *,
-    not_handed_over: bool = False,
-    limit: int = 100,
-) -> list[View]:
-    """Return inbound SMS, the newest first: of one customer, received since, those that nobody got."""
-    key = get_customer(tx, customer).id if customer else 0
-    found = list_inbound(
-        tx,
-        customer_key=key,
-        since=to_stored(since or _BEGINNING),
-        only_unhanded=not_handed_over,
-        limit=limit,
-    )
-    names = _names(tx, found)
-    return [
-        {
-            "sms": sms.public_id,
-            "received_at": sms.received_at.strftime("%Y-%m-%d %H:%M:%S"),
-            "from": sms.source,
-            "name": names.get((sms.customer, sms.source.removeprefix("+")), ""),
-            "to": sms.destination,
-            "customer": sms.customer,
-            "keyword": sms.keyword,
-            "parts": sms.total - len(sms.missing),
-            "missing": len(sms.missing),
-            "handed_over": sms.handed.value if sms.handed is not None else "",
-            "reason": sms.reason,
-        }
-        for sms in found
-    ]
-
-
-def _names(tx: Transaction, found: Iterable[ListedSms]) -> dict[tuple[str, str], str]:
-    """Return the names of the phones that wrote, by customer and digits."""
-    phones: dict[str, set[str]] = {}
-    for sms in found:
-        phones.setdefault(sms.customer, set()).add(sms.source.removeprefix("+"))
-    return {
-        (customer, number): name
-        for customer, numbers in phones.items()
-        if (owner := find_customer(tx, customer)) is not None
-        for number, name in find_names(tx, owner.id, numbers).items()
-    }
 
 
 def simulate(  # noqa: PLR0913 - an SMS, and what decides about it

@@ -7,8 +7,9 @@ from addressbook.canonical import canonical_address, canonical_domain
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.lifecycle import MessageState
-from sms.number import parse_number
+from sms.number import parse_number, parse_sender_id
 from sms.outcome import Refused
+from sms.settings import format_setting
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.job_search import FoundJob, JobFilter, search_jobs
@@ -19,6 +20,7 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
     *,
     number: str = "",
     sender: str = "",
+    sender_id: str = "",
     customer: str = "",
     proof: str | None = None,
     states: Collection[str] = (),
@@ -30,6 +32,7 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
     wanted = JobFilter(
         number=read_number(number),
         sender=read_sender(sender),
+        sender_id=read_sender_id(sender_id),
         proof=proof or "",
         customer_key=get_customer(tx, customer).id if customer else None,
         states=frozenset(map(MessageState, states)),
@@ -48,6 +51,12 @@ def read_number(text: str, country: str = "") -> str:
     if isinstance(parsed, Refused):
         raise AdminFault(FaultCode.BAD_NUMBER, given=text)
     return parsed.digits
+
+
+def read_sender_id(text: str) -> str:
+    """Return a sender ID as it is stored; what can't be one is searched for as it is."""
+    sender_id = parse_sender_id(text)
+    return text if sender_id is None else format_setting(sender_id)
 
 
 def read_sender(text: str) -> str:

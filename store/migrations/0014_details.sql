@@ -24,3 +24,7 @@ INSERT INTO "detail" ("customer_key", "accepted_at", "key", "service", "sender",
         (SELECT MIN(p."submitted_at") FROM "part" p WHERE p."message_key" = m."key"),
         CASE WHEN m."ended" THEN m."updated_at" END
     FROM "message" m JOIN "job" j ON j."key" = m."job_key";
+
+-- A customer's inbound SMS in the order in which they came.
+DROP INDEX "inbound_sms_customer";
+CREATE INDEX "inbound_sms_customer" ON "inbound_sms" ("customer_key", "received_at", "key");

@@ -39,8 +39,8 @@ from store.engine.database import Transaction
 from store.engine.statements import Insert
 from store.inbound_mail import INBOUND_MAIL
 from store.inbound_rules import write_settings
+from store.inbound_search import Handed, InboundFilter, search_inbound
 from store.inbound_tables import ActionRow, InboundSmsRow
-from store.inbound_views import list_inbound
 from store.outbox import NewRow
 from store.secrets import secret_named
 from templates.confined import ConfinedTemplates
@@ -390,7 +390,8 @@ class World(StoreHarness):
         return [(row.recipient, row.state) for row in self.outbox_rows(kind=INBOUND_MAIL)]
 
     def is_handed_over(self) -> bool:
-        return not self.database.read_now(partial(list_inbound, only_unhanded=True, limit=9))
+        wanted = InboundFilter(handed=frozenset({Handed.NO, Handed.NOBODY}))
+        return not self.database.read_now(partial(search_inbound, wanted=wanted, most=9))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.jobs import list_jobs
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin
+from sms.number import SenderId, SenderKind
 from sms.outcome import Failed
 from store.answers import Rules
 from store.engine.keys import to_instant
@@ -69,6 +70,14 @@ def test_states_find_jobs_with_any_message_in_one_of_them(world):
     assert numbers(world, states=both, number=ANNA, most=1) == [(ANNA, 1)]
     assert numbers(world, states=both, sender="@example.com", most=1) == [(BEN, 2)]
     assert numbers(world, states=frozenset({MessageState.DELIVERED})) == []
+
+
+def test_a_sender_id_finds_the_jobs_whose_handsets_show_it(world):
+    world.add(CLARA, sender=SenderId(value="Alert", kind=SenderKind.ALPHANUMERIC))
+    assert numbers(world, sender_id="Alert") == [(CLARA, 1)]
+    assert numbers(world, sender_id="Alert", sender="anna@example.com", since=world.now) == [(CLARA, 1)]
+    assert numbers(world, sender_id="Alert", number=ANNA) == []
+    assert numbers(world, sender_id="Alert", states=frozenset({MessageState.QUEUED}), since=world.now) == [(CLARA, 1)]
 
 
 def test_times_and_customers_narrow_any_question(world):

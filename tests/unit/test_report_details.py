@@ -1,11 +1,13 @@
 """Details as people ask for them: filters as typed, pages, and whole tables, on both databases."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from gateway.admin.faults import AdminFault, FaultCode
 from reports.details import COLUMNS, DetailQuery, Details, read_query
+from reports.inbound_details import INBOUND_COLUMNS
 from sms.number import SenderId, SenderKind
 from store.answers import Rules
 from tests.kit.store_harness import SECOND, StoreHarness
@@ -68,3 +70,8 @@ def test_a_table_has_every_message_once_with_a_cell_for_each_column(world):
     rows = list(Details(world.database).rows(read_query(1, DetailQuery())))
     assert len({row[COLUMNS.index("sms")] for row in rows}) == len(rows) == 1202
     assert {len(row) for row in rows} == {len(COLUMNS)}
+
+
+def test_the_page_about_reports_has_every_column():
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text("utf-8")
+    assert [column for column in (*COLUMNS, *INBOUND_COLUMNS) if f"`{column}`" not in page] == []

@@ -1,0 +1,137 @@
+"""Inbound SMS as a report has them: searched, shown page by page, written as a table.
+
+Not here: how they are searched (store.inbound_search), one of them with all that followed (gateway.admin.trace).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from gateway.admin.jobs import read_number, read_sender
+from gateway.admin.lookup import get_customer
+from gateway.phone_names import find_names
+from reports.details import DetailPage, name_place, read_place
+from reports.tables import Cell
+from store.details import Place
+from store.directory_lookup import find_customer
+from store.engine.database import Database, Transaction
+from store.engine.keys import to_stored
+from store.inbound_search import Handed, InboundFilter, ListedSms, search_inbound
+
+INBOUND_COLUMNS: Final = (
+    *("sms", "received_at", "from", "name", "to", "customer", "keyword", "parts", "missing", "handed_over", "reason"),
+    "carrier",
+)
+"""The columns of a table of inbound SMS, in their order."""
+
+_PORTION: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundQuery:
+    """Which inbound SMS are wanted, as people type it; what is empty asks for nothing. `until` is not within.
+
+    `number` is ours, `phone` the handset's, `user` a mailbox that got it; `handed` are values of Handed.
+    """
+
+    number: str = ""
+    phone: str = ""
+    user: str = ""
+    keyword: str = ""
+    handed: Collection[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def read_inbound_query(customer_key: int | None, query: InboundQuery, country: str = "") -> InboundFilter:
+    """Return what is to be searched for; `country` is that of national numbers.
+
+    Raises AdminFault for a phone or a user that can't be read.
+    """
+    return InboundFilter(
+        customer_key=customer_key,
+        number=query.number.strip().removeprefix("+").replace(" ", ""),  # a short code is no number of a handset
+        phone=read_number(query.phone, country),
+        user=read_sender(query.user),
+        keyword=query.keyword,
+        handed=frozenset(map(Handed, query.handed)),
+        since=None if query.since is None else to_stored(query.since),
+        until=None if query.until is None else to_stored(query.until),
+    )
+
+
+class InboundDetails:
+    """The use case; it reads by a connection of its own, as Details does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, wanted: InboundFilter, most: int, after: str = "") -> DetailPage:
+        """Return a page of what fits; an `after` that is no place begins at the newest."""
+        place = read_place(after)
+        found, rows = await self._database.read(partial(_portion, wanted=wanted, most=most + 1, after=place))
+        more = len(found) > most
+        return DetailPage(details=tuple(rows[:most]), after=name_place(found[most - 1].place) if more else "")
+
+    def rows(self, wanted: InboundFilter) -> Iterator[Sequence[Cell]]:
+        """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
+        place: Place | None = None
+        while True:
+            found, rows = self._database.read_now(partial(_portion, wanted=wanted, most=_PORTION, after=place))
+            yield from (tuple(row.values()) for row in rows)
+            if len(found) < _PORTION:
+                return
+            place = found[-1].place
+
+
+def list_inbound(  # noqa: PLR0913 - every filter by name
+    tx: Transaction,
+    *,
+    customer: str = "",
+    number: str = "",
+    phone: str = "",
+    user: str = "",
+    states: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    not_handed_over: bool = False,
+    limit: int = 100,
+) -> list[Mapping[str, object]]:
+    """Return the newest inbound SMS that fit all of this, newest first, as rows. Raises AdminFault."""
+    unhanded = {Handed.NO, Handed.NOBODY} if not_handed_over else ()
+    query = InboundQuery(number=number, phone=phone, user=user, handed={*states, *unhanded}, since=since, until=until)
+    wanted = read_inbound_query(get_customer(tx, customer).id if customer else None, query)
+    _, rows = _portion(tx, wanted, limit, None)
+    return [{**row, "received_at": str(row["received_at"])[:19]} for row in rows]
+
+
+def _portion(
+    tx: Transaction, wanted: InboundFilter, most: int, after: Place | None
+) -> tuple[list[ListedSms], list[Mapping[str, Cell]]]:
+    found = search_inbound(tx, wanted, most, after)
+    names = _names(tx, found)
+    return found, [_row(sms, names.get((sms.customer, sms.source.removeprefix("+")), "")) for sms in found]
+
+
+def _row(sms: ListedSms, name: str) -> Mapping[str, Cell]:
+    cells: tuple[Cell, ...] = (
+        *(sms.public_id, sms.received_at, sms.source, name, sms.destination, sms.customer, sms.keyword),
+        *(sms.total - len(sms.missing), len(sms.missing), sms.handed.value if sms.handed is not None else ""),
+        *(sms.reason, sms.carrier),
+    )
+    return dict(zip(INBOUND_COLUMNS, cells, strict=True))
+
+
+def _names(tx: Transaction, found: Iterable[ListedSms]) -> dict[tuple[str, str], str]:
+    """Return the names of the phones that wrote, by customer and digits."""
+    phones: dict[str, set[str]] = {}
+    for sms in found:
+        phones.setdefault(sms.customer, set()).add(sms.source.removeprefix("+"))
+    return {
+        (customer, number): name
+        for customer, numbers in phones.items()
+        if (owner := find_customer(tx, customer)) is not None
+        for number, name in find_names(tx, owner.id, numbers).items()
+    }
