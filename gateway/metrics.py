@@ -2,8 +2,8 @@
 
 One table says what there is; docs/metrics.md repeats it, and a test holds them equal. A label takes only values that
 are known at the start, so that no sender and no customer can make series. Counters and histograms begin at zero with
-the process; gauges are read when they are asked for. Not here: who counts (gateway.measuring, the doors), reading what
-gauges say (gateway.gauges).
+the process; gauges are read when they are asked for, but for those that are counted up and down. Not here: who counts
+(gateway.measuring, the doors), reading what gauges say (gateway.gauges).
 """
 
 from bisect import bisect_left
@@ -59,6 +59,9 @@ class Metric(StrEnum):
     ATTEMPT_SECONDS = "outbox_attempt_seconds", MetricKind.HISTOGRAM, "channel", "What one such attempt took"
     HTTP = "http_requests_total", MetricKind.COUNTER, "method status", "Answers by HTTP; the status as 2xx, 4xx, 5xx"
     HTTP_SECONDS = "http_request_seconds", MetricKind.HISTOGRAM, "method", "What one answer by HTTP took"
+    ESME_BINDS = "esme_binds", MetricKind.GAUGE, "door bind", "Binds of ESMEs to this process, by their type"
+    ESME_SUBMITS = "esme_submits_total", MetricKind.COUNTER, "door answer", "Submits of ESMEs that were answered"
+    ESME_SECONDS = "esme_submit_seconds", MetricKind.HISTOGRAM, "door", "From a submit of an ESME until its answer"
     DATABASE = "database_up", MetricKind.GAUGE, "", "Whether the database answers; if not, all below are missing"
     QUEUED = "queued_messages", MetricKind.GAUGE, "route", "SMS that wait, by the carriers that may take them"
     QUEUED_LATE = "queued_late_messages", MetricKind.GAUGE, "route", "Those of them that were due a minute ago"
@@ -75,8 +78,12 @@ class Metric(StrEnum):
     # fmt: on
 
 
+_UP_AND_DOWN = frozenset({Metric.ESME_BINDS})
+"""Gauges that are counted, not read."""
 _OUTCOMES = ("done", "retry", "failed", "unknown", "skipped")
 _STATUSES = ("2xx", "3xx", "4xx", "5xx")
+_BINDS = ("transmitter", "receiver", "transceiver")
+_ANSWERS = ("kept", "refused", "throttled")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", _OTHER)
 
 Sample = tuple[Metric, tuple[Fact, ...], float]
@@ -84,9 +91,12 @@ Sample = tuple[Metric, tuple[Fact, ...], float]
 
 
 class Metrics:
-    """The counters and histograms of one process. All calls come from the event loop's thread."""
+    """The counters and histograms of one process. All calls come from the event loop's thread.
 
-    def __init__(self, carriers: Collection[str] = ()) -> None:
+    `doors` are those at which ESMEs bind.
+    """
+
+    def __init__(self, carriers: Collection[str] = (), doors: Collection[str] = ()) -> None:
         self._known: Mapping[str, frozenset[str]] = {
             label: frozenset(values)
             for label, values in {
@@ -98,6 +108,9 @@ class Metrics:
                 "outcome": _OUTCOMES,
                 "status": _STATUSES,
                 "method": _METHODS,
+                "door": doors,
+                "bind": _BINDS,
+                "answer": _ANSWERS,
             }.items()
         }
         self._counts: dict[Metric, dict[tuple[str, ...], float]] = {}
@@ -105,13 +118,13 @@ class Metrics:
         for metric in Metric:
             # A series that begins with its first event hides this event from rate(); only reasons are too many.
             series = product(*(sorted(self._known.get(label, ())) for label in metric.labels if label != "reason"))
-            if metric.kind is MetricKind.COUNTER:
+            if metric.kind is MetricKind.COUNTER or metric in _UP_AND_DOWN:
                 self._counts[metric] = {} if "reason" in metric.labels else dict.fromkeys(series, 0.0)
             elif metric.kind is MetricKind.HISTOGRAM:
                 self._times[metric] = {labels: _empty() for labels in series}
 
     def count(self, metric: Metric, *labels: str, by: int = 1) -> None:
-        """Count what happened; a value that is not known counts as `other`."""
+        """Count what happened, or by -1 that it has ended; a value that is not known counts as `other`."""
         series, key = self._counts[metric], self._bounded(metric, labels)
         series[key] = series.get(key, 0.0) + by
 
@@ -125,7 +138,7 @@ class Metrics:
         found[-1] += max(seconds, 0.0)
 
     def value(self, metric: Metric, *labels: str) -> float:
-        """Return what a counter says."""
+        """Return what was counted."""
         return self._counts[metric].get(labels, 0.0)
 
     def render(self, gauges: Iterable[Sample], *, openmetrics: bool = False) -> str:
@@ -144,7 +157,8 @@ class Metrics:
     def _samples(self, metric: Metric, read: Sequence[tuple[tuple[str, ...], float]]) -> Iterator[str]:
         match metric.kind:
             case MetricKind.GAUGE:
-                yield from (_sample(metric, metric.labels, labels, value) for labels, value in sorted(read))
+                counted = self._counts.get(metric, {}).items()
+                yield from (_sample(metric, metric.labels, *item) for item in sorted([*read, *counted]))
             case MetricKind.COUNTER:
                 yield from (_sample(metric, metric.labels, *item) for item in sorted(self._counts[metric].items()))
             case MetricKind.HISTOGRAM:

@@ -39,7 +39,9 @@ class AcceptPath:
         self.keys = Keys(config.server.node, time.time)
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
-        self.metrics = Metrics([carrier.name for carrier in config.carriers])
+        self.metrics = Metrics(
+            [carrier.name for carrier in config.carriers], [door.name for door in config.smpp_servers]
+        )
         self.book = DirectoryFollower(
             database,
             config.settings,

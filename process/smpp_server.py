@@ -7,14 +7,11 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import structlog
-
 from addressbook.senders import Principal
 from config.model import Config
 from config.smpp_server import SmppServerOptions
 from gateway.esme import AbsentEsmes, SubmittedMessages
 from gateway.listener import ConnectionLimits
-from gateway.log_lines import log_login
 from gateway.outbox import ChannelRules
 from process.accept_path import AcceptPath
 from process.contexts import ListenerContexts
@@ -27,11 +24,9 @@ from smpp.server.earlier import EarlierRequests
 from smpp.server.server import EsmeDoor
 from smpp.session.limits import SessionLimits
 from sms.message import Origin
-from sms.outcome import Refusal, Refused
+from sms.outcome import Refused
 from sms.retry import Ladder
 from store.esme import KEPT
-
-log = structlog.get_logger()
 
 ESME_LADDER = Ladder(waits=Ladder.of_seconds(2, 5, 15, 60, 300).waits, expire_after=KEPT)
 """When a receipt is sent again that an ESME refused or did not answer."""
@@ -67,8 +62,6 @@ class SmppServer:
 
         async def prove(login: str, password: str, client: str, *, tls: bool) -> Principal | Refused:
             proven = await doors.authenticator.prove(login, password, client)
-            if isinstance(proven, Refused) and proven.refusal is Refusal.AUTHENTICATION_FAILED:
-                log_login(log, succeeded=False, login=login, client=client, mechanism="SMPP")
             admitted = proven if isinstance(proven, Refused) else doors.applications.admit(proven, Origin.SMPP, tls=tls)
             return admitted if isinstance(admitted, Refused) else proven
 
@@ -88,6 +81,8 @@ class SmppServer:
                 clock=core.clock,
                 alphabet=options.default_alphabet,
                 limits=_limits(options),
+                metrics=core.metrics,
+                door=options.name,
             )
             self._doors.append((options, _door(options, service, tls)))
 

@@ -16,6 +16,8 @@ from addressbook.senders import Principal
 from gateway.applications import ApplicationJob, Applications
 from gateway.limits import Rate, client_network
 from gateway.listener import Listener
+from gateway.log_lines import log_login
+from gateway.metrics import Metric, Metrics
 from gateway.ports import Clock
 from gateway.proxied import Proxied
 from gateway.submission import RecipientRequest
@@ -36,6 +38,7 @@ from smpp.wire.bodies import (
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
+    Command,
     DataSm,
     Response,
     SubmitMulti,
@@ -53,6 +56,12 @@ log = structlog.get_logger()
 Prove = Callable[[str, str, str], Awaitable[Principal | Refused]]
 """Login, password and address of the client → whose login it is, if it may bind."""
 
+_SUBMITS: Final = (SubmitSm, SubmitMulti, DataSm)
+_TYPES: Final = {
+    Command.BIND_TRANSMITTER: "transmitter",
+    Command.BIND_RECEIVER: "receiver",
+    Command.BIND_TRANSCEIVER: "transceiver",
+}
 _MOST_ALIKE: Final = 1000
 _TOO_OFTEN_SECONDS: Final = 1.0
 
@@ -78,7 +87,10 @@ class EsmeLimits:
 
 
 class EsmeService:
-    """What all connections of a door share; `holds` tells whether a login that was proven may still be bound."""
+    """What all connections of a door share; `holds` tells whether a login that was proven may still be bound.
+
+    `door` is what the metrics call it.
+    """
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
@@ -91,6 +103,8 @@ class EsmeService:
         clock: Clock,
         alphabet: WireAlphabet,
         limits: EsmeLimits,
+        metrics: Metrics,
+        door: str,
     ) -> None:
         self.prove = prove
         self.holds = holds
@@ -100,13 +114,30 @@ class EsmeService:
         self.clock = clock
         self.alphabet = alphabet
         self.limits = limits
+        self.metrics = metrics
+        self.door = door
         self.binds: dict[str, set[EsmeConnection]] = {}
         self.bind_rate = Rate(limits.binds_per_minute)
         self._throttles: dict[str, Throttle] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def count_bind(self, bind: str, by: int) -> None:
+        """Count that a bind of this type has begun, or by -1 that it has ended."""
+        self.metrics.count(Metric.ESME_BINDS, self.door, bind, by=by)
+
+    def count_submit(self, status: Status, seconds: float) -> None:
+        """Count the answer to a submit."""
+        answer = {Status.ROK: "kept", Status.RTHROTTLED: "throttled"}.get(status, "refused")
+        self.metrics.count(Metric.ESME_SUBMITS, self.door, answer)
+        self.metrics.observe(Metric.ESME_SECONDS, seconds, self.door)
 
     def throttle_of(self, login: str) -> Throttle:
         """Return what bounds the speed of a login."""
         return self._throttles.setdefault(login, Throttle(self.limits.rate))
+
+    def turn_of(self, login: str) -> asyncio.Lock:
+        """Return what the submits of a login pass one by one where their speed is bounded."""
+        return self._turns.setdefault(login, asyncio.Lock())
 
 
 class EsmeConnection:
@@ -121,6 +152,7 @@ class EsmeConnection:
         self.login = ""
         self.takes_parameters = True
         self._principal: Principal | None = None
+        self._type = ""
         self._proving = False
         self._under_way = 0
         self._is_closing = False
@@ -207,6 +239,7 @@ class EsmeConnection:
         if self._principal is None:
             return
         self._principal = None
+        self._service.count_bind(self._type, -1)
         self._service.courier.remove(self)
         binds = self._service.binds.get(self.login, set())
         binds.discard(self)
@@ -244,7 +277,7 @@ class EsmeConnection:
         if isinstance(proven, Refused):
             log.info("esme_bind_refused", login=body.system_id, rip=host, reason=proven.refusal.value)
             if proven.refusal is Refusal.AUTHENTICATION_FAILED:
-                log.warning("auth_failed", user=body.system_id or "-", rip=host, mechanism="SMPP")
+                log_login(log, succeeded=False, login=body.system_id, client=host, mechanism="SMPP")
             self._answer_bind(pdu, REFUSALS[proven.refusal])
             return
         binds = self._service.binds.setdefault(proven.login, set())
@@ -253,7 +286,8 @@ class EsmeConnection:
             self._answer_bind(pdu, Status.RALYBND)
             return
         binds.add(self)
-        self.login, self._principal = proven.login, proven
+        self.login, self._principal, self._type = proven.login, proven, _TYPES[pdu.command]
+        self._service.count_bind(self._type, 1)
         self.takes_parameters = body.interface_version >= INTERFACE_VERSION
         self._answer_bind(pdu, Status.ROK)
         log.info("esme_bound", login=self.login, bind=self.bind, rip=host, state=self.link.session.state.value)
@@ -273,11 +307,14 @@ class EsmeConnection:
         self._listener.start(self._handle(pdu))
 
     async def _handle(self, pdu: Pdu) -> None:
+        began = self._listener.loop.time()
         try:
             answer, status = await self._answer(pdu)
         except Exception:  # the ESME must not wait for what we can't do
             log.exception("esme_request_broke", login=self.login, command=pdu.command.name)
             answer, status = _nothing(pdu), Status.RSYSERR
+        if isinstance(pdu.body, _SUBMITS):
+            self._service.count_submit(status, self._listener.loop.time() - began)
         self._under_way -= 1
         self.link.session.respond(pdu, answer, status)
         self.link.pump_soon()
@@ -288,7 +325,7 @@ class EsmeConnection:
         principal = self._principal
         if principal is None or self._is_closing:
             return _nothing(pdu), Status.RSYSERR
-        if not isinstance(pdu.body, (SubmitSm, SubmitMulti, DataSm)):
+        if not isinstance(pdu.body, _SUBMITS):
             return await self._service.earlier.answer(principal, pdu)
         asked = read_submit(pdu, self._service.alphabet, self.bind, self._service.clock.now())
         if isinstance(asked, Rejected):
@@ -297,11 +334,13 @@ class EsmeConnection:
         return await self._submit(principal, pdu, asked)
 
     async def _submit(self, principal: Principal, pdu: Pdu, asked: EsmeSubmit) -> tuple[Response, Status]:
-        delay = self._service.throttle_of(self.login).delay(len(asked.recipients), self._listener.loop.time())
-        if delay is None:
+        loop = self._listener.loop
+        due_at = self._service.throttle_of(self.login).due_at(len(asked.recipients), loop.time())
+        if due_at is None:
             return _nothing(pdu), Status.RTHROTTLED
-        if delay:
-            await asyncio.sleep(delay)
+        if self._service.limits.rate:
+            async with self._service.turn_of(self.login):  # who came first goes first, however busy the loop is
+                await asyncio.sleep(max(0.0, due_at - loop.time()))
         if isinstance(pdu.body, SubmitMulti):
             return await self._submit_all(principal, asked)
         kept = await self._service.applications.submit(principal, job_of(asked))

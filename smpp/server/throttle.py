@@ -14,12 +14,12 @@ class Throttle:
         self._rate = rate
         self._free_at = 0.0
 
-    def delay(self, sms: int, now: float) -> float | None:
-        """Return after how many seconds these SMS may be taken, None where that is longer than a client waits."""
+    def due_at(self, sms: int, now: float) -> float | None:
+        """Return when these SMS may be taken, None where that is longer than a client waits."""
         if not self._rate:
-            return 0.0
+            return now
         begin = max(self._free_at, now)
         if begin - now > MOST_DELAY:
             return None
         self._free_at = begin + sms / self._rate
-        return begin - now
+        return begin

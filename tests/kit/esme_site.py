@@ -5,6 +5,7 @@ from dataclasses import replace
 from addressbook.senders import Principal
 from gateway.esme import AbsentEsmes, SubmittedMessages
 from gateway.listener import ConnectionLimits
+from gateway.metrics import Metrics
 from gateway.outbox import OutboxLoop
 from process.smpp_server import esme_rules
 from smpp.dialect.dialect import WireAlphabet
@@ -35,6 +36,7 @@ class EsmeSite:
         self.core = core = open_core(config, self.clock)
         self.store = StoreHarness("", Rules(), database=core.database)
         self.courier = Courier()
+        self.metrics = Metrics(doors=["smpp"])
         self.loop = OutboxLoop(
             database=core.database,
             outbox=Outbox(core.keys),
@@ -63,6 +65,8 @@ class EsmeSite:
             clock=self.clock,
             alphabet=alphabet,
             limits=limits or EsmeLimits(session=SessionLimits(window=50, inbound_window=1000)),
+            metrics=self.metrics,
+            door="smpp",
         )
         self.door = EsmeDoor(
             self.service,

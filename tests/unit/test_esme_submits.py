@@ -446,11 +446,11 @@ async def test_enquire_link_and_submit_of_one_sequence_number_are_both_answered(
 
 def test_a_login_that_is_too_quick_is_delayed_first_and_then_refused():
     throttle = Throttle(10)
-    delays = [throttle.delay(1, 5.0) for _ in range(13)]
-    assert delays[:3] == [0.0, pytest.approx(0.1), pytest.approx(0.2)]
-    assert delays[10] == pytest.approx(MOST_DELAY)
-    assert delays[12] is None
-    assert throttle.delay(1, 7.0) == 0.0
+    due = [throttle.due_at(1, 5.0) for _ in range(13)]
+    assert due[:3] == [5.0, pytest.approx(5.1), pytest.approx(5.2)]
+    assert due[10] == pytest.approx(5.0 + MOST_DELAY)
+    assert due[12] is None
+    assert throttle.due_at(1, 7.0) == 7.0
 
 
 async def test_a_login_far_beyond_its_speed_hears_throttled(house):
