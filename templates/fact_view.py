@@ -126,10 +126,11 @@ def list_settings(report: JobReport, words: Words) -> Iterable[Fact]:
 
 
 def _say_setting(report: JobReport, name: str, words: Words) -> str:
-    return f"{_say_value(getattr(report.settings, name), words)} ({_say_setter(report, name, words)})"
+    setter = say_setter(*report.origins[name], report.profile, words)
+    return f"{say_value(getattr(report.settings, name), words)} ({setter})"
 
 
-def _say_value(value: object, words: Words) -> str:
+def say_value(value: object, words: Words) -> str:
     """Return the value of a setting as people say it."""
     if isinstance(value, timedelta):
         return words.duration(value)
@@ -139,16 +140,15 @@ def _say_value(value: object, words: Words) -> str:
     return words.say(f"value.{text}") if isinstance(value, bool | StrEnum) else show_line(text)
 
 
-def _say_setter(report: JobReport, name: str, words: Words) -> str:
+def say_setter(layer: str, origin: str, profile: str, words: Words) -> str:
     """Return who set it, without the names of those who run the gateway."""
-    layer, origin = report.origins[name]
     if layer == LayerKind.CONSTRAINT:
         # Constraints.name: «the system», «customer NAME», «the contract of customer NAME»
         layer = LayerKind.SYSTEM if origin.endswith("the system") else LayerKind.CUSTOMER
     if layer in {LayerKind.USER, LayerKind.PINNED}:
         return words.say("setter.directory" if _is_of_directory(origin) else "setter.user")
     if layer == LayerKind.PROFILE:
-        return words.say("setter.profile", profile=show_line(report.profile))
+        return words.say("setter.profile", profile=show_line(profile))
     return words.say(f"setter.{layer}")
 
 

@@ -8,14 +8,15 @@ number (CLDR). Not here: what is shown (web.portal), mails (render).
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from templates.words import FALLBACK, Details, Words, locale_of
+from templates.fact_view import say_setter, say_value
+from templates.words import FALLBACK, Details, Dictionary, Words, locale_of
 
 _FOLDER: Final = files(__package__).joinpath("portal")
 _LANGUAGES: Final = ("en", "de", "fr", "es")
@@ -46,9 +47,15 @@ class PortalPages:
         made.globals["languages"] = _LANGUAGES
         return made
 
+    @cached_property
+    def _mail(self) -> Dictionary:
+        """The words of status mails, which pages use for states, settings and refusals."""
+        return Dictionary()
+
     def render(self, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
         """Return a page in a language, with its instants in an IANA zone."""
         words = self.words(language)
+        mail = self._mail.words(words.language)
 
         def when(instant: datetime) -> str:
             return words.time(instant, zone)
@@ -60,6 +67,10 @@ class PortalPages:
             "language": words.language,
             "zone": zone,
             "t": words.say,
+            "mail": mail,
+            "refusal": partial(self.refusal, words.language),
+            "setting_value": partial(say_value, words=mail),
+            "setter": partial(say_setter, words=mail),
             "has_words": words.texts.__contains__,
             "counted": words.count,
             "number": words.number,
@@ -71,6 +82,12 @@ class PortalPages:
     def say(self, language: str, key: str, **fields: object) -> str:
         """Return a sentence. Raises KeyError for a key that there is not."""
         return self.words(language).say(key, **fields)
+
+    def refusal(self, language: str, reason: str, detail: str) -> str:
+        """Return why a recipient or a whole job is refused; `reason` is a Refusal or ProblemCode."""
+        mail = self._mail.words(self.words(language).language)
+        said, more = mail.explain(reason, ""), mail.detail(detail)
+        return " ".join(filter(None, (said, more if more != said else "")))
 
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""

@@ -25,7 +25,7 @@ from gateway.submission import RecipientRequest
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
-from sms.settings import SettingProblem, parse_setting
+from sms.settings import SettingProblem, Settings, parse_setting
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
 from store.lists import read_members
@@ -75,6 +75,13 @@ class ByHand:
     async def plan(self, customer: Customer, account: str, draft: Draft) -> JobPlan | Refused:
         """Return what would become of a draft of the account with this address; nothing is stored."""
         return await self._applications.plan(_principal(customer, account), _job_of(draft))
+
+    def settings_of(self, customer: Customer, account: str) -> Settings | Refused:
+        """Return the settings in force for what the account sends, or why it may send nothing."""
+        sender = self._applications.admit(_principal(customer, account), Origin.PORTAL, tls=True)
+        if isinstance(sender, Refused):
+            return sender
+        return self._book.current.resolve(sender, Origin.PORTAL).settings
 
     def lists_for(self, customer: Customer, account: str) -> list[DistributionList]:
         """Return the customer's lists that the account may write to, by name."""

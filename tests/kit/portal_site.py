@@ -42,20 +42,32 @@ class Visitor:
         given: dict[str, str | Sequence[str]] = {"csrf": self.csrf, **(fields or {})}
         return await self._send("POST", path, given, {"Sec-Fetch-Site": "same-origin", **headers})
 
+    async def upload(
+        self, path: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]
+    ) -> httpx2.Response:
+        """Send a form with files, each with its name."""
+        given = httpx2.Request("POST", "http://form", data={"csrf": self.csrf, **fields}, files=dict(files))
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": given.headers["Content-Type"]}
+        return await self._send("POST", path, given.read(), headers)
+
     @property
     def csrf(self) -> str:
         """What forms of this session carry."""
         return csrf_of(self.token)
 
     async def _send(
-        self, method: str, path: str, fields: Mapping[str, str | Sequence[str]] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, str | Sequence[str]] | bytes | None,
+        headers: Mapping[str, str],
     ) -> httpx2.Response:
         cookies = {**self.cookies, **({"portal": self.token} if self.token else {})}
         sent = {"Host": f"127.0.0.1:{self.site.port}", **{name.replace("_", "-"): one for name, one in headers.items()}}
         if cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        content = None
-        if fields is not None:
+        content = fields if isinstance(fields, bytes) else None
+        if fields is not None and not isinstance(fields, bytes):
             content = urlencode(fields, doseq=True).encode()
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
         async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:

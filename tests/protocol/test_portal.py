@@ -145,6 +145,12 @@ async def test_a_form_without_the_token_of_the_session_or_from_another_site_chan
     assert "eve@example.com" in (await visitor.get(path)).text
 
 
+async def test_each_form_of_a_page_carries_the_token_of_the_session(site):
+    visitor = await site.signed_in()
+    page = (await visitor.get(f"/c/{site.customer()}/accounts")).text
+    assert page.count('method="post"') == page.count(f'name="csrf" value="{visitor.csrf}"') == 2
+
+
 async def test_what_was_typed_is_kept_beside_the_error_that_names_it(site):
     visitor = await site.signed_in()
     answer = await visitor.post(f"/c/{site.customer()}/accounts", {"address": "<b>nobody", "role": "reports"})

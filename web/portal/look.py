@@ -17,5 +17,8 @@ class Look(Protocol):
     def say(self, language: str, key: str, **fields: object) -> str:
         """Return a sentence."""
 
+    def refusal(self, language: str, reason: str, detail: str) -> str:
+        """Return why a recipient or a whole job is refused; `reason` is a Refusal or ProblemCode."""
+
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""

@@ -1,0 +1,205 @@
+"""Sending by hand in the portal: written, previewed by row, confirmed once, watched; by forms alone."""
+
+import re
+
+import pytest
+
+from addressbook.rights import Role
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.testbed import ANNA, make_house, open_core
+
+ONE, TWO = "+447700900101", "+447700900102"
+
+
+@pytest.fixture
+def core(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    yield core
+    core.database.close()
+
+
+@pytest.fixture
+async def site(core):
+    async with portal_site(core) as running:
+        yield running
+
+
+def send(site):
+    return f"/c/{site.customer()}/send"
+
+
+async def written(visitor, path, **fields):
+    """Return the path of the draft that a form became."""
+    answer = await visitor.post(path, {"way": "numbers", **fields})
+    assert answer.status_code == 303, text_of(answer)
+    return answer.headers["location"].removeprefix("/portal")
+
+
+async def test_a_text_is_previewed_confirmed_and_watched(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    draft = await written(visitor, send(site), numbers=f"{ONE}\n{TWO}, 12", text="Hello {}", reference="order 7")
+    shown = text_of(await visitor.get(draft))
+    assert "2 of 3 would be sent" in shown
+    assert "too short" in shown
+    assert "order 7" in shown
+    assert core.jobs() == []
+    sent = await visitor.post(draft)
+    (job,) = core.jobs()
+    assert sent.headers["location"].endswith(f"/send/jobs/{job.public_id}")
+    assert (job.service, job.user_address, job.reference) == ("portal", ANNA, "order 7")
+    watched = await visitor.get(f"{send(site)}/jobs/{job.public_id}")
+    assert 'hx-trigger="every 2s"' in watched.text
+    assert "2 SMS are still on their way" in text_of(watched)
+    state = await visitor.get(f"{send(site)}/jobs/{job.public_id}/state")
+    assert state.text.lstrip().startswith('<div id="state"')
+
+
+async def test_a_page_that_is_sent_again_sends_nothing_again(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    draft = await written(visitor, send(site), numbers=ONE, text="Hello")
+    ways = {(await visitor.post(draft)).headers["location"] for _ in range(3)}
+    assert (len(ways), len(core.jobs())) == (1, 1)
+    assert (await visitor.get(draft)).headers["location"] in ways
+
+
+async def test_what_is_wrong_is_told_at_its_field_and_what_was_typed_is_kept(core, site):
+    visitor = await site.signed_in()
+    fields = {"way": "numbers", "text": "Hi {{ name }}", "max_parts": "<b>", "start_at": "soon", "reference": "kept"}
+    answer = await visitor.post(send(site), fields)
+    assert answer.status_code == 422
+    assert {"#f-text", "#f-max_parts", "#f-start_at", "#f-numbers"} <= set(re.findall(r'href="(#f-\w+)"', answer.text))
+    assert "{{ name }} stands for a value" in text_of(answer)
+    assert 'value="&lt;b&gt;"' in answer.text
+    assert 'value="kept"' in answer.text
+    assert core.jobs() == []
+
+
+async def test_a_draft_can_be_changed(site):
+    visitor = await site.signed_in()
+    draft = await written(visitor, send(site), numbers=ONE, text="Helo", priority="express")
+    form = (await visitor.get(f"{send(site)}?draft={draft.rpartition('/')[2]}")).text
+    assert ">\nHelo</textarea>" in form
+    assert ONE in form
+    assert '<option value="express" selected>' in form
+
+
+async def test_nobody_sees_the_draft_of_somebody_else(site):
+    visitor, other = await site.signed_in(), await site.signed_in(address="other@example.com")
+    draft = await written(visitor, send(site), numbers=ONE, text="secret words")
+    assert (await other.get(draft)).status_code == 404
+    assert (await other.post(draft)).status_code == 404
+    assert "secret words" not in (await other.get(f"{send(site)}?draft={draft.rpartition('/')[2]}")).text
+    for strange in ("9" * 30, "0"):
+        assert (await visitor.get(f"{send(site)}/drafts/{strange}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"text": "Hello"}, ["standard (GSM-7)", "1 part", "5 characters"]),
+        ({"text": "x" * 161}, ["2 parts", "161 characters"]),
+        ({"text": "a → b"}, ["1 character replaced:"]),
+        ({"text": "日本"}, ["Unicode", "1 part"]),
+        ({"text": "x" * 500, "max_parts": "1"}, ["1 part", "characters cut:"]),
+        ({"text": "日本", "unencodable": "reject"}, ["characters that the SMS alphabet lacks"]),
+        ({"text": " "}, []),
+    ],
+)
+async def test_the_counter_is_the_plan_of_the_text_as_it_stands(core, site, fields, said):
+    visitor = await site.signed_in()
+    answer = await visitor.post(f"{send(site)}/count", {"way": "numbers", "numbers": ONE, **fields})
+    assert answer.status_code == 200
+    for words in said:
+        assert words in text_of(answer)
+    assert bool(text_of(answer)) == bool(said)
+    assert core.jobs() == []
+
+
+TABLE = b"number;name\n07700900101;<img src=x onerror=alert(1)>\n07700900102;Bob\n"
+
+
+async def upload(visitor, path, content, name="people.csv", **fields):
+    return await visitor.upload(path, {"way": "table", "text": "Hi {{ name }}", **fields}, {"table": (name, content)})
+
+
+async def test_a_table_is_previewed_by_row_and_kept_for_a_change(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    answer = await upload(visitor, f"{send(site)}/table", TABLE, name='"><script>.csv')
+    draft = answer.headers["location"].removeprefix("/portal")
+    shown = await visitor.get(draft)
+    assert "Hi &lt;img src=x onerror=alert(1)&gt;" in shown.text
+    assert "<img" not in shown.text
+    assert "<script>" not in shown.text
+    assert "Hi Bob" in text_of(shown)
+    key = draft.rpartition("/")[2]
+    again = await visitor.post(f"{send(site)}/table", {"way": "table", "text": "Dear {{ name }}", "draft": key})
+    second = again.headers["location"].removeprefix("/portal")
+    assert "Dear Bob" in text_of(await visitor.get(second))
+    await visitor.post(second)
+    assert [message.body for message in core.messages()] == ["Dear <img src=x onerror=alert(1)>", "Dear Bob"]
+
+
+async def test_a_row_without_a_value_holds_back_the_table_and_is_named(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    answer = await upload(visitor, f"{send(site)}/table", b"number;name\n07700900101;Ann\n07700900102;\n")
+    shown = await visitor.get(answer.headers["location"].removeprefix("/portal"))
+    assert shown.status_code == 422
+    assert "Hi Ann" in text_of(shown)
+    assert "no value for name" in text_of(shown)
+    assert "nothing of this can be sent" in text_of(shown)
+    assert "Send 2 SMS" not in text_of(shown)
+    await visitor.post(answer.headers["location"].removeprefix("/portal"))
+    assert core.jobs() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\1\2", b"PK\x03\x04 no workbook", b"x" * 5_500_000])
+async def test_a_file_that_is_no_table_is_refused_at_its_field(site, content):
+    visitor = await site.signed_in()
+    answer = await upload(visitor, f"{send(site)}/table", content)
+    assert answer.status_code == 422
+    assert 'id="e-table"' in answer.text
+
+
+async def test_too_large_a_file_is_refused_before_it_is_read(site):
+    visitor = await site.signed_in()
+    assert (await upload(visitor, f"{send(site)}/table", b"x" * 7_000_000)).status_code == 413
+
+
+async def test_a_list_is_for_its_authors(core, site, tmp_path):
+    members = tmp_path / "members.csv"
+    members.write_text("number,name\n07700900101,Ann\n", "utf-8")
+    await site.administer(
+        f"list add crew --customer acme --author {ANNA}", f"list import crew {members} --customer acme"
+    )
+    other = await site.signed_in()
+    assert "There is no list that you may write to" in text_of(await other.get(f"{send(site)}/list"))
+    fields = {"way": "list", "list": "crew", "text": "Hi {{ name }}"}
+    assert "none of the authors" in text_of(await other.post(f"{send(site)}/list", fields))
+    anna = await site.signed_in(address=ANNA)
+    assert "crew" in (await anna.get(f"{send(site)}/list")).text
+    draft = await written(anna, f"{send(site)}/list", **fields)
+    await anna.post(draft)
+    assert [message.body for message in core.messages()] == ["Hi Ann"]
+
+
+async def test_a_job_of_another_door_is_for_who_may_see_reports(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    await visitor.post(await written(visitor, send(site), numbers=ONE, text="Hello"))
+    (job,) = core.jobs()
+    path = f"{send(site)}/jobs/{job.public_id}"
+    sender = await site.signed_in(Role.SETTINGS)
+    assert (await sender.get(path)).status_code == 200
+    core.database.write_now(lambda tx, _: [tx.execute("UPDATE job SET service = 'rest'")], None)
+    assert (await sender.get(path)).status_code == 404
+    assert (await visitor.get(path)).status_code == 200
+    await site.administer("customer add foreign")
+    foreign = f"/c/{site.customer('foreign')}/send/jobs/{job.public_id}"
+    assert (await (await site.signed_in(customer="foreign")).get(foreign)).status_code == 404
+
+
+async def test_a_time_is_that_of_the_visitors_zone(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    draft = await written(visitor, send(site), numbers=ONE, text="Hello", start_at="2026-12-24T08:30")
+    assert "24" in text_of(await visitor.get(draft))
+    form = (await visitor.get(f"{send(site)}?draft={draft.rpartition('/')[2]}")).text
+    assert 'value="2026-12-24T08:30"' in form
