@@ -30,6 +30,10 @@ LOGIN_SCOPES: Final = frozenset({Scope.SEND, Scope.READ, Scope.INBOUND})
 """What a login with its password may do; the rest needs a key that names it."""
 
 
+OF_ALL: Final = frozenset({Scope.INBOUND, Scope.STOP_LIST, Scope.USERS})
+"""What concerns all of a customer, and so is for its applications alone: a person's login has the person's jobs."""
+
+
 def digest_of(key: str) -> str:
     """Return what is kept of a key."""
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"

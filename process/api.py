@@ -3,7 +3,9 @@
 Not here: where HTTP is served (process.http), the interfaces themselves (web).
 """
 
+from gateway.admin.office import AdminOffice
 from gateway.application_cancel import ApplicationCancelling
+from gateway.application_inbound import ApplicationInbound
 from gateway.application_status import ApplicationStatus
 from gateway.directory_files import DirectoryFiles
 from gateway.explaining import Explaining
@@ -11,8 +13,11 @@ from process.accept_path import AcceptPath
 from process.doors import Doors
 from web.api_v2.calls import Resource
 from web.api_v2.cancels import Cancels
+from web.api_v2.inbound import Inbox
 from web.api_v2.jobs import Jobs
 from web.api_v2.routes import RestV2
+from web.api_v2.stops import Stops
+from web.api_v2.users import Users
 from web.basic import BasicLogins
 from web.directory_files import DirectoryFilePages
 from web.rest_v1.routes import RestV1
@@ -46,4 +51,11 @@ def _resources(core: AcceptPath, doors: Doors, status: ApplicationStatus) -> lis
     database, clock, applications = core.database, core.clock, doors.applications
     explaining = Explaining(applications=applications, book=core.book, database=database, clock=clock)
     cancelling = ApplicationCancelling(database=database, keys=core.keys, clock=clock, offering=core.cancelling)
-    return [Jobs(applications=applications, explaining=explaining, status=status), Cancels(cancelling)]
+    office = AdminOffice(database=database, keys=core.keys, book=core.book, clock=clock)
+    return [
+        Jobs(applications=applications, explaining=explaining, status=status),
+        Cancels(cancelling),
+        Inbox(ApplicationInbound(database)),
+        Stops(office),
+        Users(office),
+    ]

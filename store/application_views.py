@@ -1,4 +1,4 @@
-"""What an application asks of its customer's jobs: one job, its messages, one message, and the jobs of a time.
+"""What an application asks of its customer: its jobs, their messages, and the SMS that came in.
 
 Read-only, and never anything of another customer. Not here: whole reports (views), searches of people (job_search).
 """
@@ -44,6 +44,24 @@ class AskedMessage(Struct, frozen=True, array_like=True):
     sent_at: int | None
 
 
+class AskedInbound(Struct, frozen=True, array_like=True):
+    """One inbound SMS of a customer; `missing` are places of fragments that did not come, comma-separated.
+
+    `late_of` is the id of the SMS that went out without it.
+    """
+
+    key: int
+    public_id: str
+    source: str
+    destination: str
+    shown: str
+    keyword: str
+    received_at: int
+    total: int
+    missing: str
+    late_of: str
+
+
 # Whose it is stands in each question: `owner` is empty where all of a customer's jobs may be seen.
 _OWNED = "customer_key = ? AND (? = '' OR user_address = ?)"
 _JOB = query(AskedJob, f"FROM job WHERE public_id = ? AND {_OWNED}")
@@ -59,6 +77,12 @@ _MESSAGE = query(
 _JOBS_AFTER = query(AskedJob, f"FROM job WHERE (accepted_at > ? OR (accepted_at = ? AND key > ?)) AND {_OWNED}")
 _USED = (
     "SELECT s.digest, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??) AND s.until > ?"
+)
+_INBOUND = query(
+    AskedInbound,
+    "FROM inbound_sms s WHERE s.customer_key = ?",
+    "s",
+    late_of="coalesce((SELECT o.public_id FROM inbound_sms o WHERE o.key = s.late_of), '')",
 )
 _JOB_IDS = f"SELECT public_id FROM job WHERE accepted_at >= ? AND accepted_at < ? AND {_OWNED}"  # noqa: S608 - a condition of ours
 
@@ -109,6 +133,16 @@ def jobs_after(  # noqa: PLR0913 - what is asked for
     found = f"{_JOBS_AFTER}{condition} ORDER BY accepted_at, key LIMIT ?"
     accepted_at, key = after
     return tx.select(AskedJob, found, (accepted_at, accepted_at, key, customer_key, owner, owner, limit))
+
+
+def inbound_after(tx: Transaction, customer_key: int, after: int, limit: int) -> list[AskedInbound]:
+    """Return a customer's inbound SMS behind a key, oldest first."""
+    return tx.select(AskedInbound, f"{_INBOUND} AND s.key > ? ORDER BY s.key LIMIT ?", (customer_key, after, limit))
+
+
+def find_inbound_of(tx: Transaction, customer_key: int, public_id: str) -> AskedInbound | None:
+    """Return a customer's inbound SMS."""
+    return next(iter(tx.select(AskedInbound, f"{_INBOUND} AND s.public_id = ?", (customer_key, public_id))), None)
 
 
 def find_use(tx: Transaction, use: FirstUse, now: int) -> tuple[str, bool] | None:

@@ -128,6 +128,12 @@ def users_of(tx: Transaction, customer_key: int) -> list[User]:
     return [user_of(row) for row in tx.select(UserRecord, found, (customer_key,))]
 
 
+def users_after(tx: Transaction, customer_key: int, after: str, limit: int) -> list[User]:
+    """Return a customer's users behind an address, by address."""
+    found = USERS_IN_FORCE + " AND customer_key = ? AND address > ? ORDER BY address LIMIT ?"
+    return [user_of(row) for row in tx.select(UserRecord, found, (customer_key, after, limit))]
+
+
 def count_users(tx: Transaction, *, customer_key: int = 0, profile_key: int = 0) -> int:
     """Return how many users a customer or a profile has."""
     column, key = ("profile_key", profile_key) if profile_key else ("customer_key", customer_key)

@@ -84,6 +84,17 @@ def read_stops(tx: Transaction, customer_key: int, *, number: str = "", with_end
     return [_entry(row) for row in tx.select(_Entry, sql + " ORDER BY number, added_at, key", values)]
 
 
+def read_stops_after(
+    tx: Transaction, customer_key: int, after: str, *, with_ended: bool = False, limit: int
+) -> list[StopEntry]:
+    """Return a customer's entries of at most `limit` numbers behind one (digits), by number and age."""
+    ended = "" if with_ended else " AND ended_at IS NULL"
+    numbers = f"SELECT DISTINCT number FROM stop_entry WHERE customer_key = ? AND number > ?{ended}"  # noqa: S608 - ours
+    chosen = f" AND number IN ({numbers} ORDER BY number LIMIT ?){ended} ORDER BY number, added_at, key"
+    values = (customer_key, customer_key, after, limit)
+    return [_entry(row) for row in tx.select(_Entry, _OF_CUSTOMER + chosen, values)]
+
+
 def add_stops(tx: Transaction, keys: Keys, entries: Sequence[StopEntry], now: int) -> Stopped:
     """Store entries that are not in force yet, and end what is queued for their numbers; `now` is in microseconds."""
     _say_stop_listed(tx, keys, {entry.customer_key for entry in entries}, now)

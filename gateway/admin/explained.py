@@ -11,7 +11,7 @@ from addressbook.canonical import canonical_application
 from addressbook.hierarchy import Clamped, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Directory
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.settings import check_service, field_named
+from gateway.admin.settings import check_service, field_named, limits_of
 from gateway.admin.views import View, spoken_value
 from store.directory_changes import read_cells
 from store.engine.database import Transaction
@@ -30,7 +30,8 @@ class CellSetting:
 class ExplainedUser:
     """What is in force for a user, who it is to us, and the fields that were asked for.
 
-    `stored` has when the cells of stored layers were set and by whom, by layer and field.
+    `stored` has when the cells of stored layers were set and by whom, by layer and field, `locked` whose constraint
+    keeps a field from being set for the user.
     """
 
     address: str
@@ -40,6 +41,7 @@ class ExplainedUser:
     resolved: Resolved
     fields: tuple[str, ...]
     stored: Mapping[tuple[LayerKind, str], CellSetting]
+    locked: Mapping[str, str]
 
     @property
     def clamped(self) -> tuple[Clamped, ...]:
@@ -67,6 +69,7 @@ class ExplainedUser:
             "origin": explained.origin,
             **self._set_view(explained.layer, name),
             "explicit_none": explained.ended,
+            "locked_by": self.locked.get(name, ""),
             "shadowed": [
                 {
                     "value": spoken_value(cell.value),
@@ -105,6 +108,7 @@ def explain_user(  # noqa: PLR0913, PLR0917 - what is in force, and what is aske
         LayerKey(LayerKind.USER, user.id),
         LayerKey(LayerKind.PINNED, user.id),
     )
+    rules = limits_of(tx, user.customer_id).rules
     return ExplainedUser(
         address=user.address,
         customer=customer.name if customer is not None else "",
@@ -116,5 +120,11 @@ def explain_user(  # noqa: PLR0913, PLR0917 - what is in force, and what is aske
             (key.kind, cell.field): CellSetting(to_instant(cell.set_at), cell.set_by)
             for key in keys
             for cell in read_cells(tx, key)
+        },
+        locked={
+            name: rule.name
+            for rule in reversed(rules)
+            for name in resolved.explained
+            if rule.locks(name, LayerKind.PINNED)
         },
     )

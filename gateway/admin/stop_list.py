@@ -19,7 +19,7 @@ from sms.outcome import Refused
 from sms.personalise import Table
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
-from store.stop_list import add_stops, end_stops, read_stops
+from store.stop_list import add_stops, end_stops, read_stops, read_stops_after
 
 COLUMNS = ("number", "service", "added_at", "origin", "evidence", "word", "ended_at", "ended_by")
 _ALL = "all"
@@ -149,6 +149,24 @@ def list_stops(
         )
         for entry in read_stops(tx, owner.id, number=number, with_ended=with_ended)
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopsPage:
+    """Entries of some numbers, and the number behind which the next page begins; None at the end."""
+
+    entries: Sequence[StopEntry]
+    next: str | None
+
+
+def stops_after(tx: Transaction, customer: str, after: str, *, with_ended: bool, limit: int) -> StopsPage:
+    """Return a customer's entries of the next numbers behind one (digits); `limit` counts numbers."""
+    owner = get_customer(tx, customer)
+    found = read_stops_after(tx, owner.id, after, with_ended=with_ended, limit=limit + 1)
+    numbers = list(dict.fromkeys(entry.number for entry in found))
+    shown = frozenset(numbers[:limit])
+    last = numbers[limit - 1] if len(numbers) > limit else None
+    return StopsPage(entries=[entry for entry in found if entry.number in shown], next=last)
 
 
 def _instant(at: datetime | None) -> str:

@@ -3,7 +3,7 @@
 Not here: changes (customers, users, settings).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import AddressRange, Customer, Profile, User
@@ -23,6 +23,7 @@ from store.directory_lookup import (
     profiles_of,
     ranges_of,
     read_constraints,
+    users_after,
     users_of,
 )
 from store.domains import claims_of
@@ -144,10 +145,16 @@ def show_profile(tx: Transaction, customer: str, name: str) -> View:
 def list_users(tx: Transaction, customer: str) -> list[View]:
     """Return a customer's users by address; of all customers where no name is given."""
     customers = [get_customer(tx, customer)] if customer else all_customers(tx)
-    return [view for owner in customers for view in _users_view(tx, owner)]
+    return [view for owner in customers for view in _users_view(tx, owner, users_of(tx, owner.id))]
 
 
-def _users_view(tx: Transaction, customer: Customer) -> list[View]:
+def list_users_after(tx: Transaction, customer: str, after: str, limit: int) -> list[View]:
+    """Return some of a customer's users by address, behind one."""
+    owner = get_customer(tx, customer)
+    return _users_view(tx, owner, users_after(tx, owner.id, after, limit))
+
+
+def _users_view(tx: Transaction, customer: Customer, users: Iterable[User]) -> list[View]:
     names = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
     return [
         {
@@ -159,7 +166,7 @@ def _users_view(tx: Transaction, customer: Customer) -> list[View]:
             "active": user.active,
             "in_directory": _in_directory(user),
         }
-        for user in users_of(tx, customer.id)
+        for user in users
     ]
 
 

@@ -8,63 +8,23 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from addressbook.api_keys import Scope
 from process.api import api_routes
 from process.doors import Doors
 from sms.outcome import Done, Refusal
 from store.answers import Rules
 from store.engine.keys import to_stored
 from tests.kit.rest_site import RestSite, basic, rest_site
+from tests.kit.rest_v2 import ONE, THREE, TWO, V2
 from tests.kit.store_harness import StoreHarness
-from tests.kit.testbed import ANNA, administer, make_house, open_core
+from tests.kit.testbed import ANNA, make_house, open_core
 from web.api_v2.description import describe
 from web.api_v2.operations import OPERATIONS
 from web.api_v2.problem_types import PROBLEM_TYPES
-from web.api_v2.shapes import ProblemAnswer
 from web.server import HttpServer
 
-ONE, TWO, THREE = "+447700900101", "+447700900102", "+447700900103"
 ROOT = Path(__file__).parents[2]
-
-
-class V2:
-    """A client that holds each answer against the description of its call."""
-
-    def __init__(self, site):
-        self.site = site
-        self.core = site.core
-
-    async def key(self, name, *options):
-        file = self.core.folder / f"{name}.key"
-        administer(self.core.folder, f"login add-key erp {name} --key-file {file} {' '.join(options)}")
-        await self.core.book.refresh()
-        return f"Bearer {file.read_text('utf-8').strip()}"
-
-    async def ask(self, method, path, body=None, **headers):
-        answer = await self.site.ask(method, f"/api/v2{path}", body, **headers)
-        bare = f"/api/v2{path.partition('?')[0]}"
-        call = next(
-            (
-                call
-                for call in OPERATIONS
-                if call.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", call.path), bare)
-            ),
-            None,
-        )
-        if call is not None:
-            assert answer.status in call.statuses, answer.body
-            shape = call.answer if answer.status == call.status else ProblemAnswer
-            decoded = msgspec.json.decode(answer.body, type=shape)
-            assert json.loads(msgspec.json.encode(decoded)) == answer.json, "members that the description lacks"
-        return answer
-
-    async def send(self, text="Hello", *numbers, name=None, **more):
-        headers = {"Idempotency_Key": name} if name is not None else {}
-        body = {"messages": [{"text": text, "recipients": [{"to": number} for number in numbers or (ONE,)]}], **more}
-        return await self.ask("POST", "/jobs", body, **headers)
 
 
 @pytest.fixture
@@ -108,20 +68,6 @@ async def test_a_text_is_filled_with_the_values_of_each_recipient(v2):
     assert (missing.status, missing.json["type"]) == (422, "/api/v2/problems/template-incomplete")
     assert "messages[0].recipients[1]" in missing.json["detail"]
     assert len(v2.core.jobs()) == 1
-
-
-async def test_a_call_is_answered_to_keys_with_its_scope_alone(v2):
-    for scope in Scope:
-        key = await v2.key(f"{scope}-key", f"--scope {scope}")
-        for call in OPERATIONS:
-            path = re.sub(r"\{\w+\}", "J.none", call.path).removeprefix("/api/v2")
-            body = {"messages": [{"text": "Hello", "recipients": [{"to": ONE}]}]} if call.body is not None else None
-            answer = await v2.ask(call.method, path, body, authorization=key)
-            if scope is call.scope:
-                assert answer.status == (404 if "{" in call.path else call.status)
-            else:
-                assert (answer.status, answer.json["type"]) == (403, "/api/v2/problems/insufficient-scope")
-                assert call.scope in answer.json["detail"]
 
 
 async def test_without_a_good_key_or_login_nothing_is_told(v2):

@@ -451,6 +451,7 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminH
         "origin": "manual:anna",
         **SET,
         "explicit_none": True,
+        "locked_by": "",
         "shadowed": [
             {
                 "value": value,

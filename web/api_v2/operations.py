@@ -7,6 +7,15 @@ from typing import Final
 
 from web.api_v2.calls import Operation
 from web.api_v2.cancels import CANCEL_CALLS
+from web.api_v2.inbound import INBOUND_CALLS
 from web.api_v2.jobs import JOB_CALLS
+from web.api_v2.stops import STOP_CALLS
+from web.api_v2.users import USER_CALLS
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*JOB_CALLS, *CANCEL_CALLS)
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *JOB_CALLS,
+    *CANCEL_CALLS,
+    *INBOUND_CALLS,
+    *STOP_CALLS,
+    *USER_CALLS,
+)

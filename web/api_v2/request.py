@@ -4,10 +4,10 @@ Unknown names are refused, since a misspelt one would be forgotten in silence. N
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from web.api_v2.calls import MOST_LISTED
 from web.api_v2.shapes import JobToSend
 from web.problems import BadField
 
-_USUAL_JOBS: Final = 100
+_USUALLY_LISTED: Final = 100
 _LONGEST_NAME: Final = 255
 _MOST_NAMED: Final = 20
 _START: Final = (-1, -1)
@@ -30,6 +30,9 @@ _AT: Final = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _CURSOR: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}", re.ASCII)
 _QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"', re.ASCII)
 _BARE: Final = re.compile(r"[!#-\[\]-~]+", re.ASCII)
+
+
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,39 +44,69 @@ class PageWanted:
     limit: int
 
 
-def read_job(body: bytes, zone: tzinfo) -> ApplicationJob | list[BadField]:
-    """Return the job of a request's JSON; `zone` is that of instants without an offset."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWanted:
+    """What the parameters of a list ask for: what is behind a `cursor` (empty: all), and what else it takes."""
+
+    cursor: str
+    limit: int
+    flags: frozenset[str]
+
+
+def read_body(body: bytes, shape: type[Body]) -> Body | list[BadField]:
+    """Return the JSON of a request."""
     try:
-        given = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=JobToSend)
+        return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=shape)
     except msgspec.ValidationError as error:
         return [_fault_of(str(error))]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return [BadField(field="the body", expected=f"JSON in UTF-8 ({error})")]
     except RecursionError:
         return [BadField(field="the body", expected="JSON that is nested less deeply")]
-    return _Reading(given, zone).job()
+
+
+def read_job(body: bytes, zone: tzinfo) -> ApplicationJob | list[BadField]:
+    """Return the job of a request's JSON; `zone` is that of instants without an offset."""
+    given = read_body(body, JobToSend)
+    return given if isinstance(given, list) else _Reading(given, zone).job()
+
+
+def read_list(
+    given: Mapping[str, str], cursors: re.Pattern[str], *, flags: Collection[str] = ()
+) -> ListWanted | list[BadField]:
+    """Return what the parameters of a list ask for; `flags` are those that are true or false."""
+    known = ("cursor", "limit", *flags)
+    bad = check_names(given, known)
+    cursor, limit = given.get("cursor", ""), given.get("limit", str(_USUALLY_LISTED))
+    if cursor and not cursors.fullmatch(cursor):
+        bad.append(BadField(field="cursor", expected="the value of `next` as it was answered"))
+    if not re.fullmatch(r"[0-9]{1,4}", limit, re.ASCII) or not 1 <= int(limit) <= MOST_LISTED:
+        bad.append(BadField(field="limit", expected=f"a number from 1 to {MOST_LISTED}"))
+    bad += [
+        BadField(field=name, expected="true or false")
+        for name in flags
+        if given.get(name, "false") not in {"true", "false"}
+    ]
+    if bad:
+        return bad
+    wanted = frozenset(name for name in flags if given.get(name) == "true")
+    return ListWanted(cursor=cursor, limit=int(limit), flags=wanted)
+
+
+def check_names(given: Iterable[str], known: Collection[str]) -> list[BadField]:
+    """Return the parameters that a call does not take."""
+    expected = f"one of {', '.join(known)}"
+    return [BadField(field=name[:80], expected=expected) for name in given if name not in known][:_MOST_NAMED]
 
 
 def read_page(given: Mapping[str, str]) -> PageWanted | list[BadField]:
     """Return which jobs the parameters ask for."""
-    bad = [
-        BadField(field=name, expected="one of cursor, limit, open") for name in given if name not in _PAGE_PARAMETERS
-    ][:_MOST_NAMED]
-    cursor, limit, only_open = given.get("cursor", ""), given.get("limit", str(_USUAL_JOBS)), given.get("open", "false")
-    if cursor and not _CURSOR.fullmatch(cursor):
-        bad.append(BadField(field="cursor", expected="the value of `next` as it was answered"))
-    if not re.fullmatch(r"[0-9]{1,4}", limit, re.ASCII) or not 1 <= int(limit) <= MOST_LISTED:
-        bad.append(BadField(field="limit", expected=f"a number from 1 to {MOST_LISTED}"))
-    if only_open not in {"true", "false"}:
-        bad.append(BadField(field="open", expected="true or false"))
-    if bad:
-        return bad
-    accepted_at, _, key = cursor.partition("-")
-    after = (int(accepted_at), int(key)) if cursor else _START
-    return PageWanted(after=after, only_open=only_open == "true", limit=int(limit))
-
-
-_PAGE_PARAMETERS: Final = frozenset({"cursor", "limit", "open"})
+    wanted = read_list(given, _CURSOR, flags=("open",))
+    if isinstance(wanted, list):
+        return wanted
+    accepted_at, _, key = wanted.cursor.partition("-")
+    after = (int(accepted_at), int(key)) if wanted.cursor else _START
+    return PageWanted(after=after, only_open="open" in wanted.flags, limit=wanted.limit)
 
 
 def write_cursor(place: tuple[int, int]) -> str:

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from addressbook.api_keys import OF_ALL
 from addressbook.senders import Principal
+from gateway.application_status import owner_of
 from gateway.applications import Applications
 from gateway.auth.api_keys import ApiKeys
 from gateway.caller_limits import CallerLimits, LimitState
@@ -81,6 +83,10 @@ class RestV2:
             sender = await self._applications.sender_of(principal, Origin.REST, tls=is_secure(request))
             if isinstance(sender, Refused):
                 return refuse(sender)
+            if operation.scope in OF_ALL and owner_of(sender):
+                return problem(
+                    HttpProblem.INSUFFICIENT_SCOPE, "This call is for applications, not for a person's login."
+                )
             try:
                 response = await respond(request, principal, sender)
             except HTTPException as error:
