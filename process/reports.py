@@ -6,6 +6,7 @@ Not here: what each does (reports).
 from process.accept_path import AcceptPath
 from process.services import Service, service_of
 from reports.monthly import Monthly
+from reports.retention import Retention
 from reports.summing import Summing
 
 
@@ -13,5 +14,6 @@ def report_services(core: AcceptPath) -> tuple[Service, ...]:
     """Return the workers of reports."""
     return (
         service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),
+        service_of("retention", Retention(database=core.database, clock=core.clock)),
         service_of("months", Monthly(database=core.database, keys=core.keys, book=core.book, clock=core.clock)),
     )

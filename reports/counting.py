@@ -15,8 +15,9 @@ import msgspec
 
 from sms.message import Origin
 from sms.number import MobileNumber, country_of
+from sms.settings import Settings
 from store.engine.keys import to_instant
-from store.sums import CountedLine, DueJob, NewSum, SumRecord, UnsummedSms
+from store.sums import CountedLine, DueJob, NewSum, SmsRecord, SumRecord, UnsummedSms
 
 
 class Direction(StrEnum):
@@ -26,6 +27,7 @@ class Direction(StrEnum):
     RECEIVED = "received"
 
 
+_DAY: Final = 86_400 * 1_000_000
 RECEIVED: Final = "received"
 """The state of an inbound SMS."""
 
@@ -59,8 +61,11 @@ class Counted(msgspec.Struct, frozen=True):
     lines: tuple[tuple[Place, Figures], ...]
 
 
-class _Named(msgspec.Struct, frozen=True):
+class _Frozen(msgspec.Struct, frozen=True):
+    """What is read of a job's settings (sms.serialise)."""
+
     cost_centre: str = ""
+    text_days: int = 0
 
 
 def count_lines(lines: Iterable[CountedLine]) -> dict[int, dict[Place, Figures]]:
@@ -91,7 +96,7 @@ def sum_job(job: DueJob, figures: Mapping[Place, Figures], zone: ZoneInfo, now: 
         day, name, earlier = before.day, before.zone, dict(before.lines)
         corrected_on = now.astimezone(zone).date().isoformat()
     known = {place: found for place, found in sorted(figures.items()) if found != Figures()}
-    cost_centre = msgspec.json.decode(job.settings, type=_Named).cost_centre
+    settings = msgspec.json.decode(job.settings, type=_Frozen)
     news = [
         NewSum(
             customer_key=job.customer_key,
@@ -99,7 +104,7 @@ def sum_job(job: DueJob, figures: Mapping[Place, Figures], zone: ZoneInfo, now: 
             zone=name,
             direction=Direction.SENT.value,
             service=job.service,
-            cost_centre=cost_centre,
+            cost_centre=settings.cost_centre,
             user_address=job.sender or job.login,
             corrected_on=corrected_on,
             **place._asdict(),
@@ -109,14 +114,24 @@ def sum_job(job: DueJob, figures: Mapping[Place, Figures], zone: ZoneInfo, now: 
         if (change := known.get(place, Figures()).plus(earlier.get(place, Figures()), -1)) != Figures()
     ]
     counted = msgspec.json.encode(Counted(day=day, zone=name, lines=tuple(known.items()))).decode()
-    return SumRecord(job_key=job.job_key, changes=job.changes, counted=counted, news=tuple(news))
+    return SumRecord(
+        job_key=job.job_key,
+        changes=job.changes,
+        counted=counted,
+        texts_until=_texts_until(job.closed_at, settings.text_days),
+        news=tuple(news),
+    )
 
 
-def sum_inbound(sms: UnsummedSms, zone: ZoneInfo) -> NewSum:
+def _texts_until(closed_at: int, days: int) -> int | None:
+    return closed_at + days * _DAY if days else None
+
+
+def sum_inbound(sms: UnsummedSms, settings: Settings) -> SmsRecord:
     """Return what is added to the sums for an inbound SMS; what came late of one is parts of no further message."""
     missing = len(sms.missing.split(",")) if sms.missing else 0
-    parts = sms.part_count or sms.total - missing
-    return NewSum(
+    parts, zone = sms.part_count or sms.total - missing, ZoneInfo(settings.time_zone)
+    new = NewSum(
         customer_key=sms.customer_key or 0,
         day=to_instant(sms.handled_at).astimezone(zone).date().isoformat(),
         zone=zone.key,
@@ -133,3 +148,4 @@ def sum_inbound(sms: UnsummedSms, zone: ZoneInfo) -> NewSum:
         billed=parts,
         unanswered=0,
     )
+    return SmsRecord(key=sms.key, texts_until=_texts_until(sms.handled_at, settings.text_days), new=new)

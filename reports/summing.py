@@ -11,6 +11,8 @@ from gateway.directory import DirectoryFollower
 from gateway.ports import Clock
 from gateway.worker import Worker
 from reports.counting import count_lines, sum_inbound, sum_job
+from sms.message import Origin
+from sms.settings import Settings
 from store.engine.database import Database, Transaction
 from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines
 
@@ -48,13 +50,14 @@ class Summing:
         figures = count_lines(read_lines(tx, [job.job_key for job in due]))
         return SumStep(
             jobs=tuple(sum_job(job, figures.get(job.job_key, {}), self._zone(job.customer_key), now) for job in due),
-            inbound=tuple(
-                (sms.key, sum_inbound(sms, self._zone(sms.customer_key or 0))) for sms in find_unsummed_sms(tx)
-            ),
+            inbound=tuple(sum_inbound(sms, self._settings(sms.customer_key or 0)) for sms in find_unsummed_sms(tx)),
         )
 
     def _zone(self, customer_key: int) -> ZoneInfo:
         return zone_of(self._book, customer_key)
+
+    def _settings(self, customer_key: int) -> Settings:
+        return self._book.current.layers.resolve(customer_key, Origin.INBOUND.value).settings
 
 
 def zone_of(book: DirectoryFollower, customer_key: int) -> ZoneInfo:

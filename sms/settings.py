@@ -174,6 +174,7 @@ def _parse_push_states(text: str) -> tuple[MessageState, ...]:
 
 
 MOST_HISTORY: Final = 20
+MOST_TEXT_DAYS: Final = 92
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +314,14 @@ class Settings:
         "at most 120 characters: a mail address, a phone number with +, an https link, or any words",
         "Whom people ask who have a question about one of our mails; it stands below.",
         neutral="",
+    )
+    text_days: int = setting(
+        0,
+        parse_integer(0, MOST_TEXT_DAYS),
+        f"a number of days from 1 to {MOST_TEXT_DAYS}, or 0",
+        "So many days after a job has ended, or an SMS was received, its text is erased; 0 keeps it for three months, "
+        "as the rest.",
+        neutral=0,
     )
     text_source: TextSource = setting(
         TextSource.BODY, parse_enum(TextSource), "body, subject or both", "Which words of the mail are the text."

@@ -83,7 +83,8 @@ class InboundSmsRow(KeyedRow):
     number is none of ours, `customer_key` where it is nobody's; `reason` says why. `keyword` is the one that matched.
     `missing` are the places of fragments that did not come in time, comma-separated, `awaited` those of them that may
     still come: `reference` and `total` let them find it. `conversation_key` is null where there is none. `summed`: it
-    stands in the sums. `part_count` are the fragments that came, 0 where that was not written down.
+    stands in the sums. `part_count` are the fragments that came, 0 where that was not written down; its text
+    goes at `texts_until` if that is before the rest.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -108,6 +109,7 @@ class InboundSmsRow(KeyedRow):
     conversation_key = peewee.BigIntegerField(null=True)
     summed = peewee.BooleanField(default=False)
     part_count = peewee.SmallIntegerField(default=0)
+    texts_until = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "inbound_sms"
@@ -124,6 +126,11 @@ InboundSmsRow.add_index(
 )
 InboundSmsRow.add_index(
     InboundSmsRow.index(InboundSmsRow.key, name="inbound_sms_unsummed").where(peewee.SQL("NOT summed"))
+)
+InboundSmsRow.add_index(
+    InboundSmsRow.index(InboundSmsRow.texts_until, name="inbound_sms_texts").where(
+        peewee.SQL("texts_until IS NOT NULL")
+    )
 )
 
 
@@ -160,7 +167,7 @@ class ConversationRow(KeyedRow):
     phone = peewee.TextField()
     own_number = peewee.TextField()
     last_mail_id = peewee.TextField(default="")
-    used_at = peewee.BigIntegerField()
+    used_at = peewee.BigIntegerField(index=True)
 
     class Meta:
         table_name = "conversation"

@@ -85,25 +85,40 @@ class NewSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumRecord:
-    """What a job adds to the sums, if it has changed no more than `changes` times, and what then stands in them."""
+    """What a job adds to the sums, if it has changed no more than `changes` times, and what then stands in them.
+
+    `texts_until` is when its texts go, in microseconds; None where they stay as long as its details.
+    """
 
     job_key: int
     changes: int
     counted: str
+    texts_until: int | None
     news: tuple[NewSum, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmsRecord:
+    """What an inbound SMS adds to the sums; `texts_until` as that of a job."""
+
+    key: int
+    texts_until: int | None
+    new: NewSum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SumStep:
-    """Jobs and inbound SMS, by key, that are added in one transaction."""
+    """Jobs and inbound SMS that are added in one transaction."""
 
     jobs: tuple[SumRecord, ...] = ()
-    inbound: tuple[tuple[int, NewSum], ...] = ()
+    inbound: tuple[SmsRecord, ...] = ()
 
 
 _COLUMNS = tuple(item.name for item in fields(NewSum))
 _FIGURES = ("messages", "parts", "billed", "unanswered")
-_KEYS = len(_COLUMNS) - len(_FIGURES)
+SUM_KEYS: Final = _COLUMNS[: -len(_FIGURES)]
+"""The columns that tell the sums apart."""
+_KEYS = len(SUM_KEYS)
 _ADD = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
 _CLOSED = Insert(JobSumRow)
 _CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
@@ -150,8 +165,11 @@ _OF_ATTEMPTS = query(
     unanswered="0",
 )
 _UNSUMMED = query(UnsummedSms, "FROM inbound_sms WHERE NOT summed ORDER BY key LIMIT ?")
-_SUMMED = "UPDATE job_sum SET changes = 0, counted = ? WHERE job_key = ? AND changes = ? RETURNING job_key"
-_SUMMED_SMS = "UPDATE inbound_sms SET summed = TRUE WHERE key IN (??) AND NOT summed RETURNING key"
+_SUMMED = (
+    "UPDATE job_sum SET texts_until = CASE counted WHEN '' THEN ? ELSE texts_until END, changes = 0, counted = ?"
+    " WHERE job_key = ? AND changes = ? RETURNING job_key"
+)
+_SUMMED_SMS = "UPDATE inbound_sms SET summed = TRUE, texts_until = ? WHERE key = ? AND NOT summed RETURNING key"
 
 
 def close_jobs(tx: Transaction, jobs: Iterable[tuple[int, int]], now: int, *, counted: bool = True) -> None:
@@ -192,11 +210,12 @@ def add_sums(tx: Transaction, steps: list[SumStep]) -> list[int]:
 
 
 def _add(tx: Transaction, step: SumStep) -> int:
-    marked = tx.rows_each(_SUMMED, [(job.counted, job.job_key, job.changes) for job in step.jobs])
-    done = {key for rows in marked for (key,) in rows}
-    of_sms = {key for (key,) in tx.rows_in(_SUMMED_SMS, {key for key, _ in step.inbound})}
+    jobs = [(job.texts_until, job.counted, job.job_key, job.changes) for job in step.jobs]
+    done = {key for rows in tx.rows_each(_SUMMED, jobs) for (key,) in rows}
+    inbound = [(sms.texts_until, sms.key) for sms in step.inbound]
+    of_sms = {key for rows in tx.rows_each(_SUMMED_SMS, inbound) for (key,) in rows}
     news = [new for job in step.jobs if job.job_key in done for new in job.news]
-    news += [new for key, new in step.inbound if key in of_sms]
+    news += [sms.new for sms in step.inbound if sms.key in of_sms]
     summed: dict[tuple[object, ...], list[int]] = {}
     for new in news:
         values = astuple(new)

@@ -14,7 +14,7 @@ class JobSumRow(StoredRow):
     """A job whose messages have all ended, and what of it stands in the sums.
 
     `changes` counts what moved since it was summed, first of all its end; `counted` is JSON of what was added, empty
-    before. `closed_at` is when its last message ended.
+    before. `closed_at` is when its last message ended; its texts go at `texts_until` if that is before its details.
     """
 
     job_key = peewee.BigIntegerField(primary_key=True)
@@ -22,13 +22,17 @@ class JobSumRow(StoredRow):
     closed_at = peewee.BigIntegerField()
     changes = peewee.IntegerField(default=0)
     counted = peewee.TextField(default="")
+    texts_until = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "job_sum"
 
 
 JobSumRow.add_index(JobSumRow.index(JobSumRow.job_key, name="job_sum_due").where(peewee.SQL("changes > 0")))
-JobSumRow.add_index(JobSumRow.index(JobSumRow.customer_key, JobSumRow.closed_at, name="job_sum_closed"))
+JobSumRow.add_index(JobSumRow.index(JobSumRow.closed_at, name="job_sum_closed"))
+JobSumRow.add_index(
+    JobSumRow.index(JobSumRow.texts_until, name="job_sum_texts").where(peewee.SQL("texts_until IS NOT NULL"))
+)
 
 
 class TrafficSumRow(StoredRow):

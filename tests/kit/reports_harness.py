@@ -6,12 +6,15 @@ from random import Random
 
 from gateway.admin.settings import CustomerScope, set_settings
 from reports.monthly import Monthly
+from reports.retention import Retention
 from reports.summing import Summing
-from sms.message import ReceiptState
+from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from store.answers import Rules
+from store.batches import in_lists
 from store.directory import read_version
 from store.engine.keys import to_instant, to_stored
+from store.receipts import Arrived
 from store.results import ResultStore
 from store.sums_tables import TrafficSumRow
 from tests.kit.inbound_harness import InboundHarness
@@ -26,6 +29,7 @@ class ReportsHarness(InboundHarness):
         self.progress = ResultStore(self.keys, rules or Rules())
         self.summing = Summing(database=self.database, book=self.book, clock=self.clock)
         self.monthly = Monthly(database=self.database, keys=self.keys, book=self.book, clock=self.clock)
+        self.retention = Retention(database=self.database, clock=self.clock)
         self.go_to(self.clock.now())
 
     def go_to(self, instant: datetime) -> None:
@@ -47,6 +51,13 @@ class ReportsHarness(InboundHarness):
         while await self.summing.step():
             pass
 
+    async def forget_all(self) -> int:
+        """Let the worker delete what is over; returns in how many steps."""
+        steps = 0
+        while await self.retention.step():
+            steps += 1
+        return steps
+
     def set(self, name: str, value: str, customer: str = "Example Ltd") -> None:
         """Set a setting of the customer."""
         self.admin.change_now(lambda edit: set_settings(edit, CustomerScope(customer), {name: value}))
@@ -54,14 +65,17 @@ class ReportsHarness(InboundHarness):
     def deliver(self, *numbers: str, parts: int = 1, **changes):
         """Have a carrier take and deliver a job; its ids are the keys of its parts."""
         job = self.add(*numbers, parts=parts, receipt_wanted=True, **changes)
-        for part in self.take():
-            self.settle((part.part_key, Done(reference=str(part.part_key))))
-            self.receipt(str(part.part_key), ReceiptState.DELIVERED)
+        keys = [part.part_key for part in self.take()]
+        self.settle(*((key, Done(reference=str(key))) for key in keys))
+        receipts = [Receipt(carrier="alpha", carrier_id=str(key), state=ReceiptState.DELIVERED) for key in keys]
+        self.database.write_now(
+            in_lists(self.progress.report), [Arrived(receipt=receipt, at=self.now) for receipt in receipts]
+        )
         return job
 
-    def deliver_late(self, number: str) -> str:
+    def deliver_late(self, number: str, **changes) -> str:
         """Have a carrier take a job that no receipt comes for until it has ended as unknown; returns the part's id."""
-        self.add(number, receipt_wanted=True)
+        self.add(number, receipt_wanted=True, **changes)
         (part,) = self.take()
         self.settle((part.part_key, Done(reference=str(part.part_key))))
         self.pass_time(timedelta(days=2))

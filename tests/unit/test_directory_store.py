@@ -348,6 +348,7 @@ SAMPLES = {
     "max_recipients": ["3000"],
     "accent": ["#0A7D4B", "#123456"],
     "logo": ["logo", "brand-2"],
+    "text_days": ["30"],
     "status_address": ["alarms@example.com"],
     "contact": ["it@example.com", "+44 20 7946 0000"],
     "inbound_history": ["20"],

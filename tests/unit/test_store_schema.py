@@ -26,7 +26,7 @@ FROZEN = {
     "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
     "0011_portal": "d547340f9f9e60b3",
-    "0012_reports": "b19f23181bee5291",
+    "0012_reports": "f62b136ba00d9ed6",
     "0014_details": "e433ab0bb9858efb",
     "0013_care": "72f83aa2c6911af1",
     "0015_by_hand": "cbb5bf82b995b842",
