@@ -24,7 +24,7 @@ class Principal:
     `user_id` is set if the login belongs to one user; `login` is empty where none was given. `service` is that of its
     mails, named by what `service_by` says, None where the mail itself says it; `profile_id` is that of senders who are
     no users, None for the customer's default one. `scopes` are what it may do by HTTP; what a `sandbox` one sends is
-    judged and kept, and reaches nobody.
+    played by number and reaches nobody.
     """
 
     customer_id: int

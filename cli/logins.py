@@ -117,7 +117,7 @@ KEY_FILE = click.option(
     help="What the key may do; repeat it for more. Without: send, read.",
 )
 @click.option("--expires", type=_Lifetime(), help="How long it is good, such as 90d. Without: until it is removed.")
-@click.option("--sandbox", is_flag=True, help="What it sends is judged and kept, and reaches nobody.")
+@click.option("--sandbox", is_flag=True, help="What it sends is played by number and reaches nobody.")
 @KEY_FILE
 def add_key(  # noqa: PLR0913 - the options of the command
     *,

@@ -60,6 +60,8 @@ def trace_lines(trace: Trace) -> list[str]:
         f"Job {report.public_id}: {ended}, accepted {when(report.accepted_at)} UTC",
         f"  {whose}, service {report.service}",
     ]
+    if report.sandbox:
+        lines.append("  sandbox: sent with a sandbox key, so no carrier got it and nothing is billed")
     if trace.proof.proof:
         lines.append(f"  proven by {trace.proof.proof}: {trace.proof.evidence or '-'}")
     if trace.proof.service_by:

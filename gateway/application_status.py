@@ -62,6 +62,7 @@ class JobStatus:
     accepted_at: datetime
     settled_at: datetime | None
     messages: tuple[SmsStatus, ...]
+    sandbox: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class ListedJob:
     accepted_at: datetime
     settled_at: datetime | None
     place: tuple[int, int]
+    sandbox: bool
 
 
 class ApplicationStatus:
@@ -109,6 +111,7 @@ class ApplicationStatus:
             accepted_at=to_instant(found.accepted_at),
             settled_at=to_instant_if_set(found.settled_at),
             messages=tuple(map(_status_of, messages)),
+            sandbox=found.sandbox,
         )
 
     async def message(self, sender: Sender, public_id: str) -> SmsStatus | None:
@@ -157,6 +160,7 @@ class ApplicationStatus:
                 accepted_at=to_instant(job.accepted_at),
                 settled_at=to_instant_if_set(job.settled_at),
                 place=(job.accepted_at, job.key),
+                sandbox=job.sandbox,
             )
             for job in found
         ]

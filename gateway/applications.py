@@ -177,7 +177,7 @@ class Applications:
             service_by=f"interface {job.service}",
             login=principal.login,
             first_use=job.first_use,
-            dry_run=principal.sandbox,
+            sandbox=principal.sandbox,
             esme=job.esme,
         )
         return plan(submission, snapshot, self._routes, self._clock.now())

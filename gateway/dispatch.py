@@ -24,7 +24,7 @@ from sms.lifecycle import MessageState
 from sms.message import PartToSubmit
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
-from sms.route import LOST_ROUTE, SEPARATOR
+from sms.route import LOST_ROUTE, SANDBOX_ROUTE, SEPARATOR
 from sms.schedule import Hours
 from store.answers import CarrierAnswer
 from store.batches import in_lists
@@ -126,7 +126,9 @@ class Dispatch:
         """
         count, lost = 0, 0
         await self._database.write(look_again, LOST_ROUTE)
-        while strays := await self._database.read(partial(find_stranded, known=self._routes.known | {LOST_ROUTE})):
+        while strays := await self._database.read(
+            partial(find_stranded, known=self._routes.known | {LOST_ROUTE, SANDBOX_ROUTE})
+        ):
             routes = [self._route_of(item) for item in strays]
             lost += routes.count(LOST_ROUTE)
             changes = [NewRoute(key=item.key, route=route) for item, route in zip(strays, routes, strict=True)]

@@ -26,7 +26,7 @@ from sms.parameters import Parameters, choose_parameters
 from sms.parts import encode_divided
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
-from sms.route import SEPARATOR
+from sms.route import SANDBOX_ROUTE, SEPARATOR
 from sms.schedule import Blackout, Schedule, decide_schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 
@@ -299,7 +299,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     ways = addressees(settings.status_channel, _address_to_tell(submission), settings.push_url)
     is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
-    usage = () if submission.past_stop else claims_of(snapshot, sender, now)
+    usage = () if submission.past_stop or submission.sandbox else claims_of(snapshot, sender, now)
     unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.id) if asks else None
     return NewJob(
         directory_version=snapshot.version,
@@ -337,6 +337,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
         duplicate_until=now + _DUPLICATE_FOR,
         dry_run=submission.dry_run,
+        sandbox=submission.sandbox,
         stop_listed=sender.customer.stop_listed,
         past_stop=submission.past_stop,
         usage=usage,
@@ -373,8 +374,9 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
             problem=refused.detail,
             reference=wanted.reference,
         )
-    customer, dry_run = submission.sender.customer.name, submission.dry_run
-    digest = duplicate = b""
+    dry_run, digest, duplicate = submission.dry_run, b"", b""
+    # What is sent with a sandbox key makes nothing else a repeat.
+    customer = ("sandbox of " if submission.sandbox else "") + submission.sender.customer.name
     if submission.digest:
         # A dry run does not make the submission that follows it a repeat.
         to = ("dry-run " if dry_run else "") + number.digits + (f" {wanted.text}" if wanted.text is not None else "")
@@ -391,7 +393,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         problem=_name_carriers(message) if dry_run else "",
         digest=digest,
         duplicate=duplicate,
-        route=message.route,
+        route=SANDBOX_ROUTE if submission.sandbox else message.route,
         country=country_of(number),
         sender_id=wanted.sender_id,
         parameters=message.parameters,

@@ -22,12 +22,14 @@ from sms.outcome import Outcome, ProblemCode, Retry
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.query_carrier import Look, Unreported, find_unreported
+from store.tables import FAR
 
 log = structlog.get_logger()
 
 _LONGEST_LEAD = timedelta(minutes=1)
 _LOOK_EVERY = 1.0
 _MOST = 100
+_MOST_AFTER_START = 10_000
 _LAST_KEY = 1 << 62
 # What says no more than silence does.
 _NO_END = INTERMEDIATE | {ReceiptState.UNKNOWN}
@@ -142,6 +144,12 @@ class _Asker:
         if self._untold:
             await self._reported(self._untold)
             self._untold = []
+
+
+async def unreported_ids(database: Database, clock: Clock, carrier: str) -> list[str]:
+    """Return a carrier's ids of parts whose receipt has not come, some thousands at most, those that end first."""
+    look = Look(carrier=carrier, after=(to_stored(clock.now()), 0), until=FAR, expired_by=FAR, most=_MOST_AFTER_START)
+    return [part.carrier_id for part in await database.read(partial(find_unreported, look=look))]
 
 
 def _explain(outcome: Outcome) -> str:

@@ -14,7 +14,7 @@ from smpp.dialect.parameters import Parameter, ParameterError, write_value
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from sms.parameters import Parameters
-from sms.route import SEPARATOR, behind
+from sms.route import SANDBOX_ROUTE, SEPARATOR, behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +169,8 @@ class CarrierRoutes:
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""
+        if carrier == SANDBOX_ROUTE:
+            return (SANDBOX_ROUTE,)
         mine = [route for route in self.known if carrier in route.split(SEPARATOR)]
         return tuple(sorted(mine, key=lambda route: (route.split(SEPARATOR).index(carrier), route)))
 

@@ -66,6 +66,7 @@ class Submission:
     blackouts: tuple[Blackout, ...] = ()
     personalised: bool = False
     dry_run: bool = False
+    sandbox: bool = False
     past_stop: bool = False
     proof: Proof | None = None
     service_by: str = ""

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import random
 from typing import Any
 
@@ -28,8 +29,8 @@ from gateway.links import Links
 from gateway.measuring import MeasuredCarrier, MeasuredSender
 from gateway.metrics import Metric, Metrics
 from gateway.outbox import ChannelRules, OutboxLoop
-from gateway.ports import CarrierEvents, LinkState
-from gateway.query_carrier import Asking
+from gateway.ports import Carrier, CarrierEvents, LinkState
+from gateway.query_carrier import Asking, unreported_ids
 from gateway.receive import Receive
 from gateway.received_reports import ReceivedReports
 from gateway.tls_reports import TlsReports
@@ -65,6 +66,7 @@ from process.smpp_server import SmppServer, esme_rules
 from process.surroundings import look_around
 from smpp.client.client import SmppClient
 from smpp.server.courier import Courier
+from smpp.simulator.sandbox_carrier import SandboxCarrier
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
 from sms.report import Channel
@@ -206,6 +208,7 @@ def build(
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
+            Service(name="sandbox", start=lambda: carrying.sandbox.start(links.events), stop=_nothing),
             Service(name="carriers", start=connect, stop=carrying.stop),
             *http,
             *smpp_server.services,
@@ -333,6 +336,7 @@ class _Carrying:
     """What gives SMS to the carriers and takes what comes back."""
 
     clients: Mapping[str, SmppClient]
+    sandbox: SandboxCarrier
     measured: Mapping[str, MeasuredCarrier]
     dispatch: Dispatch
     track: Track
@@ -347,7 +351,8 @@ class _Carrying:
     async def stop(self, grace_seconds: float) -> None:
         """Give the carriers nothing more, wait for their answers and leave them."""
         await self.dispatch.stop_feeding()
-        await asyncio.gather(*(client.stop(grace_seconds) for client in self.clients.values()))
+        carriers: tuple[Carrier, ...] = (self.sandbox, *self.clients.values())
+        await asyncio.gather(*(carrier.stop(grace_seconds) for carrier in carriers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,7 +417,9 @@ def _build_carrying(
 ) -> _Carrying:
     database, clock = core.database, core.clock
     clients = build_clients(config.carriers, sandboxes, clock)
-    measured = {name: MeasuredCarrier(client, core.metrics) for name, client in clients.items()}
+    sandbox = SandboxCarrier(partial(unreported_ids, database, clock, SandboxCarrier.name))
+    carriers: tuple[Carrier, ...] = (*clients.values(), sandbox)
+    measured = {carrier.name: MeasuredCarrier(carrier, core.metrics) for carrier in carriers}
     results = ResultStore(core.keys, rules_of(config.carriers))
     dispatch = Dispatch(
         database=database,
@@ -450,5 +457,11 @@ def _build_carrying(
         reported=track.reported,
     )
     return _Carrying(
-        clients=clients, measured=measured, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking
+        clients=clients,
+        sandbox=sandbox,
+        measured=measured,
+        dispatch=dispatch,
+        track=track,
+        cancelling=cancelling,
+        asking=asking,
     )

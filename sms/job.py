@@ -69,7 +69,8 @@ class NewJob:
     its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
     others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
     (addressbook.numbers), empty where one does. `login` gave it in where it came by no mail; `status_address` is where
-    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it. At its `push_states` each message
+    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it. A job of the
+    `sandbox` is given to no carrier. At its `push_states` each message
     is pushed by itself.
     """
 
@@ -100,6 +101,7 @@ class NewJob:
     push_states: tuple[MessageState, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
     dry_run: bool = False
+    sandbox: bool = False
     stop_listed: bool = False
     past_stop: bool = False
     unanswerable: str = ""

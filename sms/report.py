@@ -11,6 +11,7 @@ from typing import Final
 
 from sms.lifecycle import SUCCESS, MessageState, Summary, summarise
 from sms.message import Alphabet, MailOrigin, Replacement
+from sms.route import SANDBOX_ROUTE
 from sms.settings import Settings, StatusChannel, StatusReport
 
 CANCEL_PREFIX: Final = "cancel+"
@@ -79,6 +80,8 @@ class ReportedPart:
     @property
     def billed(self) -> bool:
         """Whether this part is on the bill."""
+        if self.carrier == SANDBOX_ROUTE:
+            return False
         return bool(self.carrier_id) or self.state is MessageState.SUBMITTED  # not every carrier gives an id
 
 
@@ -123,7 +126,8 @@ class JobReport:
     """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance.
 
     `unanswerable` says why no answer to its sender ID comes back (addressbook.numbers), empty where one does.
-    `ignored_options` are those of the mail's subject that did nothing, as written.
+    `ignored_options` are those of the mail's subject that did nothing, as written. One of the `sandbox` was sent with a
+    sandbox key: nobody got it.
     """
 
     public_id: str
@@ -140,6 +144,7 @@ class JobReport:
     messages: tuple[ReportedMessage, ...]
     unanswerable: str = ""
     ignored_options: tuple[str, ...] = ()
+    sandbox: bool = False
 
     @property
     def summary(self) -> Summary:

@@ -11,6 +11,10 @@ LOST_ROUTE: Final = "-"
 """The route of a message whose number no carrier serves any more."""
 
 
+SANDBOX_ROUTE: Final = "sandbox key"
+"""The route of what is sent with a sandbox key, and the carrier on it; with a blank, as no carrier's name has one."""
+
+
 class Failover(StrEnum):
     """When a message that a carrier has not delivered goes by those behind it in its route."""
 

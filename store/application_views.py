@@ -22,6 +22,7 @@ class AskedJob(Struct, frozen=True, array_like=True):
     settings: str
     accepted_at: int
     settled_at: int | None
+    sandbox: bool
 
 
 class AskedMessage(Struct, frozen=True, array_like=True):

@@ -15,6 +15,7 @@ import peewee
 from msgspec import Struct
 
 from sms.lifecycle import OPEN, MessageState
+from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Row, Update
@@ -163,7 +164,7 @@ _DETAILS = query(
     sender_id="m.sender",
     country="d.country",
     parts="m.part_count",
-    billed=f"(SELECT COUNT(*) {_PARTS} AND p.submitted_at IS NOT NULL)",
+    billed=f"(SELECT COUNT(*) {_PARTS} AND p.submitted_at IS NOT NULL AND p.carrier <> '{SANDBOX_ROUTE}')",
     delivered=f"(SELECT COUNT(*) {_PARTS} AND p.state = 'delivered')",
     carrier=f"COALESCE((SELECT MAX(p.carrier) {_PARTS}), '')",
     cost_centre="d.cost_centre",

@@ -37,12 +37,12 @@ class _Answer(Struct, frozen=True, array_like=True):
     at: int
 
 
-# From the instant at which a carrier took the first part; neither a dry run nor what was cancelled ever counts.
+# From the instant at which a carrier took the first part; no dry run counts, no sandbox, nothing cancelled.
 _CONTACTS = query(
     _Contact,
     "FROM (SELECT job_key, sender, (SELECT min(submitted_at) FROM part WHERE message_key = message.key) AS taken_at,"
     " state FROM message WHERE number = ? ORDER BY key DESC LIMIT ?) AS m JOIN job j ON j.key = m.job_key"
-    " WHERE m.taken_at IS NOT NULL AND m.state <> 'cancelled'"
+    " WHERE m.taken_at IS NOT NULL AND m.state <> 'cancelled' AND NOT j.sandbox"
     " GROUP BY j.customer_key, j.user_address, j.service, m.sender, j.reverse_path",
     "j",
     sender_id="m.sender",

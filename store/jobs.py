@@ -189,6 +189,7 @@ class Outbound:
                 evidence=job.evidence,
                 service_by=job.service_by,
                 esme=freeze_origin(job.esme),
+                sandbox=job.sandbox,
             )
         )
         new_row = _message_row(key, job)

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
@@ -132,9 +133,11 @@ _DUE = query(
     changes="s.changes",
     counted="s.counted",
 )
+# What is sent with a sandbox key costs nothing.
+_COUNTED = f"m.job_key IN (??) AND m.route <> '{SANDBOX_ROUTE}'"
 _OF_MESSAGES = query(
     CountedLine,
-    "FROM message m WHERE m.job_key IN (??)",
+    f"FROM message m WHERE {_COUNTED}",
     "m",
     carrier="coalesce((SELECT max(p.carrier) FROM part p WHERE p.message_key = m.key), '')",
     messages="1",
@@ -145,7 +148,7 @@ _OF_MESSAGES = query(
 # As sms.report.ReportedPart.billed says it; each time that a part was sent again its carrier may have it once more.
 _OF_PARTS = query(
     CountedLine,
-    "FROM message m JOIN part p ON p.message_key = m.key WHERE m.job_key IN (??)",
+    f"FROM message m JOIN part p ON p.message_key = m.key WHERE {_COUNTED}",
     "m",
     carrier="p.carrier",
     messages="0",
@@ -156,7 +159,7 @@ _OF_PARTS = query(
 _OF_ATTEMPTS = query(
     CountedLine,
     "FROM message m JOIN part p ON p.message_key = m.key JOIN part_attempt a ON a.part_key = p.key"
-    " WHERE m.job_key IN (??) AND a.carrier_id <> ''",
+    f" WHERE {_COUNTED} AND a.carrier_id <> ''",
     "m",
     carrier="a.carrier",
     messages="0",

@@ -47,7 +47,7 @@ class JobRow(KeyedRow):
     the user, else the author of its mail, else the reverse-path. `proof` is the kind of what proved the sender, with
     its `evidence`; `service_by` is what named the service. `login` gave it in where it came by no mail; then
     `reverse_path` is where its status is mailed, empty for nowhere. `tls_tag` is a sms.message.TlsTag. `esme` is JSON
-    of what receipts for an ESME need.
+    of what receipts for an ESME need. `sandbox` is what was sent with a sandbox key, and is given to no carrier.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -88,6 +88,7 @@ class JobRow(KeyedRow):
     tls_tag = peewee.TextField(default="")
     login = peewee.TextField(default="")
     esme = peewee.TextField(default="")
+    sandbox = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "job"

@@ -24,7 +24,7 @@ class LateSms(Struct, frozen=True, array_like=True):
 
 _LATE = query(
     LateSms,
-    "FROM job j JOIN message m ON m.job_key = j.key WHERE j.accepted_at >= ? AND m.number <> ''"
+    "FROM job j JOIN message m ON m.job_key = j.key WHERE j.accepted_at >= ? AND m.number <> '' AND NOT j.sandbox"
     " ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?",
     customer_key="j.customer_key",
     customer="j.customer",
@@ -35,7 +35,7 @@ _LATE = query(
 )
 _KNOWN = (
     "SELECT DISTINCT m.number FROM message m JOIN job j ON j.key = m.job_key"
-    " WHERE m.number IN (??) AND j.customer_key = ? AND j.accepted_at < ?"
+    " WHERE m.number IN (??) AND j.customer_key = ? AND j.accepted_at < ? AND NOT j.sandbox"
 )
 
 

@@ -49,6 +49,7 @@ class _ReportedJob(Struct, frozen=True, array_like=True):
     unanswerable: str
     ignored_options: str
     tls_tag: str
+    sandbox: bool
 
 
 class _Proof(Struct, frozen=True, array_like=True):
@@ -233,6 +234,7 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
         mail=mail if job.from_mail else None,
         messages=messages,
         unanswerable=job.unanswerable,
+        sandbox=job.sandbox,
         ignored_options=tuple(filter(None, job.ignored_options.split("\n"))),
     )
 

@@ -93,6 +93,7 @@ def _job_fields(report: JobReport, *, receipt_expected: bool) -> dict[str, Any]:
         "qos": "EXPRESS" if settings.priority is Priority.EXPRESS else "NORMAL",
         "service": report.service,
         "user": report.user or None,
+        "sandbox": report.sandbox,
         "receiptTs": _instant(report.accepted_at),
         "finishedTs": _instant(report.settled_at),
         "recipients": [_recipient_fields(message, receipt_expected=receipt_expected) for message in report.messages],

@@ -19,7 +19,6 @@ from smpp.client.binding import Keeper, send_bind
 from smpp.client.outcomes import (
     LINK_DOWN,
     WITHOUT_ANSWER,
-    decide_outcome,
     outcome_of_unwritable,
     read_query_answer,
     status_of,
@@ -28,6 +27,7 @@ from smpp.client.pace import Pace
 from smpp.client.senders import Senders
 from smpp.dialect.binds import BINDS, BindMode
 from smpp.dialect.charges import read_charges
+from smpp.dialect.outcomes import decide_outcome
 from smpp.dialect.submissions import (
     SubmitWriter,
     normalise_id,

@@ -4,18 +4,18 @@ Not here: what a status means (statuses), what an outcome does to a message (gat
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
 from smpp.dialect.dialect import Dialect
+from smpp.dialect.outcomes import decide_outcome
 from smpp.dialect.receipts import STATES, WORD_OF, parse_absolute_time
 from smpp.session.events import Missing
 from smpp.wire.bodies import GenericNack, QuerySmResp
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
-from smpp.wire.statuses import NO_OVERRIDES, Meaning, Status, StatusVerdict, meaning_of, status_name
+from smpp.wire.statuses import Status, StatusVerdict, meaning_of
 from sms.message import Receipt, ReceiptState
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
+from sms.outcome import Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 
 LINK_DOWN = Retry(
     problem=Problem(code=ProblemCode.LINK_DOWN, text="The connection to the carrier is down; the SMS waits.")
@@ -38,31 +38,6 @@ WITHOUT_ANSWER: Mapping[Missing, Outcome] = MappingProxyType(
         Missing.TIMED_OUT: _NO_ANSWER,
     }
 )
-
-
-def decide_outcome(
-    status: int,
-    *,
-    reference: str = "",
-    overrides: Mapping[int, Meaning] = NO_OVERRIDES,
-    throttle_pause: timedelta | None = None,
-) -> Outcome:
-    """Return the outcome of an answer with this status; `reference` is the carrier's id."""
-    meaning = meaning_of(status, overrides)
-    if meaning.verdict is StatusVerdict.DONE:
-        return Done(reference=reference)
-    problem = Problem(code=meaning.code, text=meaning.text, cause=status_name(status))
-    if meaning.verdict is StatusVerdict.FAIL:
-        return Failed(problem=problem, failover=meaning.failover)
-    if meaning.verdict is StatusVerdict.UNKNOWN:
-        return Unknown(problem=problem)
-    return Retry(
-        problem=problem,
-        after=throttle_pause if meaning.code is ProblemCode.THROTTLED else None,
-        waits=meaning.waits,
-        attempts=meaning.attempts,
-        failover=meaning.failover,
-    )
 
 
 def outcome_of_unwritable(error: PduError) -> Outcome:

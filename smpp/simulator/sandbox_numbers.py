@@ -84,7 +84,11 @@ class SandboxNumbers:
 
     def __call__(self, submitted: Submitted) -> Treatment | None:
         """Return how a submit is treated, None where its number is none of these."""
-        known = self._known.get(submitted.number.lstrip("+0"))
+        return self.treat(submitted.number)
+
+    def treat(self, number: str) -> Treatment | None:
+        """Return the same for a number alone."""
+        known = self._known.get(number.lstrip("+0"))
         if known is None:
             return None
         if known.busy:

@@ -77,12 +77,17 @@ async def test_without_a_good_key_or_login_nothing_is_told(v2):
         assert answer.headers["www-authenticate"] == 'Basic realm="mail2sms", charset="UTF-8", Bearer realm="mail2sms"'
 
 
-async def test_what_a_sandbox_key_sends_reaches_nobody(v2):
+async def test_what_a_sandbox_key_sends_is_a_job_that_no_carrier_takes_and_no_limit_counts(v2):
     key = await v2.key("play", "--sandbox")
+    await v2.site.administer("customer limit acme --usage sms/day=1")
     body = {"messages": [{"text": "Hello", "recipients": [{"to": ONE}]}]}
-    job_id = (await v2.ask("POST", "/jobs", body, authorization=key)).json["id"]
-    (sms,) = (await v2.ask("GET", f"/jobs/{job_id}", authorization=key)).json["messages"]
-    assert (sms["state"], sms["reason"], sms["sent_at"]) == ("cancelled", "dry-run", None)
+    for _ in range(2):
+        job_id = (await v2.ask("POST", "/jobs", body, authorization=key)).json["id"]
+    job = (await v2.ask("GET", f"/jobs/{job_id}", authorization=key)).json
+    assert (job["sandbox"], [sms["state"] for sms in job["messages"]]) == (True, ["queued"])
+    assert {message.route for message in v2.core.messages()} == {"sandbox key"}
+    real = (await v2.send()).json["id"]
+    assert (await v2.ask("GET", f"/jobs/{real}")).json["sandbox"] is False
 
 
 async def test_a_named_request_is_sent_once_however_often_it_comes(v2):

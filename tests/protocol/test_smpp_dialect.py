@@ -11,7 +11,7 @@ import smpplib.consts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.client.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
+from smpp.client.outcomes import WITHOUT_ANSWER, outcome_of_unwritable
 from smpp.dialect.dialect import (
     Dialect,
     IdBase,
@@ -23,6 +23,7 @@ from smpp.dialect.dialect import (
     WireAlphabet,
 )
 from smpp.dialect.fragments import FragmentPlace, read_fragment, read_message, read_place, read_text, split_header
+from smpp.dialect.outcomes import decide_outcome
 from smpp.dialect.receipts import (
     STATES,
     WORD_OF,

@@ -56,6 +56,7 @@ def job_answer(job: JobStatus) -> JobAnswer:
         reference=job.reference,
         accepted_at=job.accepted_at,
         settled_at=job.settled_at,
+        sandbox=job.sandbox,
         messages=[message_answer(message) for message in job.messages],
     )
 
@@ -68,6 +69,7 @@ def listed_answer(job: ListedJob) -> ListedJobAnswer:
         reference=job.reference,
         accepted_at=job.accepted_at,
         settled_at=job.settled_at,
+        sandbox=job.sandbox,
     )
 
 

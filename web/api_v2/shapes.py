@@ -91,6 +91,7 @@ class ListedJobAnswer(Struct, frozen=True, kw_only=True):
     reference: str
     accepted_at: datetime
     settled_at: Annotated[datetime | None, Meta(description="Set once all its SMS have ended.")]
+    sandbox: Annotated[bool, Meta(description="Whether it was sent with a sandbox key: nobody got it.")]
 
 
 class JobAnswer(ListedJobAnswer, frozen=True, kw_only=True):

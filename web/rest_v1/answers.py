@@ -41,6 +41,7 @@ def job_view(job: JobStatus) -> View:
         "finishedTs": _instant(job.settled_at),
         "recipientIds": [message.public_id for message in job.messages],
         "service": job.service,
+        **({"sandbox": True} if job.sandbox else {}),
     }
 
 
