@@ -117,10 +117,15 @@ class Snapshot:
 
     def refuse_clear(self, principal: Principal | None, client: str) -> Refused | None:
         """Return why mail is not taken without TLS: its customer or its client's address range demands it."""
+        return Refused(refusal=Refusal.TLS_REQUIRED) if self.find_tls_demands(principal, client) else None
+
+    def find_tls_demands(self, principal: Principal | None, client: str) -> tuple[str, ...]:
+        """Return who demands TLS of what a principal sends: its customer, address ranges of its client."""
         customer = self.directory.customer(principal.customer_id) if principal is not None else None
-        demanding = any(found.tls_required for found in self._find_ranges(client))
-        demanded = demanding or (customer is not None and customer.tls_required)
-        return Refused(refusal=Refusal.TLS_REQUIRED) if demanded else None
+        return (
+            *([f"customer {customer.name}"] if customer is not None and customer.tls_required else []),
+            *(f"range {found.network}" for found in self._find_ranges(client) if found.tls_required),
+        )
 
     def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:
         """Return the sender with this address, which must belong to the proven customer."""

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     "--client", default="", metavar="IP", help="Prove the sender as for a client of this address; DNS is asked."
 )
 @click.option("--helo", default="", metavar="NAME", help="How that client greets.")
+@click.option("--requiretls", "require_tls", is_flag=True, help="It comes with REQUIRETLS (RFC 8689).")
 @click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
 @json_option
 @click.option("--text", "as_text", is_flag=True, help="Print text for people, as a terminal gets it.")
@@ -65,6 +66,7 @@ def explain(  # noqa: PLR0913 - the options of the command
     customer: str | None,
     client: str,
     helo: str,
+    require_tls: bool,
     trial: tuple[str, ...],
     message: Path,
     as_json: bool,
@@ -87,6 +89,7 @@ def explain(  # noqa: PLR0913 - the options of the command
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
         client=client,
         helo=helo,
+        require_tls=require_tls,
     )
     directory = core.book.current.directory
     principal = find_owner(directory, envelope.reverse_path)
@@ -126,7 +129,7 @@ def explain(  # noqa: PLR0913 - the options of the command
         "cancels": cancels,
         "limits": explain_limits(claims, used, judgement.plan),
     }
-    told = shape(judgement, envelope) | more
+    told = shape(judgement, envelope, snapshot.find_tls_demands(principal, client)) | more
     if as_text or (sys.stdout.isatty() and not as_json):
         print_text(explained_lines(told, judgement, envelope.reverse_path))
     else:
@@ -189,7 +192,7 @@ def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
     return (layer_of(LayerKind.TRIAL, patch, "--set"),) if patch else ()
 
 
-def shape(judgement: Decision, envelope: ReceivedEnvelope) -> dict[str, Any]:
+def shape(judgement: Decision, envelope: ReceivedEnvelope, tls_demands: Sequence[str] = ()) -> dict[str, Any]:
     """Return a judgement in the public shape."""
     dropped, plan = judgement.dropped, judgement.plan
     told = explain_outcome(
@@ -199,6 +202,7 @@ def shape(judgement: Decision, envelope: ReceivedEnvelope) -> dict[str, Any]:
         resolved=judgement.resolved,
         plan=plan,
         given=[item.address for item in envelope.recipients],
+        tls_demands=tls_demands,
         words=_reply,
     )
     return told | {

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from addressbook.hierarchy import LayerKind, Resolved
-from cli.printed import DROPPED_AS, count, join, origin_words, when
+from cli.printed import DROPPED_AS, TLS_ASKED, count, join, origin_words, when
 from gateway.admin.views import spoken_value
 from gateway.taking_back import TakenBack
 from mta.intake import Decision, Disposition
@@ -174,6 +174,7 @@ def _how(told: View, resolved: Resolved | None) -> Iterator[Line]:
         unanswerable = f"; no answer to it comes back: {told['unanswerable']}" if told["unanswerable"] else ""
         shown = "the carrier's" if chosen is None else show_number(spoken_value(chosen))
         yield Line(f"{shown}{unanswerable}", "sender ID")
+    yield from _tls(told["tls"])
     if told["text_source"] is not None:
         yield Line(told["text_source"], "text from")
     if told["reference"]:
@@ -184,6 +185,13 @@ def _how(told: View, resolved: Resolved | None) -> Iterator[Line]:
         yield Line(join(f"{name}: {value}" if value else name for name, value in told["options"].items()), "options")
     if told["ignored_options"]:
         yield Line(f"{join(told['ignored_options'])}: subject_options is off", "ignored")
+
+
+def _tls(tls: View) -> Iterator[Line]:
+    if tls["asked"]:
+        yield Line(TLS_ASKED[tls["asked"]], "TLS asked")
+    if tls["demanded_by"]:
+        yield Line(f"{join(tls['demanded_by'])}; without TLS it is refused", "TLS by")
 
 
 def _times(told: View, zone: str) -> Iterator[Line]:

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from addressbook.hierarchy import Explained
     from store.carrier_links import CarrierLink
 
+TLS_ASKED: Final[Mapping[str, str]] = {
+    "required": "REQUIRETLS, so that mails about it go only over verified TLS to servers that keep it",
+    "optional": "«TLS-Required: No», so what its sender's domain publishes about TLS is not demanded",
+}
+"""What a mail asks of TLS for the mails about it."""
+
 DROPPED_AS: Final[Mapping[str, str]] = {
     "bounce": "a bounce",
     "receipt": "a receipt",

@@ -12,21 +12,16 @@ from pathlib import Path
 import click
 
 from cli.context import opened
-from cli.printed import DROPPED_AS, count, plain, when
+from cli.printed import DROPPED_AS, TLS_ASKED, count, plain, when
 from cli.use_cases import views
 from gateway.admin.trace import find_trace
 from sms.lifecycle import MessageState
-from sms.message import MailOrigin, ReceiptState, TlsTag
+from sms.message import MailOrigin, ReceiptState
 from sms.report import ReportedMessage
 from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
 from store.views import Trace, TracedAttempt, TracedReceipt
-
-_TLS_ASKED = {
-    TlsTag.REQUIRED: "  TLS: REQUIRETLS, so that mails about it go only over verified TLS to servers that keep it",
-    TlsTag.OPTIONAL: "  TLS: «TLS-Required: No», so what its sender's domain publishes about TLS is not demanded",
-}
 
 
 def print_trace(file: Path, name: str, *, as_json: bool) -> None:
@@ -129,7 +124,7 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
     return [
         f"  mail from <{mail.reverse_path}>, author {mail.header_from}, {mail.message_id or 'no Message-ID'}",
         f"  ENVID {mail.envid or '-'}, RET {mail.ret or '-'}, from host {mail.helo or '-'}",
-        *([_TLS_ASKED[mail.tls_tag]] if mail.tls_tag else []),
+        *([f"  TLS: {TLS_ASKED[mail.tls_tag]}"] if mail.tls_tag else []),
     ]
 
 

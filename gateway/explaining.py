@@ -65,6 +65,7 @@ class Explaining:
             resolved=planned.submission.resolved,
             plan=planned,
             given=(),
+            tls_demands=self._book.current.find_tls_demands(principal, ""),
             words=words,
         )
         return {
@@ -82,11 +83,12 @@ def explain_outcome(  # noqa: PLR0913 - what is told
     resolved: Resolved | None,
     plan: JobPlan | None,
     given: Sequence[str],
+    tls_demands: Sequence[str],
     words: Words,
 ) -> View:
     """Return what becomes of a submission: refused at once, by `refused`, or recipient by recipient.
 
-    Without a plan the recipients are only as `given`.
+    Without a plan the recipients are only as `given`. `tls_demands` are those who demand TLS of it.
     """
     submission = plan.submission if plan is not None else None
     schedule = plan.schedule if plan is not None else None
@@ -104,6 +106,10 @@ def explain_outcome(  # noqa: PLR0913 - what is told
         "service": submission.service.value if submission is not None else None,
         "service_by": submission.service_by if submission is not None else None,
         "reference": submission.reference if submission is not None else "",
+        "tls": {
+            "asked": submission.mail.tls_tag.value if submission is not None and submission.mail is not None else "",
+            "demanded_by": list(tls_demands),
+        },
         "due_at": schedule.due_at.isoformat() if schedule is not None else None,
         "expires_at": schedule.expires_at.isoformat() if schedule is not None else None,
         "blackouts": [

@@ -369,6 +369,16 @@ def test_nothing_is_stored(house, note, module_database):
     assert (files(), rows()) == before
 
 
+def test_what_a_mail_asks_of_tls_is_told(house, note, tmp_path):
+    given = ("--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT)
+    asked = tmp_path / "asked.eml"
+    asked.write_bytes(b"TLS-Required: No\r\n" + note("Hello").read_bytes())
+    assert explain(house, *given, note("Hello"))["tls"] == {"asked": "", "demanded_by": []}
+    assert explain(house, *given, asked)["tls"]["asked"] == "optional"
+    assert explain(house, *given, "--requiretls", asked)["tls"]["asked"] == "required"
+    assert "TLS asked    REQUIRETLS, so that" in run(house, *given, "--requiretls", "--text", asked).output
+
+
 def test_the_documentation_names_every_field_and_its_example_is_true(house, note):
     page = DOCUMENTATION.read_text("utf-8")
     documented = set(re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE))

@@ -148,6 +148,7 @@ async def test_explain_says_the_same_of_the_same_text_at_every_door(text, number
     try:
         administer(core.folder, f"user set {ANNA} status_report=always sender_id=ACME {' '.join(settings)}")
         administer(core.folder, "customer limit acme --usage sms/day=5 --countries GB")
+        administer(core.folder, "customer tls-required acme on")
         administer(core.folder, "stoplist add --customer acme +447700900199")
         await core.book.refresh()
         explaining = Explaining(
@@ -161,6 +162,7 @@ async def test_explain_says_the_same_of_the_same_text_at_every_door(text, number
             assert isinstance(said, dict), door
             told[door] = said
         assert told["mail"]["reason"] == reason
+        assert told["mail"]["tls"]["demanded_by"] == ["customer acme"]
         common = {door: _common(said) for door, said in told.items()}
         asked = common["smpp"]["settings"].pop("coding")  # data_coding always says one
         assert asked == {"value": "gsm7", "layer": "message", "origin": "request by smpp"}

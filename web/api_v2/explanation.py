@@ -89,6 +89,13 @@ class ExplainedLimit(Struct, frozen=True, kw_only=True):
     wanted: Annotated[int, Meta(description="How much this job asks for.")]
 
 
+class ExplainedTls(Struct, frozen=True, kw_only=True):
+    """What is demanded of TLS."""
+
+    asked: Annotated[str, Meta(description="What a mail asks for what is sent because of it; empty for a request.")]
+    demanded_by: Annotated[list[str], Meta(description="Who takes submissions under TLS only; empty: nobody.")]
+
+
 class Explanation(Struct, frozen=True, kw_only=True):
     """What would become of a job now."""
 
@@ -103,6 +110,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     service: str
     service_by: str
     reference: str
+    tls: ExplainedTls
     due_at: datetime | None
     expires_at: datetime | None
     blackouts: list[ExplainedBlackout]
