@@ -104,6 +104,12 @@ PLACES: Final = {
         "portal_commands",
         "Handle who signs in to the portal: accounts and their roles at customers.",
     ),
+    "support": CommandPlace("support", "support", "Read and answer the support requests of customers."),
+    "declaration": CommandPlace(
+        "declarations",
+        "declaration",
+        "Ask customers to declare something, such as the consent of their staff, and see who did.",
+    ),
     "people": CommandPlace(
         "people",
         "people",

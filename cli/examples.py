@@ -24,6 +24,8 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "user": "mail2sms user explain anna@example.com sender_id",
         "login": "mail2sms login add erp --customer acme --random-password-file erp.password",
         "portal": "mail2sms portal invite anna@example.com --customer acme --role administrator",
+        "support": "mail2sms support answer R.20261130-103409.118-k3v9x2mqab --text-file answer.txt",
+        "declaration": "mail2sms declaration add consent --text en=consent.md --everybody --due 30d --suspend",
         "people": "mail2sms people import people.csv --customer acme --dry-run",
         "dirsync": "mail2sms dirsync run staff --customer acme --dry-run",
         "archive": "mail2sms archive show --customer acme --month 2026-11",

@@ -80,6 +80,10 @@ this_week_option = click.option(
     help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago.",
 )
 
+due_option = click.option(
+    "--due", type=_Since(ahead=True), help="By when, such as 2026-12-24T18:00 (UTC), or 14d ahead; else in 30 days."
+)
+
 until_option = click.option("--until", type=_Since(), help="Before this time.")
 
 F = TypeVar("F", bound=Callable[..., Any])

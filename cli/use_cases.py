@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gateway.admin import (
         accounts,
         customers,
+        declarations,
         domain_proof,
         domains,
         drift,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ranges,
         settings,
         stop_list,
+        support,
         suspensions,
         users,
         views,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     __all__ = [
         "accounts",
         "customers",
+        "declarations",
         "domain_proof",
         "domains",
         "drift",
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
         "ranges",
         "settings",
         "stop_list",
+        "support",
         "suspensions",
         "users",
         "views",

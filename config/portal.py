@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from config.field_types import option, text_like
+from config.field_types import MailAddress, option, text_like
 
 Address = Annotated[
     str,
@@ -18,6 +18,11 @@ Address = Annotated[
 class PortalOptions:
     """The pages on which people of customers and of the operator help themselves."""
 
+    support_desk: MailAddress | None = option(
+        "Who reads the support requests of customers; where missing, admin_address of [mail].",
+        default=None,
+        example="support@example.net",
+    )
     address: Address | None = option(
         "How the links in mails and of commands begin; where missing, as the first [[http]] that serves it.",
         default=None,

@@ -1,16 +1,21 @@
-"""Carries out what was planned about customers when its time has come: suspensions that begin and end.
+"""Carries out what was planned about customers when its time has come.
 
-Not here: the changes themselves (gateway.admin.suspensions).
+Suspensions begin and end, and declarations that nobody confirmed are reminded of.
+Not here: the changes themselves (gateway.admin).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
 
+from gateway.admin.declarations import follow_up
 from gateway.admin.edit import Administration
 from gateway.admin.suspensions import apply_due
 from gateway.ports import Clock
 from gateway.worker import Worker
+from store.declarations import requests_due
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
 from store.suspensions import suspensions_due
@@ -23,9 +28,22 @@ WHO: Final = "mail2sms"
 
 
 class CareWatch:
-    """Looks every few seconds; costs a small query where nothing is due."""
+    """Looks every few seconds; costs two small queries where nothing is due.
 
-    def __init__(self, *, database: Database, keys: Keys, clock: Clock) -> None:
+    `portal` is the address of the portal, `written` is called when there is a letter to send.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        portal: str = "",
+        written: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._portal = portal
+        self._written = written
         self._database = database
         self._clock = clock
         self._administration = Administration(database, keys, WHO, clock.now)
@@ -42,8 +60,12 @@ class CareWatch:
     async def step(self) -> bool:
         """Look once."""
         now = to_stored(self._clock.now())
-        due = await self._database.read(lambda tx: suspensions_due(tx, now))
+        due, asked = await self._database.read(lambda tx: (suspensions_due(tx, now), requests_due(tx, now)))
         if due:
             await self._administration.change(apply_due)
             log.info("suspensions_applied", suspensions=len(due))
+        if asked:
+            await self._administration.change(partial(follow_up, portal=self._portal))
+            self._written()
+            log.info("declarations_followed_up", requests=len(asked))
         return False

@@ -11,7 +11,7 @@ from addressbook.senders import Sender
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.phone_names import PhoneNames
-from gateway.ports import InboundList, InboundMail
+from gateway.ports import InboundList, InboundMail, Letter
 from inbound.reply_token import Conversation, write_reply_token
 from inbound.report import InboundReport
 from sms.message import Origin
@@ -83,10 +83,10 @@ class InboundMailReaders:
         conversation = Conversation(customer_key=report.customer_key, phone=report.phone, own_number=report.own_number)
         return f"{write_reply_token(secret, conversation)}@{self._domain}"
 
-    def settings_of(self, listed: InboundList) -> tuple[str, Settings]:
-        """Return the name of a list's customer, and the settings of its default profile."""
+    def settings_of(self, mail: InboundList | Letter) -> tuple[str, Settings]:
+        """Return the name of a mail's customer, and the settings of its default profile; built-in ones without."""
         directory = self._book.current.directory
-        customer = directory.customer(listed.customer_key)
+        customer = directory.customer(mail.customer_key)
         if customer is None:
             return "", Settings()
         return customer.name, self._settings(_sender(directory, customer, None, 0))

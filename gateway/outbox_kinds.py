@@ -14,6 +14,7 @@ import structlog
 
 from gateway.alerts import ALERT
 from gateway.directory_mails import DIRECTORY_MAIL
+from gateway.letters import LETTER, open_letter
 from gateway.ports import (
     AlertMail,
     DirectoryMail,
@@ -281,12 +282,20 @@ def _log_delivery(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     )
 
 
+def _log_letter(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
+    say = log.error if end.event is OutboxEvent.FAIL else log.info
+    say(
+        "letter_attempted", letter=taken.public_id, state=end.state.value, host=end.host, reply=end.reply or end.problem
+    )
+
+
 _NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         **dict.fromkeys(cast("list[str]", list(NoticeKind)), _NOTICE),
         NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
         MESSAGE_PUSH: Kind(open=_message_push, log=_log_notice, gives_up_loudly=True),
+        LETTER: Kind(open=lambda taken, _: open_letter(taken), log=_log_letter, gives_up_loudly=True),
         ALERT: Kind(open=_alert, log=_log_alert),
         POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
         INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),

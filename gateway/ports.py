@@ -115,6 +115,18 @@ class AlertMail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A mail to a person in words of ours (`gateway.letters`); `customer_key` is 0 for the operator's."""
+
+    identity: str
+    recipient: str
+    customer_key: int
+    words: str
+    fields: Mapping[str, str]
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostmasterMail:
     """A mail to the postmaster as it is forwarded; `identity` is the same at every attempt."""
 
@@ -213,6 +225,7 @@ Item = (
     Notice
     | MessageNotice
     | AlertMail
+    | Letter
     | PostmasterMail
     | InboundMail
     | InboundList

@@ -2,7 +2,8 @@
 
 RFC 5321 §4.5.1 and §4.1.1.3 demand postmaster of whoever takes mail, also without a domain and in any case; RFC 2142 §4
 and §5 ask for abuse and postmaster. Everybody may write to them, so such a mail goes to nobody else besides. TLS
-reports of others come to tlsrpt, within the same bounds (RFC 8460 §5). Not here: the bounds and where the mail goes
+reports of others come to tlsrpt, and answers about support requests to signed addresses, within the same bounds (RFC
+8460 §5). Not here: the bounds and where the mail goes
 (gateway.postmaster), what is kept of a report (gateway.received_reports).
 """
 
@@ -13,12 +14,14 @@ import structlog
 from gateway.log_lines import for_log
 from gateway.ports import Clock
 from gateway.postmaster import NewPostmasterMail, Postmaster
+from gateway.support_address import PREFIX
 from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER
 from mta.reading.headers import MOST_FIELDS, read_fields, split_header
 from mta.received import received_field
 from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession
+from mta.support_mail import SupportDoor
 from mta.tls_report_mail import ReportMails
 from sms.message import TlsTag
 from sms.outcome import Refusal, Refused
@@ -35,7 +38,7 @@ APART: Final = Reply(code=452, enhanced="4.5.3", text="Mail to the postmaster go
 class PostmasterDoor:
     """Takes mail to the postmaster from a dialogue."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each mailbox by name
         self,
         postmaster: Postmaster,
         *,
@@ -43,16 +46,20 @@ class PostmasterDoor:
         hostname: str,
         clock: Clock,
         reports: ReportMails | None = None,
+        support: SupportDoor | None = None,
     ) -> None:
         self._postmaster = postmaster
         self._reports = reports
+        self._support = support
         self._domains = frozenset(domains)
         self._hostname = hostname
         self._clock = clock
 
     def is_for(self, address: str) -> bool:
-        """Return whether an address of RCPT is the postmaster's or abuse's."""
-        return self._mailbox(address) in _NAMES or (self._reports is not None and self._mailbox(address) == REPORTS)
+        """Return whether an address of RCPT is one of these."""
+        mailbox = self._mailbox(address)
+        of_support = self._support is not None and mailbox.startswith(PREFIX)
+        return mailbox in _NAMES or of_support or (self._reports is not None and mailbox == REPORTS)
 
     def _mailbox(self, address: str) -> str:
         """Return the local part of an address of ours, empty for any other."""
@@ -80,6 +87,9 @@ class PostmasterDoor:
         recipients = {self._mailbox(str(address)) for address in envelope.rcpt_tos}
         if self._reports is not None and recipients == {REPORTS}:
             return await self._take_report(self._reports, session, raw)
+        answered = {mailbox for mailbox in recipients if mailbox.startswith(PREFIX)}
+        if self._support is not None and answered:
+            return await self._take_answer(self._support, session, envelope.reverse_path, raw, answered)
         received = received_field(session, hostname=self._hostname, smtp_utf8=envelope.smtp_utf8, now=self._clock.now())
         kept = _judge_header(raw) or await self._postmaster.keep(
             NewPostmasterMail(
@@ -96,6 +106,18 @@ class PostmasterDoor:
             log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient="postmaster")
             return reply_to(kept)
         return Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept} kept")
+
+    async def _take_answer(
+        self, support: SupportDoor, session: MailSession, reverse_path: str, raw: bytes, answered: set[str]
+    ) -> Reply:
+        """Keep an answer about one support request, or refuse it; nothing is forwarded."""
+        if len(answered) > 1:
+            return APART
+        kept = _judge_header(raw) or await support.take(raw, reverse_path, answered.pop())
+        if kept is not None:
+            log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient="support")
+            return reply_to(kept)
+        return Reply(code=OK.code, enhanced=OK.enhanced, text="Answer kept")
 
     async def _take_report(self, reports: ReportMails, session: MailSession, raw: bytes) -> Reply:
         """Keep what a TLS report says of our domains, or refuse it; nothing is forwarded."""

@@ -39,8 +39,9 @@ from gateway.traffic_watch import TrafficWatch
 from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
+from mta.support_mail import SupportDoor
 from mta.tls_report_mail import ReportMails
-from process.accept_path import AcceptPath
+from process.accept_path import AcceptPath, own_message_ids
 from process.acme import build_renewal
 from process.api import api_routes
 from process.carriers import PlayedCentre, build_clients, unite_of
@@ -63,6 +64,7 @@ from process.reports import report_services
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
 from process.smpp_server import SmppServer, esme_rules
+from process.support import build_support_mails
 from process.surroundings import look_around
 from smpp.client.client import SmppClient
 from smpp.server.courier import Courier
@@ -134,6 +136,10 @@ def build(
             domains=config.server.domains,
             hostname=config.server.hostname,
             clock=core.clock,
+            support=SupportDoor(
+                build_support_mails(config, core, telling.outbox.kick),
+                own_message_id=own_message_ids(config.server.domains[0]),
+            ),
             reports=ReportMails(
                 ReceivedReports(database=database, keys=core.keys, domains=reported_domains(config), clock=core.clock),
                 build_resolver(config),
@@ -199,7 +205,16 @@ def build(
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             *report_services(core),
-            service_of("care", CareWatch(database=database, keys=core.keys, clock=core.clock)),
+            service_of(
+                "care",
+                CareWatch(
+                    database=database,
+                    keys=core.keys,
+                    clock=core.clock,
+                    portal=config.portal_address,
+                    written=telling.outbox.kick,
+                ),
+            ),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
             service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
             service_of("health", _build_watch(config, core, telling)),

@@ -173,6 +173,19 @@ class Renderer:
         )
         return self._alert.render(m=view)
 
+    def render_letter(self, subject: str, text: str, words: Words, *, answered: bool) -> str:
+        """Return the HTML of a letter, whose text has empty lines between paragraphs; `answered`: answers are read."""
+        view = AlertView(
+            subject=subject,
+            tone=Tone.CALM.value,
+            paragraphs=tuple(text.strip().split("\n\n")),
+            brand=view_brand("", Settings(), words),
+            language=words.language,
+            kind_name=words.say("letter.kind"),
+            footer=words.say("letter.footer-answered" if answered else "letter.footer"),
+        )
+        return self._alert.render(m=view)
+
     def _render(  # noqa: PLR0913, PLR0917 - one argument per difference between the two
         self,
         standard: "_Standard",

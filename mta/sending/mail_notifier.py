@@ -28,6 +28,7 @@ from gateway.ports import (
     InboundList,
     InboundMail,
     Item,
+    Letter,
     MailAttempt,
     PostmasterMail,
     TlsReport,
@@ -37,6 +38,7 @@ from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, co
 from mta.sending.directory import compose_directory
 from mta.sending.forward import compose_forward
 from mta.sending.inbound import compose_inbound, compose_list
+from mta.sending.letter import compose_letter
 from mta.sending.sign import Signer
 from mta.sending.tls_report import compose_tls_report
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
@@ -144,7 +146,7 @@ class MailNotifier:
         """End the thread of customers' templates, after the mail in work."""
         self._of_templates.shutdown()
 
-    async def send(self, item: Item) -> MailAttempt | None:  # noqa: PLR0911 - one for each kind of item
+    async def send(self, item: Item) -> MailAttempt | None:  # noqa: C901, PLR0911 - one for each kind of item
         """Send it once; None where its sender asked not to be told of it."""
         await self._rules.refresh()
         match item:
@@ -157,6 +159,11 @@ class MailNotifier:
             case AlertMail():
                 mail = compose_alert(item, identity=self._identity, renderer=self._renderer, now=self._clock.now())
                 return await self._delivery.deliver(self._sign(mail), customer="")
+            case Letter():
+                customer, settings = self._readers.settings_of(item)
+                letter = partial(compose_letter, item, settings.language, identity=self._identity)
+                mail = letter(renderer=self._renderer, now=self._clock.now())
+                return await self._delivery.deliver(self._sign(mail), customer=customer)
             case PostmasterMail():
                 forward = partial(compose_forward, item, identity=self._identity)
                 signed = await self._large.work_apart(lambda: self._sign(forward()))

@@ -109,14 +109,17 @@ def test_a_job_that_is_larger_than_its_limit_is_refused_for_good():
 
 
 def test_an_agreed_volume_of_a_carrier_is_named_as_it_is_set():
-    name, limit = parse_limit("agreed:parts/month@fr:Alpha.1=90000")
+    read = parse_limit("agreed:parts/month@fr:Alpha.1=90000")
+    assert read is not None
+    name, limit = read
+    assert limit is not None
     assert (name, limit.agreed, limit.country, limit.carrier) == (
         "agreed:parts/month@FR:Alpha.1",
         True,
         "FR",
         "Alpha.1",
     )
-    assert parse_limit(f"{limit.name}={limit.most}") == (name, limit)
+    assert parse_limit(f"{limit.name}={limit.most}") == read
     assert parse_limit("agreed:sms/minute=3") is None
     assert parse_limit("sms/minute:alpha=3") is None
 

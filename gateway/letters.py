@@ -1,0 +1,48 @@
+"""Letters: mails to people in words of ours, about what a customer and the operator have to do with each other.
+
+A letter is a row of the outbox, written with what it tells of. Its words are `letter.NAME-subject` and
+`letter.NAME-text` of the catalogues of mails, in the language of its customer. Not here: how it looks
+(mta.sending.letter).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.ports import Letter
+from store.outbox import NewRow, TakenRow
+
+LETTER: Final = "letter"
+
+
+def letter_row(  # noqa: PLR0913 - what a letter consists of
+    recipient: str,
+    words: str,
+    fields: Mapping[str, str],
+    *,
+    now: int,
+    customer_key: int | None = None,
+    reply_to: str = "",
+) -> NewRow:
+    """Return a letter as a row; without a customer it is the operator's, in English. `now` is in microseconds."""
+    return NewRow(
+        kind=LETTER,
+        prefix="L",
+        recipient=recipient,
+        now=now,
+        about={"words": words, "fields": json.dumps(dict(fields)), "reply_to": reply_to},
+        customer_key=customer_key,
+    )
+
+
+def open_letter(taken: TakenRow) -> Letter:
+    """Return a taken row as the letter that it is."""
+    about = json.loads(taken.about)
+    return Letter(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        customer_key=taken.customer_key or 0,
+        words=about["words"],
+        fields=json.loads(about["fields"]),
+        reply_to=about["reply_to"],
+    )
