@@ -12,10 +12,10 @@ from functools import lru_cache
 from sms.alphabet import Became, what_became
 from sms.lifecycle import OPEN, SUCCESS, MessageState
 from sms.message import Replacement
+from sms.next_steps import STEPS, Step
 from sms.number import SenderKind, parse_sender_id, show_number
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, ReportedMessage, ReportedPart
-from templates.next_steps import STEPS, Step
 from templates.shown_text import SHOWN_NAME, show, show_line
 from templates.view import PartView, RecipientView, ReplacedView, Tone
 from templates.words import Words

@@ -11,10 +11,10 @@ from addressbook.hierarchy import LayerKind
 from addressbook.numbers import Unanswerable
 from mta.sending.dsn import DsnAction
 from sms.lifecycle import MessageState
+from sms.next_steps import STEPS, Step
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from sms.settings import FIELDS, Settings
-from templates.next_steps import STEPS, Step
 from templates.words import Dictionary, find_languages, language_spoken
 
 DICTIONARY = Dictionary()

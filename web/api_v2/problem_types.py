@@ -1,6 +1,6 @@
 """The public registry of problems of REST version 2: type, status, title, cause and remedy of each (RFC 9457 §4).
 
-A type never changes its meaning. Refusals have theirs in `web.problems`' statuses, `templates.next_steps` and here; the
+A type never changes its meaning. Refusals have theirs in `web.problems`' statuses, `sms.next_steps` and here; the
 others are of HTTP alone. Not here: the sentence about one request (gateway), pages of the registry (page).
 """
 
@@ -10,8 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sms.next_steps import STEPS, Step
 from sms.outcome import Refusal
-from templates.next_steps import STEPS, Step
 from web.problems import STATUS_OF_REFUSAL
 
 BASE: Final = "/api/v2"

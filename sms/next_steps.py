@@ -1,6 +1,6 @@
 """What a sender can do about an SMS that did not arrive: one step for each reason, as a closed table.
 
-Not here: the words (`[step]` of the catalogues).
+Not here: the words, which are those of a mail (`[step]` of the catalogues) or of an interface (web.api_v2).
 """
 
 from collections.abc import Mapping
