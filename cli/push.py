@@ -227,7 +227,7 @@ push = click.Group(
             "List pushes, the newest first.",
             list_pushes,
             one_customer_option,
-            click.option("--state", type=click.Choice([*map(str, OutboxState)]), default="", help="Only those in it."),
+            click.option("--state", type=click.Choice([*map(str, OutboxState)]), help="Only those in it."),
             since_option,
             click.option("--limit", default=100, show_default=True, help="At most so many."),
         ),

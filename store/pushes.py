@@ -3,7 +3,8 @@
 Not here: how they wait and are sent (outbox), other rows of the outbox (outbox_views).
 """
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec import Struct
 from sms.outbox import OutboxEvent, OutboxState
 from store.engine.database import Transaction
 from store.engine.rows import query
+from store.message_pushes import MESSAGE_PUSH
 from store.outbox import change
 
 
@@ -29,6 +31,12 @@ class ListedPush(Struct, frozen=True, array_like=True):
     ended_at: int | None
     reason: str
     problem: str
+    about: str
+
+    @property
+    def message_key(self) -> int | None:
+        """The key of the message that it tells of alone, None for a push of a whole job and of an inbound SMS."""
+        return int(json.loads(self.about)["message_key"]) if self.kind == MESSAGE_PUSH else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,12 @@ def list_pushes(tx: Transaction, wanted: PushFilter, limit: int) -> Sequence[Lis
 def find_push(tx: Transaction, name: str) -> ListedPush | None:
     """Return the push of this id."""
     return next(iter(tx.select(ListedPush, _NAMED, (name,))), None)
+
+
+def message_ids(tx: Transaction, pushes: Iterable[ListedPush]) -> dict[int, str]:
+    """Return the public ids of the messages that pushes tell of, by their keys."""
+    keys = {push.message_key for push in pushes} - {None}
+    return dict(tx.rows_in("SELECT key, public_id FROM message WHERE key IN (??)", keys))
 
 
 def push_key_of(tx: Transaction, name: str) -> int | None:

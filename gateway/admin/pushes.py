@@ -3,6 +3,7 @@
 Not here: what they say and where they go (gateway.pushes), actions (push_actions).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
@@ -13,7 +14,7 @@ from sms.outbox import WAITING, OutboxState
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 from store.outbox_views import TracedAttempt, trace_push
-from store.pushes import ListedPush, PushFilter, failed_pushes, find_push, push_key_of, replay
+from store.pushes import ListedPush, PushFilter, failed_pushes, find_push, message_ids, push_key_of, replay
 from store.pushes import list_pushes as find_pushes
 from store.tables import FAR
 
@@ -22,11 +23,15 @@ _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 def list_pushes(
-    tx: Transaction, customer: str = "", state: str = "", since: datetime | None = None, limit: int = 100
+    tx: Transaction, customer: str = "", state: str | None = None, since: datetime | None = None, limit: int = 100
 ) -> list[View]:
     """Return pushes, the newest first: of one customer, in one state, written since."""
-    wanted = PushFilter(customer_key=_customer_key(tx, customer), state=state, since=to_stored(since or _BEGINNING))
-    return [_view(push) for push in find_pushes(tx, wanted, limit)]
+    wanted = PushFilter(
+        customer_key=_customer_key(tx, customer), state=state or "", since=to_stored(since or _BEGINNING)
+    )
+    found = find_pushes(tx, wanted, limit)
+    messages = message_ids(tx, found)
+    return [_view(push, messages) for push in found]
 
 
 def show_push(tx: Transaction, name: str) -> View:
@@ -34,7 +39,10 @@ def show_push(tx: Transaction, name: str) -> View:
     push = find_push(tx, _public_id(name))
     if push is None:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
-    return {**_view(push), "attempts": [_attempt(attempt) for attempt in trace_push(tx, push.public_id)]}
+    return {
+        **_view(push, message_ids(tx, [push])),
+        "attempts": [_attempt(attempt) for attempt in trace_push(tx, push.public_id)],
+    }
 
 
 def replay_push(edit: Edit, name: str) -> Changed:
@@ -69,13 +77,14 @@ def _customer_key(tx: Transaction, customer: str) -> int:
     return get_customer(tx, customer).id if customer else 0
 
 
-def _view(push: ListedPush) -> View:
+def _view(push: ListedPush, messages: Mapping[int, str]) -> View:
     waits = push.ended_at is None
     return {
         "push": push.public_id,
         "customer": push.customer,
         "event": push.kind,
         "of": push.subject,
+        "sms": messages.get(push.message_key or 0, ""),
         "url": push.recipient,
         "state": push.state.value,
         "attempts": push.attempts,
