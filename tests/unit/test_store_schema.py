@@ -28,7 +28,6 @@ FROZEN = {
     "0010_webhooks": "c62c2989f24f2a18",
     "0011_portal": "d547340f9f9e60b3",
     "0012_reports": "f62b136ba00d9ed6",
-    "0012_reports": "b19f23181bee5291",
     "0013_care": "cff23606841dbcfd",
     "0014_details": "e433ab0bb9858efb",
     "0015_by_hand": "cbb5bf82b995b842",
