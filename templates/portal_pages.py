@@ -15,6 +15,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from templates.documents import render_document
 from templates.fact_view import say_setter, say_value
 from templates.words import FALLBACK, Details, Dictionary, Words, locale_of
 
@@ -69,6 +70,7 @@ class PortalPages:
             "t": words.say,
             "mail": mail,
             "refusal": partial(self.refusal, words.language),
+            "document": render_document,
             "setting_value": partial(say_value, words=mail),
             "setter": partial(say_setter, words=mail),
             "has_words": words.texts.__contains__,
@@ -88,6 +90,10 @@ class PortalPages:
         mail = self._mail.words(self.words(language).language)
         said, more = mail.explain(reason, ""), mail.detail(detail)
         return " ".join(filter(None, (said, more if more != said else "")))
+
+    def territory(self, language: str, letters: str) -> str:
+        """Return the name of a country by its ISO 3166 letters, empty where it is not known."""
+        return str(locale_of(language).territories.get(letters, ""))
 
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""

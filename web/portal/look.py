@@ -20,5 +20,8 @@ class Look(Protocol):
     def refusal(self, language: str, reason: str, detail: str) -> str:
         """Return why a recipient or a whole job is refused; `reason` is a Refusal or ProblemCode."""
 
+    def territory(self, language: str, letters: str) -> str:
+        """Return the name of a country, empty where it is not known."""
+
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""
