@@ -24,7 +24,7 @@ Detail = Mapping[str, Cell]
 COLUMNS: Final = (
     *("accepted", "job", "sms", "state", "reason", "to", "sender_id", "country", "parts", "billed", "delivered"),
     *("service", "user", "login", "profile", "customer", "cost_centre", "reference", "recipient_reference"),
-    *("receipt_wanted", "receipt_came", "flash", "express", "alphabet", "carrier", "due", "sent", "reported", "ended"),
+    *("receipt_wanted", "receipt_came", "flash", "express", "alphabet", "due", "sent", "reported", "ended"),
 )
 """The columns of a table of details, in their order."""
 
@@ -76,7 +76,7 @@ def read_query(customer_key: int, query: DetailQuery, country: str = "") -> Deta
 
 
 class Details:
-    """The use case; it reads by a connection of its own, so that a long question holds up no short one."""
+    """The use case; a long question of it holds up no short one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -84,7 +84,7 @@ class Details:
     async def page(self, wanted: DetailFilter, most: int, after: str = "") -> DetailPage:
         """Return a page of what fits; an `after` that is no place begins at the newest."""
         place = read_place(after)
-        found = await self._database.read(partial(search_details, wanted=wanted, most=most + 1, after=place))
+        found = await self._database.read_long(partial(search_details, wanted=wanted, most=most + 1, after=place))
         shown = found[:most]
         more = len(found) > most
         return DetailPage(
@@ -95,7 +95,7 @@ class Details:
         """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
         place: Place | None = None
         while True:
-            found = self._database.read_now(partial(search_details, wanted=wanted, most=_PORTION, after=place))
+            found = self._database.read_long_now(partial(search_details, wanted=wanted, most=_PORTION, after=place))
             yield from (tuple(_detail(one).values()) for one in found)
             if len(found) < _PORTION:
                 return
@@ -111,7 +111,7 @@ def _detail(found: FoundDetail) -> Detail:
                 *(f"+{found.number}" if found.number else found.given, found.sender_id, found.country, found.parts),
                 *(found.billed, found.delivered, found.service, found.sender, found.login, found.profile),
                 *(found.customer, found.cost_centre, found.reference, found.customer_ref, found.receipt_wanted),
-                *(found.from_network, found.flash, found.priority == 0, found.alphabet, found.carrier),
+                *(found.from_network, found.flash, found.priority == 0, found.alphabet),
                 *(to_instant(found.due_at), to_instant_if_set(found.sent_at), to_instant_if_set(found.reported_at)),
                 to_instant_if_set(found.ended_at),
             ),

@@ -22,7 +22,6 @@ from store.inbound_search import Handed, InboundFilter, ListedSms, search_inboun
 
 INBOUND_COLUMNS: Final = (
     *("sms", "received_at", "from", "name", "to", "customer", "keyword", "parts", "missing", "handed_over", "reason"),
-    "carrier",
 )
 """The columns of a table of inbound SMS, in their order."""
 
@@ -63,7 +62,7 @@ def read_inbound_query(customer_key: int | None, query: InboundQuery, country: s
 
 
 class InboundDetails:
-    """The use case; it reads by a connection of its own, as Details does."""
+    """The use case; it reads as Details does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,7 +70,7 @@ class InboundDetails:
     async def page(self, wanted: InboundFilter, most: int, after: str = "") -> DetailPage:
         """Return a page of what fits; an `after` that is no place begins at the newest."""
         place = read_place(after)
-        found, rows = await self._database.read(partial(_portion, wanted=wanted, most=most + 1, after=place))
+        found, rows = await self._database.read_long(partial(_portion, wanted=wanted, most=most + 1, after=place))
         more = len(found) > most
         return DetailPage(details=tuple(rows[:most]), after=name_place(found[most - 1].place) if more else "")
 
@@ -79,7 +78,7 @@ class InboundDetails:
         """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
         place: Place | None = None
         while True:
-            found, rows = self._database.read_now(partial(_portion, wanted=wanted, most=_PORTION, after=place))
+            found, rows = self._database.read_long_now(partial(_portion, wanted=wanted, most=_PORTION, after=place))
             yield from (tuple(row.values()) for row in rows)
             if len(found) < _PORTION:
                 return
@@ -119,7 +118,7 @@ def _row(sms: ListedSms, name: str) -> Mapping[str, Cell]:
     cells: tuple[Cell, ...] = (
         *(sms.public_id, sms.received_at, sms.source, name, sms.destination, sms.customer, sms.keyword),
         *(sms.total - len(sms.missing), len(sms.missing), sms.handed.value if sms.handed is not None else ""),
-        *(sms.reason, sms.carrier),
+        sms.reason,
     )
     return dict(zip(INBOUND_COLUMNS, cells, strict=True))
 

@@ -4,7 +4,7 @@ A write is a pair (batch function, item). Calls with the same function that meet
 one list, in order of arrival; it returns one result per item. Futures resolve after the commit, so one fsync serves
 many and a lone call waits for nobody. Only a failing batch is redone, call by call in savepoints, so one bad call fails
 alone; what the server itself threw away (a deadlock, a lost connection) is redone together, and a COMMIT whose answer
-was lost is asked for, never repeated. Reads run on a connection of their own. Not here: how a connection is made
+was lost is asked for, never repeated. Reads run on connections of their own. Not here: how a connection is made
 (opening), any table or statement.
 """
 
@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -36,6 +36,7 @@ from store.engine.opening import (
     serve_alone,
     sqlite_file,
 )
+from store.engine.reading import ReadingConnection, is_lost, raw
 from store.engine.transaction import Row, StorageError, StorageFullError, Transaction, is_full
 
 __all__ = [
@@ -116,8 +117,8 @@ class Database:
         self._peewee = connect(url, password)
         self._calls: queue.SimpleQueue[_Call[Any, Any] | None] = queue.SimpleQueue()
         self._given: deque[_Call[Any, Any]] = deque()
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-read")
-        self._reader_database: peewee.Database | None = None
+        self._reader = ReadingConnection(url, password, "store-read")
+        self._long_reader = ReadingConnection(url, password, "store-read-long")
         self._thread: threading.Thread | None = None
         self._closed = False
         self._lock: int | None = None
@@ -177,7 +178,7 @@ class Database:
             return [migration.stem for migration in find_pending(self._peewee)]
 
     def close(self) -> None:
-        """Finish the calls that wait, then close both connections; one that was only read need not be open."""
+        """Finish the calls that wait, then close the connections; one that was only read need not be open."""
         if self._closed:
             return
         self._closed = True
@@ -185,8 +186,8 @@ class Database:
             self._hand_over()
             self._calls.put(None)
             self._thread.join()
-        self._reader.submit(self._close_reader).result()
-        self._reader.shutdown()
+        self._reader.close()
+        self._long_reader.close()
         self._unlock()
 
     def _unlock(self) -> None:
@@ -221,45 +222,23 @@ class Database:
 
     async def read(self, query: Callable[[Transaction], R]) -> R:
         """Run a query on the reading connection, in one consistent snapshot, without holding up the writer."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, query)
+        return await self._reader.read(query)
 
     def read_now(self, query: Callable[[Transaction], R]) -> R:
         """Do the same for a caller without an event loop."""
-        return self._reader.submit(self._read, query).result()
+        return self._reader.read_now(query)
+
+    async def read_long(self, query: Callable[[Transaction], R]) -> R:
+        """Run a query that may take long, such as a report's, so that it holds up no other than those alike."""
+        return await self._long_reader.read(query)
+
+    def read_long_now(self, query: Callable[[Transaction], R]) -> R:
+        """Do the same for a caller without an event loop."""
+        return self._long_reader.read_now(query)
 
     def _check_open(self) -> None:
         if self._closed or self._thread is None:
             raise StorageError("the database is not open")
-
-    def _read(self, query: Callable[[Transaction], R]) -> R:
-        database = self._reader_database
-        if database is None:
-            database = self._reader_database = connect(self._url, self._password)
-        fresh = database.is_closed()
-        try:
-            return self._read_from(database, query)
-        except Exception as error:
-            if fresh or not _is_lost(database):
-                raise
-            log.warning("connection_lost", reading=True, cause=str(error)[:300])
-            database.close()
-            return self._read_from(database, query)
-
-    def _read_from(self, database: peewee.Database, query: Callable[[Transaction], R]) -> R:
-        if database.is_closed():
-            database.connect()
-        transaction = Transaction(database)
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if transaction.postgresql else "BEGIN"
-        transaction.execute(begin)
-        try:
-            return query(transaction)
-        finally:
-            if not _is_lost(database):
-                transaction.execute("ROLLBACK")
-
-    def _close_reader(self) -> None:
-        if self._reader_database is not None:
-            self._reader_database.close()
 
     def _run(self) -> None:
         stopping = False
@@ -401,7 +380,7 @@ class Database:
         while self._peewee.is_closed():
             try:
                 self._peewee.connect()
-                _raw(self._peewee).execute(_BY_INDEX if self.postgresql else _LOOK_OFTEN)
+                raw(self._peewee).execute(_BY_INDEX if self.postgresql else _LOOK_OFTEN)
                 self._sqlite_durable = True
             except Exception:
                 self._peewee.close()
@@ -412,9 +391,9 @@ class Database:
 
     def _roll_back(self) -> None:
         try:
-            if not _is_lost(self._peewee):
+            if not is_lost(self._peewee):
                 # By a statement psycopg may not learn of it, and would take for prepared what failed with the rest.
-                _raw(self._peewee).rollback()
+                raw(self._peewee).rollback()
                 return
         except Exception as error:  # noqa: BLE001 - the connection is useless, whatever is wrong with it
             log.warning("rollback_failed", cause=str(error)[:300])
@@ -437,7 +416,7 @@ class Database:
                 (call.result,) = call.batch(transaction, [call.item])
                 call.error = None
             except Exception as error:
-                if _is_lost(self._peewee) or is_full(error) or getattr(error, "sqlstate", None) in _TRANSIENT:
+                if is_lost(self._peewee) or is_full(error) or getattr(error, "sqlstate", None) in _TRANSIENT:
                     raise  # SQLite has thrown the whole transaction away where it is full
                 transaction.execute("ROLLBACK TO SAVEPOINT one_call")
                 call.error = error
@@ -455,15 +434,6 @@ class Database:
                 loop.call_soon_threadsafe(_resolve_all, members)
             except RuntimeError:
                 log.warning("loop_closed_before_result", calls=len(members))
-
-
-def _raw(database: peewee.Database) -> Any:
-    return database.connection()  # type: ignore[no-untyped-call]
-
-
-def _is_lost(database: peewee.Database) -> bool:
-    """Return whether the server has gone from the other end of an open connection."""
-    return isinstance(database, peewee.PostgresqlDatabase) and bool(_raw(database).closed)
 
 
 def _resolve_all(calls: list[_Call[Any, Any]]) -> None:
