@@ -152,6 +152,10 @@ class Snapshot:
         """Return the time zone of a customer, 0 for that of the system."""
         return self._stored(customer_id, "", None, None).resolved.settings.time_zone
 
+    def default_country_of(self, customer_id: int) -> str:
+        """Return the country of a customer's national numbers."""
+        return self._stored(customer_id, "", None, None).resolved.settings.default_country
+
     def layer_of_list(self, listed: DistributionList) -> Layer | None:
         """Return the settings of a list, None if it has no own ones."""
         layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))

@@ -6,17 +6,33 @@ One customer's at a time, whoever asks. Not here: how it is searched fast (store
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from gateway.admin.jobs import read_number, read_sender, read_sender_id
+from gateway.admin.trace import find_trace
 from reports.tables import Cell
 from sms.lifecycle import MessageState
+from store.application_views import find_job_of, find_message_of
 from store.details import DetailFilter, FoundDetail, Place, search_details
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
+from store.views import Trace
+
+__all__ = [
+    "COLUMNS",
+    "Detail",
+    "DetailFilter",
+    "DetailPage",
+    "DetailQuery",
+    "Details",
+    "name_place",
+    "read_place",
+    "read_query",
+    "trace_details",
+]
 
 Detail = Mapping[str, Cell]
 """One SMS by the names of `COLUMNS`; instants are aware."""
@@ -100,6 +116,19 @@ class Details:
             if len(found) < _PORTION:
                 return
             place = found[-1].place
+
+
+def trace_details(tx: Transaction, customer_key: int, name: str) -> Trace | None:
+    """Return all that is known of a customer's job, or of one SMS of it with its job; None for anybody else's."""
+    message = find_message_of(tx, customer_key, name)
+    if message is None and find_job_of(tx, customer_key, name) is None:
+        return None
+    trace = find_trace(tx, name)
+    assert isinstance(trace, Trace)
+    if message is None:
+        return trace
+    (one,) = [found for found in trace.report.messages if found.public_id == message.public_id]
+    return replace(trace, report=replace(trace.report, messages=(one,)))
 
 
 def _detail(found: FoundDetail) -> Detail:

@@ -18,7 +18,18 @@ from store.details import Place
 from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_stored
-from store.inbound_search import Handed, InboundFilter, ListedSms, search_inbound
+from store.inbound_search import Handed, InboundFilter, ListedSms, find_inbound_of, search_inbound
+from store.inbound_views import InboundTrace, load_inbound_trace
+
+__all__ = [
+    "INBOUND_COLUMNS",
+    "InboundDetails",
+    "InboundFilter",
+    "InboundQuery",
+    "list_inbound",
+    "read_inbound_query",
+    "trace_inbound_details",
+]
 
 INBOUND_COLUMNS: Final = (
     *("sms", "received_at", "from", "name", "to", "customer", "keyword", "parts", "missing", "handed_over", "reason"),
@@ -104,6 +115,12 @@ def list_inbound(  # noqa: PLR0913 - every filter by name
     wanted = read_inbound_query(get_customer(tx, customer).id if customer else None, query)
     _, rows = _portion(tx, wanted, limit, None)
     return [{**row, "received_at": str(row["received_at"])[:19]} for row in rows]
+
+
+def trace_inbound_details(tx: Transaction, customer_key: int, name: str) -> InboundTrace | None:
+    """Return a customer's inbound SMS with all that followed from it; None for anybody else's."""
+    key = find_inbound_of(tx, customer_key, name)
+    return None if key is None else load_inbound_trace(tx, key)
 
 
 def _portion(

@@ -121,6 +121,12 @@ def search_inbound(tx: Transaction, wanted: InboundFilter, most: int, after: Pla
     return [_listed(row) for row in tx.select(_ListedSms, sql, (*values, most))]
 
 
+def find_inbound_of(tx: Transaction, customer_key: int, public_id: str) -> int | None:
+    """Return the key of a customer's inbound SMS."""
+    key = tx.value("SELECT key FROM inbound_sms WHERE public_id = ? AND customer_key = ?", (public_id, customer_key))
+    return None if key is None else int(key)
+
+
 def _listed(row: _ListedSms) -> ListedSms:
     handed = None
     if row.reason:

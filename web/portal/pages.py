@@ -4,6 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from web.portal.page import Page
-from web.portal.rooms import accounts, documentation, home, send
+from web.portal.rooms import accounts, documentation, home, reports, send
 
-PAGES: Final[Sequence[Page]] = (*home.PAGES, *send.PAGES, *documentation.PAGES, *accounts.PAGES)
+PAGES: Final[Sequence[Page]] = (
+    *home.PAGES,
+    *send.PAGES,
+    *reports.PAGES,
+    *documentation.PAGES,
+    *accounts.PAGES,
+)

@@ -1,0 +1,121 @@
+"""The room of reports: lists that filter by their address, one SMS with all that is known of it, files; a customer's own."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from addressbook.rights import Role
+from sms.message import ReceiptState
+from sms.outcome import Done, Failed
+from store.answers import Rules
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.store_harness import WRONG, StoreHarness
+from tests.kit.testbed import make_house, open_core
+
+ANNA, BEN = "447700900123", "447700900456"
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    async with portal_site(core) as running:
+        yield running
+    core.database.close()
+
+
+@pytest.fixture
+async def world(site):
+    """Return a harness of the house's database with an SMS that was delivered, one that failed, one of a rival."""
+    made = StoreHarness("", Rules(), database=site.core.database)
+    made.now = int(site.core.clock.now().timestamp() * 1_000_000)
+    own = {"customer_key": site.customer(), "customer": "acme", "directory_version": None}
+    for number, more in ((ANNA, {"reference": "=1+1"}), (BEN, {"cost_centre": "<b>4711</b>"})):
+        add(made, number, **own, **more)
+    parts = {part.number.digits: part for part in made.take()}
+    made.settle((parts[ANNA].part_key, Done(reference="id-1")), (parts[BEN].part_key, Failed(problem=WRONG)))
+    made.receipt("id-1", ReceiptState.DELIVERED, ANNA)
+    add(made, "447700900789", customer_key=site.customer("rival"), customer="rival", user_address="eve@example.org")
+    return made
+
+
+def add(made, number, **changes):
+    version = made.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'directory_version'"))
+    added = made.add(number, **{**changes, "directory_version": int(version or 0)})
+    assert added.public_id
+    return added
+
+
+async def test_the_list_shows_what_was_sent_with_its_state_and_nothing_of_another_customer(site, world):
+    answer = await (await site.signed_in(Role.REPORTS)).get(f"/c/{site.customer()}/reports")
+    shown = text_of(answer)
+    assert answer.status_code == 200
+    assert f"+{ANNA}" in shown
+    assert "delivered" in shown
+    assert "447700900789" not in shown
+    assert "&lt;b&gt;4711&lt;/b&gt;" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("state=failed", [BEN]),
+        ("number=07700+900123", [ANNA]),
+        ("number=%2B447700900123&state=failed", []),
+        ("service=mail&user=anna@example.com", [BEN, ANNA]),
+        ("since=&until=2020-01-01", []),
+        ("state=nonsense&since=nonsense&after=nonsense", [BEN, ANNA]),
+    ],
+)
+async def test_the_address_of_a_list_is_its_filter(site, world, query, expected):
+    await site.administer("customer set acme default_country=GB")
+    answer = await (await site.signed_in(Role.READ_ONLY)).get(f"/c/{site.customer()}/reports?{query}")
+    assert re.findall(r"\+(4477009\d+)", text_of(answer)) == expected
+
+
+async def test_a_number_that_cannot_be_read_is_told_at_its_field(site, world):
+    answer = await (await site.signed_in()).get(f"/c/{site.customer()}/reports?number=pump")
+    assert answer.status_code == 422
+    assert 'href="#f-number"' in answer.text
+    assert 'value="pump"' in answer.text
+
+
+async def test_a_file_has_what_the_list_finds_and_no_formula(site, world):
+    visitor = await site.signed_in()
+    answer = await visitor.get(f"/c/{site.customer()}/reports/sent/csv?state=delivered")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="sms-sent-')
+    heads, line = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
+    assert line[heads.index("To")] == f"'+{ANNA}"
+    assert line[heads.index("Reference")] == "'=1+1"
+    book = await visitor.get(f"/c/{site.customer()}/reports/sent/xlsx")
+    assert book.content.startswith(b"PK")
+    assert (await visitor.get(f"/c/{site.customer()}/reports/sent/exe")).status_code == 404
+
+
+async def test_one_sms_is_shown_with_what_its_network_said_and_without_what_is_the_operators(site, world):
+    visitor = await site.signed_in(Role.REPORTS)
+    job = world.database.read_now(lambda tx: tx.value("SELECT public_id FROM message WHERE number = ?", (ANNA,)))
+    shown = text_of(await visitor.get(f"/c/{site.customer()}/reports/job/{job}"))
+    assert f"+{ANNA}" in shown
+    assert "Hello" in shown
+    assert "alpha" not in shown
+    operator = await site.signed_in(Role.OPERATOR)
+    assert "alpha" in text_of(await operator.get(f"/c/{site.customer()}/reports/job/{job}"))
+
+
+@pytest.mark.parametrize("table", ["job", "message"])
+async def test_nobody_sees_another_customers_job_by_its_id(site, world, table):
+    sql = f"SELECT public_id FROM {table} ORDER BY key DESC LIMIT 1"
+    of_rival = world.database.read_now(lambda tx: tx.value(sql))
+    visitor = await site.signed_in()
+    assert (await visitor.get(f"/c/{site.customer()}/reports/job/{of_rival}")).status_code == 404
+    eve = await site.signed_in(customer="rival", address="admin@example.org")
+    assert (await eve.get(f"/c/{site.customer('rival')}/reports/job/{of_rival}")).status_code == 200
+
+
+async def test_an_empty_list_says_what_to_do_first(site):
+    visitor = await site.signed_in()
+    assert "as soon as it is accepted" in text_of(await visitor.get(f"/c/{site.customer()}/reports"))
+    assert "you need a number" in text_of(await visitor.get(f"/c/{site.customer()}/reports/received"))
+    assert "Nothing fits" in text_of(await visitor.get(f"/c/{site.customer()}/reports?state=failed"))

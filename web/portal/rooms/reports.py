@@ -1,0 +1,235 @@
+"""What was sent and received: lists with filters, one of them with all that became of it, tables to take along.
+
+A list is asked for by GET, so that its address can be shared. Not here: charts and the archive (charts), the questions
+themselves (reports).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from addressbook.rights import Right
+from gateway.admin.faults import AdminFault
+from reports.details import COLUMNS, DetailFilter, DetailQuery, Details, read_query, trace_details
+from reports.inbound_details import (
+    INBOUND_COLUMNS,
+    InboundDetails,
+    InboundFilter,
+    InboundQuery,
+    read_inbound_query,
+    trace_inbound_details,
+)
+from reports.tables import Cell, TableForm, write_table
+from sms.lifecycle import MessageState
+from sms.message import Origin
+from web.portal.page import CUSTOMER, Page
+from web.portal.visit import Visit
+
+ROOM: Final = f"{CUSTOMER}/reports"
+HANDED: Final = ("yes", "waits", "no", "nobody")
+_MOST: Final = 50
+_FILTERS: Final = (
+    *("number", "state", "user", "sender_id", "service", "cost_centre", "reference", "country", "since", "until"),
+)
+_INBOUND_FILTERS: Final = ("phone", "number", "handed", "user", "keyword", "since", "until")
+_FIELD_OF: Final = {"bad-number": "number", "bad-address": "user"}
+
+
+async def show_sent(visit: Visit) -> Response:
+    """Show SMS that were sent, those of this week if no time is asked for."""
+    asked = _asked(visit, _FILTERS)
+    errors, page = dict[str, str](), None
+    try:
+        page = await Details(visit.desk.database).page(_sent(visit, asked), _MOST, visit.asked("after"))
+    except AdminFault as fault:
+        errors = {_FIELD_OF[str(fault.code)]: visit.fault(fault)}
+    return visit.show(
+        "rooms/reports/sent",
+        errors=errors,
+        asked=asked,
+        page=page,
+        address=_address(asked),
+        states=_choices(visit, "states", MessageState),
+        services=_choices(visit, "services", Origin),
+        filtered=any(asked[name] for name in _FILTERS[:-2]),
+        paged=bool(visit.asked("after")),
+    )
+
+
+async def take_sent(visit: Visit) -> Response:
+    """Give all that fits as a file."""
+    asked = _asked(visit, _FILTERS)
+    try:
+        rows = Details(visit.desk.database).rows(_sent(visit, asked))
+    except AdminFault:
+        raise HTTPException(404) from None
+    return _file(visit, "sent", COLUMNS, rows)
+
+
+async def show_received(visit: Visit) -> Response:
+    """Show SMS that came, those of this week if no time is asked for."""
+    asked = _asked(visit, _INBOUND_FILTERS)
+    errors, page = dict[str, str](), None
+    try:
+        wanted = InboundDetails(visit.desk.database)
+        page = await wanted.page(_received(visit, asked), _MOST, visit.asked("after"))
+    except AdminFault as fault:
+        errors = {_FIELD_OF[str(fault.code)].replace("number", "phone"): visit.fault(fault)}
+    return visit.show(
+        "rooms/reports/received",
+        errors=errors,
+        asked=asked,
+        page=page,
+        address=_address(asked),
+        handed=_choices(visit, "handed", HANDED),
+        filtered=any(asked[name] for name in _INBOUND_FILTERS[:-2]),
+        paged=bool(visit.asked("after")),
+    )
+
+
+async def take_received(visit: Visit) -> Response:
+    """Give all that fits as a file."""
+    asked = _asked(visit, _INBOUND_FILTERS)
+    try:
+        rows = InboundDetails(visit.desk.database).rows(_received(visit, asked))
+    except AdminFault:
+        raise HTTPException(404) from None
+    return _file(visit, "received", INBOUND_COLUMNS, rows)
+
+
+async def show_one(visit: Visit) -> Response:
+    """Show a job, or one SMS of it, with all that is known of it and the mails and pushes that told of it."""
+    trace = await visit.desk.database.read_long(
+        partial(trace_details, customer_key=visit.customer.id, name=visit.parameter("name"))
+    )
+    if trace is None:
+        raise HTTPException(404)
+    return visit.show("rooms/reports/one", trace=trace, report=trace.report, most=_MOST)
+
+
+async def show_one_received(visit: Visit) -> Response:
+    """Show an SMS that came, with what followed from it."""
+    trace = await visit.desk.database.read_long(
+        partial(trace_inbound_details, customer_key=visit.customer.id, name=visit.parameter("name"))
+    )
+    if trace is None:
+        raise HTTPException(404)
+    return visit.show("rooms/reports/one-received", sms=trace)
+
+
+def file_answer(visit: Visit, name: str, heads: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
+    """Return a table as the file that the path asks for, in the visitor's zone, piece by piece."""
+    try:
+        form = TableForm(visit.parameter("form"))
+    except ValueError:
+        raise HTTPException(404) from None
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"', "Cache-Control": "no-store"}
+    return StreamingResponse(write_table(form, heads, rows, visit.zone), media_type=form.media_type, headers=headers)
+
+
+def _file(visit: Visit, what: str, columns: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
+    today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
+    heads = [visit.say(f"reports.columns.{column}") for column in columns]
+    return file_answer(visit, f"sms-{what}-{visit.customer.id}-{today}", heads, rows)
+
+
+def _sent(visit: Visit, asked: Mapping[str, str]) -> DetailFilter:
+    return read_query(
+        visit.customer.id,
+        DetailQuery(
+            number=asked["number"],
+            user=asked["user"],
+            sender_id=asked["sender_id"],
+            services=[asked["service"]] if asked["service"] else (),
+            states=[asked["state"]] if asked["state"] else (),
+            cost_centre=asked["cost_centre"],
+            reference=asked["reference"],
+            country=asked["country"],
+            since=midnight(asked["since"], visit.zone),
+            until=midnight(asked["until"], visit.zone, days=1),
+        ),
+        _country(visit),
+    )
+
+
+def _received(visit: Visit, asked: Mapping[str, str]) -> InboundFilter:
+    return read_inbound_query(
+        visit.customer.id,
+        InboundQuery(
+            number=asked["number"],
+            phone=asked["phone"],
+            user=asked["user"],
+            keyword=asked["keyword"],
+            handed=[asked["handed"]] if asked["handed"] else (),
+            since=midnight(asked["since"], visit.zone),
+            until=midnight(asked["until"], visit.zone, days=1),
+        ),
+        _country(visit),
+    )
+
+
+def _country(visit: Visit) -> str:
+    return visit.desk.snapshot.default_country_of(visit.customer.id)
+
+
+def _choices(visit: Visit, words: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    return [("", visit.say("reports.any")), *((str(one), visit.say(f"reports.{words}.{one}")) for one in values)]
+
+
+def _asked(visit: Visit, names: Sequence[str]) -> dict[str, str]:
+    """Return what is asked for by name; a choice that there is not, or a day that is none, is as if not given."""
+    choices: dict[str, frozenset[str]] = {
+        "state": frozenset(MessageState),
+        "service": frozenset(Origin),
+        "handed": frozenset(HANDED),
+    }
+    asked = {name: " ".join(visit.asked(name).split())[:200] for name in names}
+    for name, known in choices.items():
+        if name in asked and asked[name] not in known:
+            asked[name] = ""
+    for name in ("since", "until"):
+        asked[name] = asked[name] if read_day(asked[name]) is not None else ""
+    if "since" not in visit.request.query_params:
+        today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
+        asked["since"] = (today - timedelta(days=today.weekday())).isoformat()
+    return asked
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    """Return the query that asks for the same; the time is always in it."""
+    return urlencode({name: value for name, value in asked.items() if value or name == "since"})
+
+
+def read_day(text: str) -> date | None:
+    """Return a day such as 2026-11-23, None for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def midnight(text: str, zone: str, days: int = 0) -> datetime | None:
+    """Return when a day begins in a zone, or so many days after it; None for no day."""
+    day = read_day(text)
+    if day is None:
+        return None
+    try:
+        return datetime.combine(day + timedelta(days=days), time(), ZoneInfo(zone)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+PAGES = (
+    Page(path=ROOM, handler=show_sent, right=Right.SEE_REPORTS, menu="reports.menu"),
+    Page(path=f"{ROOM}/sent/{{form}}", handler=take_sent, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/job/{{name}}", handler=show_one, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/received", handler=show_received, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/received/file/{{form}}", handler=take_received, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/received/{{name}}", handler=show_one_received, right=Right.SEE_REPORTS),
+)
