@@ -16,6 +16,7 @@ from addressbook.senders import Principal, Sender, find_account_sender, find_log
 from addressbook.snapshot import Snapshot
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
+from gateway.judging import judge_and_do
 from gateway.limits import DiskReserve, Rate
 from gateway.metrics import Metric, Metrics
 from gateway.plan import JobPlan, hold_back, plan
@@ -31,7 +32,6 @@ from sms.settings import SettingsPatch
 
 log = structlog.get_logger()
 
-_MOST_STALE = 5
 _MOST_RESOLVED = 500
 # What catching up with the address book, or a little time, may change is no word for good.
 _PASSING = frozenset({Refusal.RATE_LIMITED, Refusal.LIMIT_REACHED, Refusal.NO_STORAGE, Refusal.INTERNAL})
@@ -134,22 +134,14 @@ class Applications:
 
     async def _keep(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
         """Plan and keep a job as often as the address book changes meanwhile."""
-        for _ in range(_MOST_STALE):
-            before = self._book.current
-            planned = self._plan(principal, job, before)
-            refused = planned if isinstance(planned, Refused) else planned.refused
-            if refused is not None and refused.refusal not in _PASSING:
-                if not await self._book.confirm():
-                    break
-                if self._book.current is not before:
-                    continue
-            if isinstance(planned, Refused):
-                return planned
-            kept = await self._acceptance.keep(planned)
-            if not isinstance(kept, SnapshotChanged):
-                return kept
-            await self._book.refresh()
-        return Refused(refusal=Refusal.INTERNAL)
+
+        async def judge() -> JobPlan | Refused:
+            return self._plan(principal, job, self._book.current)
+
+        async def keep(planned: JobPlan | Refused) -> Accepted | SnapshotChanged | Refused:
+            return planned if isinstance(planned, Refused) else await self._acceptance.keep(planned)
+
+        return await judge_and_do(self._book, judge, keep, is_no=_is_no)
 
     def _plan(self, principal: Principal, job: ApplicationJob, snapshot: Snapshot) -> JobPlan | Refused:
         sender = _sender_of(principal, job.service, snapshot)
@@ -203,6 +195,11 @@ def _sender_of(principal: Principal, service: Origin, snapshot: Snapshot) -> Sen
     find = find_account_sender if service is Origin.PORTAL else find_login_sender
     sender = find(snapshot.directory, principal)
     return sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, service) or sender
+
+
+def _is_no(planned: JobPlan | Refused) -> bool:
+    refused = planned if isinstance(planned, Refused) else planned.refused
+    return refused is not None and refused.refusal not in _PASSING
 
 
 def _wanted(job: ApplicationJob) -> tuple[RecipientRequest, ...]:

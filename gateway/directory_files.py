@@ -5,13 +5,16 @@ folder leaves alone. Not here: how files are read (dirsync.folder), who may send
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import re
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO, Final
 
 import structlog
@@ -22,7 +25,7 @@ from addressbook.sources import FolderSource
 from gateway.directory import DirectoryFollower
 from gateway.limits import DiskReserve
 from gateway.ports import Clock
-from store.directories import StoredDirectory, find_directory, postpone_directory
+from store.directories import StoredDirectory, find_directory, postpone_directory, watched_folders
 from store.engine.database import Database
 from store.engine.keys import to_stored
 
@@ -31,6 +34,7 @@ log = structlog.get_logger()
 LARGEST: Final = 64_000_000
 """Octets of a file; a folder reads no larger ones."""
 _NAME: Final = re.compile(r"[\w(+@][\w ()+@,.-]{0,149}")
+_OWN_UNDER_WAY: Final = re.compile(r"\.[0-9a-f]{16}\.part")
 _UNDER_WAY: Final = (".part", ".tmp", ".filepart")
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -97,6 +101,14 @@ class DirectoryFiles:
         log.info("directory_file_kept", directory=stored.directory.name, login=principal.login, octets=kept[0])
         return KeptFile(directory=stored.directory.name, name=name, size=kept[0], digest=kept[1])
 
+    async def sweep(self) -> None:
+        """Remove what is left of uploads that were killed; one that is under way, in whatever process, is locked."""
+        for folder in await self._database.read(watched_folders):
+            try:
+                await asyncio.to_thread(_sweep, folder)
+            except OSError as error:
+                log.warning("directory_folder_not_swept", cause=str(error)[:200])
+
     async def _find(self, principal: Principal, name: str) -> StoredDirectory | FileFault:
         """Return the directory of this name, of the principal's customer."""
         snapshot = self._book.current
@@ -117,6 +129,7 @@ class DirectoryFiles:
         under_way = f".{secrets.token_hex(8)}.part"
         try:
             with os.fdopen(os.open(under_way, _NEW, 0o640, dir_fd=place), "wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 hashed, size = hashlib.sha256(), 0
                 async for block in content:
                     size += len(block)
@@ -127,11 +140,11 @@ class DirectoryFiles:
                 if digest is not None and digest != hashed.digest():
                     return FileFault.OTHER_DIGEST
                 await asyncio.to_thread(_to_disk, file)
-            async with self._naming:  # a file that is being read would be taken away with the one of its name
-                if _is_there(place, name):
-                    return FileFault.WAITS
-                os.rename(under_way, name, src_dir_fd=place, dst_dir_fd=place)
-                under_way = ""
+                async with self._naming:  # a file that is being read would be taken away with the one of its name
+                    if _is_there(place, name):
+                        return FileFault.WAITS
+                    os.rename(under_way, name, src_dir_fd=place, dst_dir_fd=place)
+                    under_way = ""
             await asyncio.to_thread(os.fsync, place)
             return size, hashed.hexdigest()
         finally:
@@ -149,6 +162,16 @@ class DirectoryFiles:
 def _to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def _sweep(folder: str) -> None:
+    for path in Path(folder).iterdir():
+        if not _OWN_UNDER_WAY.fullmatch(path.name) or path.is_symlink():
+            continue
+        with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            log.info("directory_file_left_over_removed", name=path.name)
 
 
 def _is_there(place: int, name: str) -> bool:

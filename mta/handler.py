@@ -17,6 +17,7 @@ from addressbook.senders import Principal
 from gateway.accept import Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
+from gateway.judging import judge_and_do
 from gateway.limits import DiskReserve
 from gateway.metrics import Metric, Metrics
 from gateway.plan import stopped
@@ -40,7 +41,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_MOST_STALE = 5
 _SENDER_TAKEN, _RECIPIENT_TAKEN = str(SENDER_OK), str(RECIPIENT_OK)
 
 
@@ -162,23 +162,17 @@ class MailHandler:
         self, session: MailSession, facts: ReceivedEnvelope, raw: bytes, principal: Principal | None
     ) -> Reply:
         """Judge a mail as often as the address book changes meanwhile, keep what may be sent, and return the reply."""
-        for _ in range(_MOST_STALE):
-            before = self._book.current
-            try:
-                decision = await self._reading.judge(raw, facts, principal)
-            except ReaderUnavailableError as error:
-                log.error("mail_reader_unavailable", cause=str(error)[:300])
-                break
-            if decision.refused is not None and is_permanent(decision.refused):
-                if not await self._book.confirm():
-                    break
-                if self._book.current is not before:
-                    continue
-            reply = await self._carry_out(decision, session)
-            if reply is not None:
-                return reply
-            await self._book.refresh()
-        return self._refuse(Refused(refusal=Refusal.INTERNAL))
+        try:
+            replied = await judge_and_do(
+                self._book,
+                lambda: self._reading.judge(raw, facts, principal),
+                lambda decision: self._carry_out(decision, session),
+                is_no=lambda decision: decision.refused is not None and is_permanent(decision.refused),
+            )
+        except ReaderUnavailableError as error:
+            log.error("mail_reader_unavailable", cause=str(error)[:300])
+            replied = Refused(refusal=Refusal.INTERNAL)
+        return self._refuse(replied) if isinstance(replied, Refused) else replied
 
     async def _prove(
         self, prover: Prover, session: MailSession, facts: ReceivedEnvelope, raw: bytes
@@ -203,8 +197,8 @@ class MailHandler:
         log.info("sender_unproven", reason=refused.refusal.value, domain=verdict.domain, why=why, peer=peer)
         return refused
 
-    async def _carry_out(self, decision: Decision, session: MailSession) -> Reply | None:
-        """Do what was decided and return the reply; None where the directory changed, so that it is judged again."""
+    async def _carry_out(self, decision: Decision, session: MailSession) -> Reply | SnapshotChanged:
+        """Do what was decided and return the reply."""
         done: Accepted | TakenBack | SnapshotChanged | Refused
         if decision.cancel is not None:
             done = await self._taking_back.take(decision.cancel)
@@ -213,7 +207,7 @@ class MailHandler:
         else:
             done = await self._repeats.keep(decision.plan, session.delivered_replies)
         if isinstance(done, SnapshotChanged):
-            return None
+            return done
         if isinstance(done, Refused):
             return self._refuse(done)
         text = f"{done.job_id} kept" if isinstance(done, Accepted) else str(done)

@@ -7,7 +7,6 @@ from gateway.admin.office import AdminOffice
 from gateway.application_cancel import ApplicationCancelling
 from gateway.application_inbound import ApplicationInbound
 from gateway.application_status import ApplicationStatus
-from gateway.directory_files import DirectoryFiles
 from gateway.explaining import Explaining
 from process.accept_path import AcceptPath
 from process.doors import Doors
@@ -30,7 +29,6 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
     """Return the routes of all interfaces."""
     logins, applications = BasicLogins(doors.authenticator, doors.caller_limits.turns), doors.applications
     status, clock = ApplicationStatus(core.database), core.clock
-    files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=doors.disk)
     return [
         *RestV1(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *RestV2(
@@ -42,7 +40,7 @@ def api_routes(core: AcceptPath, doors: Doors) -> Routes:
         ).routes(),
         *SoapV4(logins=logins, applications=applications, status=status, clock=clock).routes(),
         *SimpleHttp(logins=logins, applications=applications, status=status).routes(),
-        *DirectoryFilePages(logins, doors.api_keys, files).routes(),
+        *DirectoryFilePages(logins, doors.api_keys, doors.directory_files, core.book).routes(),
     ]
 
 

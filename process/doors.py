@@ -9,6 +9,7 @@ from gateway.applications import Applications
 from gateway.auth.api_keys import ApiKeys
 from gateway.auth.authenticator import Authenticator
 from gateway.caller_limits import CallerLimits, LoginTurns
+from gateway.directory_files import DirectoryFiles
 from gateway.limits import DiskReserve, Rate
 from process.accept_path import AcceptPath
 from process.services import Service
@@ -46,6 +47,7 @@ class Doors:
             metrics=core.metrics,
         )
 
+        self.directory_files = DirectoryFiles(database=core.database, book=core.book, clock=core.clock, disk=self.disk)
         self.api_keys = ApiKeys(
             database=core.database,
             key_of=lambda digest: core.book.current.directory.api_key(digest),  # noqa: PLW0108 - it is replaced
@@ -55,12 +57,9 @@ class Doors:
 
     @property
     def service(self) -> Service:
-        """What ends after all doors: the workers that prove passwords."""
-
-        async def nothing() -> None:
-            """Need no start."""
+        """What begins before all doors, to remove what uploads left, and ends after them: the workers for passwords."""
 
         async def close(_: float) -> None:
             self.authenticator.close()
 
-        return Service(name="logins", start=nothing, stop=close)
+        return Service(name="doors", start=self.directory_files.sweep, stop=close)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from addressbook.canonical import canonical_name
 from addressbook.source_options import load_options, read_options, write_options
-from addressbook.sources import CustomerDirectory, SourceKind
+from addressbook.sources import CustomerDirectory, FolderSource, SourceKind
 from store.directory_tables import DirectoryRow
 from store.engine.database import Transaction
 from store.engine.log import log
@@ -74,6 +74,12 @@ def find_directory(tx: Transaction, customer_key: int, name: str) -> StoredDirec
 def find_directory_by_key(tx: Transaction, key: int) -> StoredDirectory | None:
     """Return the directory with this key."""
     return next(iter(_stored(tx.select(_Row, _ROWS + " WHERE key = ?", (key,)))), None)
+
+
+def watched_folders(tx: Transaction) -> list[str]:
+    """Return the folders of all active directories that read files."""
+    found = _stored(tx.select(_Row, _ROWS + " WHERE active AND kind = ? ORDER BY key", (SourceKind.FOLDER,)))
+    return [item.directory.source.folder for item in found if isinstance(item.directory.source, FolderSource)]
 
 
 def due_directories(tx: Transaction, now: int) -> list[StoredDirectory]:

@@ -1,4 +1,4 @@
-"""HTTP Basic (RFC 7617): whose request it is, proven as every login of the gateway is.
+"""HTTP Basic (RFC 7617) and API keys: whose request it is, proven as every login of the gateway is.
 
 Clients write the same credentials in several ways: base64 of either alphabet, with or without padding, of UTF-8 or of
 Latin-1. Not here: how a login is proven (gateway.auth), what it may do (the interfaces).
@@ -14,6 +14,7 @@ import structlog
 from starlette.requests import Request
 
 from addressbook.senders import Principal
+from gateway.auth.api_keys import ApiKeys
 from gateway.auth.authenticator import Authenticator
 from gateway.caller_limits import LoginTurns
 from gateway.log_lines import log_login
@@ -57,6 +58,14 @@ def read_bearer(request: Request) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else None
 
 
+async def identify_key(request: Request, keys: ApiKeys, key: str) -> Principal | Refused:
+    """Return whose API key a request brings; one that is nobody's is logged as a wrong password is, without the key."""
+    proven = await keys.prove(key)
+    if isinstance(proven, Refused) and proven.refusal is Refusal.AUTHENTICATION_FAILED:
+        log_login(log, succeeded=False, login="", client=_client_of(request), mechanism="KEY")
+    return proven
+
+
 def is_secure(request: Request) -> bool:
     """Return whether a request came under TLS, to us or to a proxy that the operator names."""
     return bool(request.scope["scheme"] == "https")
@@ -80,14 +89,12 @@ class BasicLogins:
         """Return whose request it is; AUTHENTICATION_REQUIRED without credentials, RATE_LIMITED after many guesses."""
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="Another site's page made this request.")
-        client = request.client.host if request.client is not None else ""
-        return await self._prove(read_basic(request.headers.get("authorization", "")), client, "BASIC")
+        return await self._prove(read_basic(request.headers.get("authorization", "")), _client_of(request), "BASIC")
 
     async def prove_login(self, request: Request, login: str, password: str, interface: str) -> Principal | Refused:
         """Return whose login stands in a request's body or query, as an interface has it, once it has a turn."""
-        client = request.client.host if request.client is not None else ""
         given = ((login, password),) if login else ()
-        return await self.admit(request, await self._prove(given, client, interface))
+        return await self.admit(request, await self._prove(given, _client_of(request), interface))
 
     async def admit(self, request: Request, proven: Principal | Refused) -> Principal | Refused:
         """Return who was proven once the login has a turn, which ends with the answer; RATE_LIMITED without one."""
@@ -111,3 +118,7 @@ class BasicLogins:
         if refused.refusal is Refusal.AUTHENTICATION_FAILED:
             log_login(log, succeeded=False, login=login, client=client, mechanism=mechanism)
         return refused
+
+
+def _client_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""

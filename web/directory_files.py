@@ -15,10 +15,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from addressbook.api_keys import Scope
+from addressbook.senders import Principal
 from gateway.auth.api_keys import ApiKeys
+from gateway.directory import DirectoryFollower
 from gateway.directory_files import LARGEST, DirectoryFiles, FileFault
 from sms.outcome import Refusal, Refused
-from web.basic import BasicLogins, read_bearer
+from web.basic import BasicLogins, identify_key, is_secure, read_bearer
 from web.body_limit import allow_body
 from web.problems import problem, refuse, retry_after
 
@@ -43,21 +45,28 @@ _FAULTS = {
 class DirectoryFilePages:
     """The route."""
 
-    def __init__(self, logins: BasicLogins, keys: ApiKeys, files: DirectoryFiles) -> None:
+    def __init__(self, logins: BasicLogins, keys: ApiKeys, files: DirectoryFiles, book: DirectoryFollower) -> None:
         self._logins = logins
         self._keys = keys
         self._files = files
+        self._book = book
 
     def routes(self) -> list[BaseRoute]:
         """Return the route."""
         path = "/directory-files/v1/{directory}/{file}"
         return [Route(path, self._put, methods=["PUT"])]
 
-    async def _put(self, request: Request) -> Response:
+    async def _prove(self, request: Request) -> Principal | Refused:
         key = read_bearer(request)
         if key is None:
-            return refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="An API key is expected as Bearer."))
-        principal = await self._logins.admit(request, await self._keys.prove(key))
+            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="An API key is expected as Bearer.")
+        principal = await self._logins.admit(request, await identify_key(request, self._keys, key))
+        if isinstance(principal, Refused) or is_secure(request):
+            return principal
+        return self._book.current.refuse_clear(principal, "") or principal
+
+    async def _put(self, request: Request) -> Response:
+        principal = await self._prove(request)
         if isinstance(principal, Refused):
             return refuse(principal)
         if Scope.DIRECTORY not in principal.scopes:

@@ -4,9 +4,13 @@ Login and password stand beside the fields, as the clients of such interfaces se
 The SMS of a form has the settings of its login and no options. Not here: what the fields mean (rest_v1, xml_jobs).
 """
 
+import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -27,7 +31,13 @@ from web.rest_v1.request import read_fields
 
 _SEND: Final = ("user", "pass", "dst", "msg")
 _REPORT: Final = ("user", "pass", "jobid")
-_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_URLENCODED: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+_CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.ASCII | re.IGNORECASE)
+_MOST_FIELDS: Final = 20
+_CODECS: Final = MappingProxyType(
+    {"utf-8": "utf-8", "ascii": "utf-8", "iso8859-1": "cp1252", "cp1252": "cp1252", "iso8859-15": "iso8859-15"}
+)
 _XML: Final = "application/xml"
 
 
@@ -75,7 +85,7 @@ class SimpleHttp:
         return PlainTextResponse(f"{kept.job_id}\n") if isinstance(kept, Accepted) else _refused(kept)
 
     async def _report(self, request: Request) -> Response:
-        given = _one_each(request.query_params.multi_items(), _REPORT)
+        given = await _fields_of(request, _REPORT)
         if isinstance(given, _Bad):
             return _plain(given.status, given.text)
         proven = await self._prove(request, given["user"], given["pass"], "HTTP")
@@ -143,20 +153,40 @@ class SimpleHttp:
 
 
 async def _fields_of(request: Request, names: tuple[str, ...]) -> dict[str, str] | _Bad:
-    """Return the fields of a query and of one form together."""
-    given = request.query_params.multi_items()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in _FORMS:
-        try:
-            form = await request.form(max_files=0, max_fields=20)
-        except HTTPException as error:
-            return _Bad(error.status_code, f"The form can't be read: {error.detail}")
-        except UnicodeError:  # of a codec that is none of text, such as punycode
-            return _Bad(400, "The form can't be read in the charset that it names: expected UTF-8.")
-        given += _texts_of(form)
-    elif kind:
-        return _Bad(415, f"The body is {kind[:80]}: expected {' or '.join(sorted(_FORMS))}.")
+    """Return the fields of a query and of one form together, in the charset that Content-Type or `_charset_` names."""
+    header = request.headers.get("content-type", "")
+    kind, found = header.partition(";")[0].strip().lower(), _CHARSET.search(header)
+    charset = found[1] if found is not None else ""
+    try:
+        given = _read_pairs(request.scope["query_string"], "")
+        if kind == _URLENCODED:
+            given += _read_pairs(await request.body(), charset)
+        elif kind == _MULTIPART:
+            _codec_of(charset)
+            given += _texts_of(await request.form(max_files=0, max_fields=_MOST_FIELDS))
+        elif kind:
+            return _Bad(415, f"The body is {kind[:80]}: expected {_URLENCODED} or {_MULTIPART}.")
+    except HTTPException as error:
+        return _Bad(error.status_code, f"The form can't be read: {error.detail}")
+    except (UnicodeError, LookupError):
+        expected = "UTF-8, or the charset that Content-Type or _charset_ names: ISO-8859-1, ISO-8859-15, Windows-1252"
+        return _Bad(400, f"The form can't be read: expected {expected}.")
     return _one_each(given, names)
+
+
+def _read_pairs(octets: bytes, charset: str) -> list[tuple[str, str]]:
+    """Return the fields of a query or form. Raises UnicodeError or LookupError where it is in no charset of ours."""
+    pairs = [pair.partition(b"=")[::2] for pair in octets.replace(b"+", b" ").split(b"&") if pair]
+    if len(pairs) > _MOST_FIELDS:
+        raise HTTPException(400, f"it has more than {_MOST_FIELDS} fields.")
+    read = [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, value in pairs]
+    codec = _codec_of(charset or dict(read).get(b"_charset_", b"").decode("ascii"))
+    return [(name.decode(codec), value.decode(codec)) for name, value in read]
+
+
+def _codec_of(charset: str) -> str:
+    """Return how a named charset is read: as browsers do, who write Windows-1252 and call it ISO-8859-1."""
+    return _CODECS[codecs.lookup(charset.strip() or "utf-8").name]
 
 
 def _texts_of(form: FormData) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """A customer's file of users by HTTPS: kept whole, read at once as one that came by SFTP, and told by mail."""
 
 import base64
+import fcntl
 import hashlib
 import json
 from http.client import HTTPConnection
@@ -98,6 +99,35 @@ async def test_what_is_refused_leaves_nothing_in_the_folder_and_says_what_to_men
         assert status == wanted, told
         assert word in told["detail"]
     assert site.names() == set()
+
+
+async def test_a_customer_who_demands_tls_is_refused_in_clear_and_nothing_is_kept(site):
+    await site.command("customer", "tls-required", "demo", "on")
+    await site.start()
+    status, told = site.put(ROWS.encode())
+    assert (status, told["reason"]) == (403, "tls-required")
+    assert "https" in told["detail"]
+    assert site.names() == set()
+
+
+async def test_what_a_killed_upload_left_is_removed_at_the_next_start_and_nothing_else(site):
+    left, under_way = site.uploads / f".{'a' * 16}.part", site.uploads / f".{'b' * 16}.part"
+    others = {"users.csv.part", ".hidden", f".{'c' * 16}.parts"}
+    for name in (left.name, under_way.name, *others):
+        (site.uploads / name).write_bytes(b"e-mail")
+    with under_way.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        await site.start()
+        assert site.names() == {under_way.name, *others}
+
+
+async def test_a_wrong_key_is_a_line_for_fail2ban_without_the_key(site):
+    await site.start()
+    assert site.put(b"x", key="m2s_nobody")[0] == 401
+    await site.until(lambda: any("event=auth_failed" in line for line in site.log))
+    (line,) = [line for line in site.log if "event=auth_failed" in line]
+    assert "user=- rip=127.0.0.1 mechanism=KEY" in line
+    assert not any("m2s_nobody" in line for line in site.log)
 
 
 async def test_a_file_of_a_name_that_waits_is_not_replaced(site):

@@ -53,6 +53,50 @@ async def test_an_sms_is_sent_by_query_form_and_multipart_and_answered_with_its_
     assert [(message.number, message.body) for message in site.core.messages()] == [("447700900101", "Hello")]
 
 
+LOGGED_IN_LATIN_1 = f"user={LOGIN}&pass=gr%FC%DFe+horse".encode()
+MULTIPART_LATIN_1 = (
+    b"--x\r\nContent-Disposition: form-data; name=dst\r\n\r\n+447700900101\r\n"
+    b"--x\r\nContent-Disposition: form-data; name=msg\r\n\r\nGr\xfc\xdfe \x80 5\r\n--x--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "kind"),
+    [
+        ("", LOGGED_IN_LATIN_1 + b"&dst=%2B447700900101&msg=Gr%FC%DFe+%80+5", f"{FORM}; charset=ISO-8859-1"),
+        ("", LOGGED_IN_LATIN_1 + b"&dst=%2B447700900101&msg=Gr\xfc\xdfe+\x80+5", f'{FORM};Charset="windows-1252"'),
+        ("", b"_charset_=ISO-8859-1&" + LOGGED_IN_LATIN_1 + b"&dst=%2B447700900101&msg=Gr%FC%DFe+%80+5", FORM),
+        (f"?{LOGGED_IN_LATIN_1.decode()}&dst=07700900101&msg=Gr%FC%DFe+%80+5&_charset_=latin1", b"", ""),
+        (f"?{LOGGED_IN}", b"dst=07700900101&msg=Gr%FC%DFe+%A4+5", f"{FORM}; charset=iso-8859-15"),
+        ("", LOGGED_IN.encode() + "&dst=07700900101&msg=Grüße+€+5".encode(), FORM),
+        (f"?{LOGGED_IN}", MULTIPART_LATIN_1, "multipart/form-data; boundary=x; charset=windows-1252"),
+    ],
+    ids=["header", "octets as they are", "field", "query", "euro of Latin-9", "UTF-8 as it is", "multipart"],
+)
+async def test_a_form_is_read_in_the_charset_that_it_names(site, query, body, kind):
+    answer = await post(site, query, body, kind)
+    assert answer.status == 200, answer.body
+    assert [message.body for message in site.core.messages()] == ["Grüße € 5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "kind"),
+    [
+        (f"?{LOGGED_IN}", b"dst=07700900101&msg=Gr%FC%DFe", FORM),
+        (f"?{LOGGED_IN}&dst=07700900101&msg=Gr%FC%DFe", b"", ""),
+        (f"?{LOGGED_IN}", b"dst=07700900101&msg=x", f"{FORM}; charset=utf-7"),
+        (f"?{LOGGED_IN}", b"dst=07700900101&msg=x&_charset_=%FF", FORM),
+        (f"?{LOGGED_IN}", b"&".join([b"x=1"] * 21), FORM),
+    ],
+    ids=["not UTF-8", "query", "none of ours", "no name", "too many fields"],
+)
+async def test_a_form_whose_charset_is_not_known_is_refused_and_never_guessed(site, query, body, kind):
+    answer = await post(site, query, body, kind)
+    assert answer.status == 400
+    assert b"The form can't be read" in answer.body
+    assert site.core.jobs() == []
+
+
 async def test_the_report_has_a_line_for_each_fact(site):
     job_id = (await post(site, f"?{LOGGED_IN}&dst=%2B447700900101&msg=Hello")).body.decode().strip()
     answer = await site.ask("GET", f"/httpsimple/v1/reports?{LOGGED_IN}&jobid={job_id}", authorization="none")

@@ -26,7 +26,7 @@ from web.api_v2.operations import OPERATIONS
 from web.api_v2.page import description_page, problem_page, problems_page
 from web.api_v2.problem_types import BASE, PROBLEM_TYPES, HttpProblem
 from web.api_v2.rate_limits import rate_limit_headers
-from web.basic import BasicLogins, is_secure, read_bearer
+from web.basic import BasicLogins, identify_key, is_secure, read_bearer
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -100,7 +100,7 @@ class RestV2:
     async def _identify(self, request: Request) -> Principal | Refused:
         """Return whose request it is, by an API key or by HTTP Basic."""
         key = read_bearer(request)
-        return await self._logins.identify(request) if key is None else await self._keys.prove(key)
+        return await (self._logins.identify(request) if key is None else identify_key(request, self._keys, key))
 
     async def _show_description(self, _: Request) -> Response:
         return HTMLResponse(description_page(self._description))
