@@ -14,9 +14,9 @@ from tests.kit.testbed import make_house, open_core
 JOB = {"messages": [{"text": "Hello", "recipients": [{"to": "+447700900101"}]}]}
 
 
-async def a_key(site, name):
+async def a_key(site, name, *options):
     file = site.core.folder / f"{name}.key"
-    await site.administer(f"login add-key erp {name} --key-file {file}")
+    await site.administer(f"login add-key erp {name} --key-file {file} {' '.join(options)}")
     return f"Bearer {file.read_text('utf-8').strip()}"
 
 
@@ -91,6 +91,13 @@ async def test_the_rate_of_a_customer_is_told_and_counts_for_every_login(bounded
     left = items(refused.headers["ratelimit"])["jobs"]
     assert int(refused.headers["retry-after"]) >= int(left["t"]) > 0
     assert int(refused.headers["retry-after"]) <= 20
+
+
+async def test_a_sandbox_key_takes_nothing_from_the_rate_of_its_customer(bounded):
+    key = await a_key(bounded, "play", "--sandbox")
+    played = [await bounded.ask("POST", "/api/v2/jobs", JOB, authorization=key) for _ in range(4)]
+    assert {(answer.status, *items(answer.headers["ratelimit"])) for answer in played} == {(201, "at-once")}
+    assert (await bounded.ask("POST", "/api/v2/jobs", JOB)).status == 201
 
 
 async def _stall(site: RestSite, authorization):
