@@ -400,12 +400,17 @@ def parse_setting(name: str, text: str) -> object | SettingProblem:
         return SettingProblem(field=name, given=text[:80], expected=known.expected)
 
 
+_UNITS: Final = (("d", 24 * 60), ("h", 60), ("m", 1))
+
+
 def format_setting(value: object) -> str:
     """Return the text that `parse_setting` reads as this value; empty for an empty value, which is no cell."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, timedelta):
-        return f"{int(value.total_seconds() // 60)}m"
+        minutes = int(value.total_seconds() // 60)
+        unit, size = next((unit, size) for unit, size in _UNITS if minutes % size == 0)
+        return f"{minutes // size}{unit}"
     if isinstance(value, SenderId):
         return f"+{value.value}" if value.kind is SenderKind.NUMERIC else value.value
     if isinstance(value, tuple):

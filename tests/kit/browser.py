@@ -25,7 +25,11 @@ async def open_browser(folder: Path) -> AsyncIterator[Browser]:
     """Run a Chromium without a window; `folder` takes what it keeps."""
     program = find_program("chromium", "chromium-browser", "google-chrome")
     require_peer("chromium", program)
-    environment = {**os.environ, "FONTCONFIG_FILE": str(_FONTS), "XDG_CACHE_HOME": str(folder / "cache")}
+    environment: dict[str, str | float | bool] = {
+        **os.environ,
+        "FONTCONFIG_FILE": str(_FONTS),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic"], env=environment

@@ -14,6 +14,7 @@ import os
 import random
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -62,8 +63,8 @@ def sample(items: Iterable[pytest.Item], seed: Hashable) -> set[pytest.Item]:
     for item in items:
         if _is_on_its_database(item, seed):
             functions[_function(item)].append(item)
-    slow = defaultdict(list)
-    kept = []
+    slow: dict[Path, list[list[pytest.Item]]] = defaultdict(list)
+    kept: list[list[pytest.Item]] = []
     for function, cases in functions.items():
         few = _some(cases, _CASES, f"{seed} {function}")
         (slow[few[0].path] if few[0].get_closest_marker("slow") else kept).append(few)

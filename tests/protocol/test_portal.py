@@ -118,10 +118,9 @@ def test_all_languages_have_the_same_words_with_the_same_fields():
         words = read_words(language)
         assert set(words) == set(english), language
         for key, text in words.items():
-            forms = text.values() if not isinstance(text, str) else [text]
-            same = english[key] if isinstance(english[key], str) else english[key]["other"]
+            forms, same = [text] if isinstance(text, str) else list(text.values()), english[key]
             for form in forms:
-                assert fields_of(form) == fields_of(same), (language, key)
+                assert fields_of(form) == fields_of(same if isinstance(same, str) else same["other"]), (language, key)
 
 
 async def test_every_page_of_the_menu_is_shown_to_an_administrator_in_every_language(site):

@@ -334,7 +334,7 @@ CELL_TEXTS = {
         st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_categories=["Cc"]), min_size=1, max_size=20
     ),
     "end_marker": st.sampled_from(["=end", "'=x", "-- ", "@", "'"]),
-    "validity": st.sampled_from(["90m", "2880m"]),
+    "validity": st.sampled_from(["90m", "2d"]),
     "disclaimers": st.sampled_from(["a,b", "=x,y"]),
     "preview": st.sampled_from(["on", "off"]),
 }
