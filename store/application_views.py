@@ -75,7 +75,7 @@ _MESSAGE = query(
     "m",
     sent_at=_SENT_AT,
 )
-_JOBS_AFTER = query(AskedJob, f"FROM job WHERE (accepted_at > ? OR (accepted_at = ? AND key > ?)) AND {_OWNED}")
+_JOBS_AFTER = query(AskedJob, f"FROM job WHERE (accepted_at, key) > (?, ?) AND {_OWNED}")
 _USED = (
     "SELECT s.digest, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??) AND s.until > ?"
 )
@@ -132,8 +132,7 @@ def jobs_after(  # noqa: PLR0913 - what is asked for
     """Return a customer's jobs behind a place in their order, which is an instant (microseconds) and a key."""
     condition = " AND settled_at IS NULL" if only_open else ""
     found = f"{_JOBS_AFTER}{condition} ORDER BY accepted_at, key LIMIT ?"
-    accepted_at, key = after
-    return tx.select(AskedJob, found, (accepted_at, accepted_at, key, customer_key, owner, owner, limit))
+    return tx.select(AskedJob, found, (*after, customer_key, owner, owner, limit))
 
 
 def inbound_after(tx: Transaction, customer_key: int, after: int, limit: int) -> list[AskedInbound]:
