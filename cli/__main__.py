@@ -153,6 +153,7 @@ PLACES: Final = {
     "country": CommandPlace(
         "countries", "country", "Look at what is known of the countries that SMS go to; nothing of it is applied yet."
     ),
+    "erase": CommandPlace("erase", "erase", "Erase what is known of a number or of a user, with a receipt."),
     "limits": CommandPlace("limits", "limits", "Look at the limits of use."),
     "list": CommandPlace(
         "lists",

@@ -64,7 +64,8 @@ class AdminSession:
         return read_config(self._file)
 
     @cached_property
-    def _administration(self) -> "Administration":
+    def administration(self) -> "Administration":
+        """What carries out changes in the name of the user of this machine."""
         from gateway.admin.edit import Administration
 
         return Administration(self.database, self.keys, self.who, lambda: datetime.now(UTC), self.default_options)
@@ -78,7 +79,7 @@ class AdminSession:
 
     def change(self, *changes: "Change", silent: bool = False) -> None:
         """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""
-        for done in self._administration.change_now(*changes):
+        for done in self.administration.change_now(*changes):
             if not silent:
                 from cli.words import done_sentence
 

@@ -10,6 +10,7 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "check": "mail2sms check --config /etc/mail2sms/mail2sms.toml",
         "init": "mail2sms init gateway",
         "demo": "mail2sms demo --once",
+        "erase": "mail2sms erase +447700900123",
         "explain": "mail2sms explain --from anna@example.com --to +447700900123@sms.example.net mail.eml",
         "queue": "mail2sms queue list",
         "status": "mail2sms status J.20261123T071500Z.4F7K2M",

@@ -16,6 +16,7 @@ from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from cli.portal_words import PORTAL_DONE, PORTAL_FAULTS
 from cli.printed import constraint_words, count, join
+from cli.report_words import REPORT_DONE, REPORT_FAULTS
 from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
 from dirsync.deltas import Doubt
@@ -146,7 +147,6 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_LIST: "The customer «{customer}» has no list «{name}»; «list show» names all.",
     FaultCode.NO_SERVICE: f"There is no service «{{service}}»; the services are {join(Origin)}.",
     FaultCode.NO_SETTING: _no_setting,
-    FaultCode.NO_MONTH: "«{given}» is no month: write it as 2026-11.",
     FaultCode.NO_OPTION: f"There is no option «{{name}}»; the options are {join(Option)}.",
     FaultCode.NOT_CONTRACTED: (
         "The customer «{customer}» has not contracted the option {option}; «customer option» adds it."
@@ -218,6 +218,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     **TRUST_FAULTS,
     **PORTAL_FAULTS,
     **INBOUND_FAULTS,
+    **REPORT_FAULTS,
     **DIRECTORY_FAULTS,
     FaultCode.BAD_DIRECTORY: _bad_directory,
     FaultCode.TLS_RULE_UNUSABLE: lambda fault, **facts: (
@@ -458,6 +459,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     **TRUST_DONE,
     **PORTAL_DONE,
     **INBOUND_DONE,
+    **REPORT_DONE,
     **DIRECTORY_DONE,
     AuditAction.ENFORCE_TLS: _tls,
     AuditAction.LOWER_TLS: _tls,

@@ -72,7 +72,7 @@ def count_lines(lines: Iterable[CountedLine]) -> dict[int, dict[Place, Figures]]
     """Return the figures of each job, by key; lines are of messages, parts and attempts in any order."""
     jobs: dict[int, dict[Place, Figures]] = defaultdict(lambda: defaultdict(Figures))
     for line in lines:
-        place = Place(country_of_digits(line.number), line.carrier, line.state)
+        place = Place(line.country or country_of_digits(line.number), line.carrier, line.state)
         figures = jobs[line.job_key]
         figures[place] = figures[place].plus(Figures(line.messages, line.parts, line.billed, line.unanswered))
     return jobs

@@ -110,9 +110,12 @@ def delete_messages(tx: Transaction, keys: Collection[int]) -> None:
     _delete(tx, "message", "key", keys)
 
 
-def delete_outbox(tx: Transaction, column: str, keys: Collection[int]) -> None:
-    """Delete the rows of the outbox of these jobs (`job_key`) or inbound SMS (`sms_key`), with their attempts."""
-    rows = [key for (key,) in tx.rows_in(f"SELECT key FROM outbox WHERE {column} IN (??)", keys)]  # noqa: S608 - ours
+def delete_outbox(tx: Transaction, column: str, keys: Collection[int], only: str = "") -> None:
+    """Delete the rows of the outbox of these jobs (`job_key`) or inbound SMS (`sms_key`), with their attempts.
+
+    `only` is a further condition in SQL.
+    """
+    rows = [key for (key,) in tx.rows_in(f"SELECT key FROM outbox WHERE {column} IN (??) {only}", keys)]  # noqa: S608 - ours
     _delete(tx, "outbox_attempt", "outbox_key", rows)
     _delete(tx, "outbox", "key", rows)
 
@@ -143,6 +146,7 @@ def _forget_texts(tx: Transaction, now: int) -> int:
         tx.execute_many(
             "UPDATE job SET subject = '', header = ?, body = NULL WHERE key = ?", [(b"", key) for key in free]
         )
+        delete_outbox(tx, "job_key", free, "AND channel = 'smpp'")  # receipts for an ESME repeat the text
         again = [(now + _LOOK_AGAIN if waits else None, key) for key, waits in due]
         tx.execute_many("UPDATE job_sum SET texts_until = ? WHERE job_key = ?", again)
     return len(messages) + len(free)

@@ -37,10 +37,14 @@ class DueJob(Struct, frozen=True, array_like=True):
 
 
 class CountedLine(Struct, frozen=True, array_like=True):
-    """What a message, a part of it at its carrier, or a part at one that gave it back counts for in its job."""
+    """What a message, a part of it at its carrier, or a part at one that gave it back counts for in its job.
+
+    `country` is that of its number when it was accepted, empty where that was not written down.
+    """
 
     job_key: int
     number: str
+    country: str
     state: str
     carrier: str
     messages: int
@@ -120,7 +124,7 @@ _FIGURES = ("messages", "parts", "billed", "unanswered")
 SUM_KEYS: Final = _COLUMNS[: -len(_FIGURES)]
 """The columns that tell the sums apart."""
 _KEYS = len(SUM_KEYS)
-_ADD = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
+ADD_SUMS = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
 _CLOSED = Insert(JobSumRow)
 _CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
 _DUE = query(
@@ -135,10 +139,15 @@ _DUE = query(
 )
 # What is sent with a sandbox key costs nothing.
 _COUNTED = f"m.job_key IN (??) AND m.route <> '{SANDBOX_ROUTE}'"
+_COUNTRY = (
+    "coalesce((SELECT d.country FROM detail d JOIN job j ON j.key = m.job_key"
+    " WHERE d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at AND d.key = m.key), '')"
+)
 _OF_MESSAGES = query(
     CountedLine,
     f"FROM message m WHERE {_COUNTED}",
     "m",
+    country=_COUNTRY,
     carrier="coalesce((SELECT max(p.carrier) FROM part p WHERE p.message_key = m.key), '')",
     messages="1",
     parts="m.part_count",
@@ -150,6 +159,7 @@ _OF_PARTS = query(
     CountedLine,
     f"FROM message m JOIN part p ON p.message_key = m.key WHERE {_COUNTED}",
     "m",
+    country=_COUNTRY,
     carrier="p.carrier",
     messages="0",
     parts="0",
@@ -161,6 +171,7 @@ _OF_ATTEMPTS = query(
     "FROM message m JOIN part p ON p.message_key = m.key JOIN part_attempt a ON a.part_key = p.key"
     f" WHERE {_COUNTED} AND a.carrier_id <> ''",
     "m",
+    country=_COUNTRY,
     carrier="a.carrier",
     messages="0",
     parts="0",
@@ -173,6 +184,11 @@ _SUMMED = (
     " WHERE job_key = ? AND changes = ? RETURNING job_key"
 )
 _SUMMED_SMS = "UPDATE inbound_sms SET summed = TRUE, texts_until = ? WHERE key = ? AND NOT summed RETURNING key"
+
+
+def sum_columns() -> str:
+    """Return the columns of a sum, in the order of `ADD_SUMS`, as they stand in SQL."""
+    return ", ".join(_COLUMNS)
 
 
 def close_jobs(tx: Transaction, jobs: Iterable[tuple[int, int]], now: int, *, counted: bool = True) -> None:
@@ -225,7 +241,7 @@ def _add(tx: Transaction, step: SumStep) -> int:
         figures = summed.setdefault(values[:_KEYS], [0] * len(_FIGURES))
         for index, value in enumerate(values[_KEYS:]):
             figures[index] += value
-    tx.insert(_ADD, [(*key, *figures) for key, figures in summed.items()])
+    tx.insert(ADD_SUMS, [(*key, *figures) for key, figures in summed.items()])
     return len(done) + len(of_sms)
 
 

@@ -109,6 +109,8 @@ class AuditAction(Code):
     DELETE = "queue.delete", "name", "cancelled", "dropped"
     CANCEL = "queue.cancel", "name", "cancelled", "asked"
     FLUSH = "queue.flush", "due"
+    ERASE = "erase", "name", "what"
+    CANCEL_FOR_ERASURE = "erase.cancel", "name", "what", "cancelled", "asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

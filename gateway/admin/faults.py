@@ -21,6 +21,7 @@ class FaultCode(Code):
     NOTHING_OF_THIS_ID = "nothing-of-this-id", "name"
     NO_OPTION = "no-option", "name"
     NO_MONTH = "no-month", "given"
+    NOT_OVER = "not-over", "what", "cancelled", "messages", "untold", "fragments"
     NOT_CONTRACTED = "not-contracted", "customer", "option"
     NOT_SUSPENDED = "not-suspended", "customer", "option"
     BAD_REASON = "bad-reason", "reason", "most"

@@ -7,7 +7,7 @@ from typing import Any
 from inbound.stop_list import StopEntry
 from sms.job import NewJob, NewMessage
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState
-from sms.number import MobileNumber
+from sms.number import MobileNumber, country_of
 from sms.outbox import OutboxEvent
 from sms.outcome import Problem, ProblemCode
 from sms.report import Channel
@@ -94,6 +94,7 @@ class StoreHarness(DatabaseReaders):
                     number=MobileNumber(digits=n),
                     encoded=encoded,
                     route="alpha",
+                    country=country_of(MobileNumber(digits=n)),
                     digest=digest + n.encode() if digest else b"",
                 )
                 for n in numbers
