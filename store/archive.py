@@ -34,6 +34,16 @@ class SummedLine(Struct, frozen=True, array_like=True):
     unanswered: int
 
 
+class DayLine(Struct, frozen=True, array_like=True):
+    """What was sent or received on a day, of what is alike in country, carrier and state."""
+
+    day: str
+    country: str
+    carrier: str
+    state: str
+    messages: int
+
+
 class MonthTotal(Struct, frozen=True, array_like=True):
     """All that a customer sent or received in a month; corrections of any day are in it."""
 
@@ -70,6 +80,12 @@ _LINES = query(
     f" GROUP BY {', '.join(_BY)} ORDER BY {', '.join(_BY)}",  # our own names
     **_SUMS,
 )
+_DAYS = query(
+    DayLine,
+    "FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? AND direction = ?"
+    " GROUP BY day, country, carrier, state",
+    messages="sum(messages)",
+)
 _ZONES = "SELECT DISTINCT zone FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? ORDER BY zone"
 _TOTALS = query(
     MonthTotal,
@@ -96,6 +112,11 @@ def read_lines(
 ) -> list[SummedLine]:
     """Return the sums of a customer's days, of which the second is not within, and of corrections made on such."""
     return tx.select(SummedLine, _LINES, (customer_key, *days, *corrected))
+
+
+def read_days(tx: Transaction, customer_key: int, days: tuple[str, str], direction: str) -> list[DayLine]:
+    """Return what a customer sent or received on each of the days, of which the second is not within, as it is now."""
+    return tx.select(DayLine, _DAYS, (customer_key, *days, direction))
 
 
 def read_zones(tx: Transaction, customer_key: int, days: tuple[str, str]) -> tuple[str, ...]:

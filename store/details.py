@@ -7,7 +7,7 @@ are searched by people (job_search), all of one job (views).
 
 # ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -147,6 +147,7 @@ class FoundDetail(Struct, frozen=True, array_like=True):
         return Place(self.accepted_at, self.key)
 
 
+_ACCEPTED = "FROM detail WHERE customer_key = ? AND accepted_at >= ? AND accepted_at < ?"
 _PARTS = "FROM part p WHERE p.message_key = m.key"
 _DETAILS = query(
     FoundDetail,
@@ -197,6 +198,30 @@ def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Plac
     keys = [key for (key,) in tx.rows(sql, (*values, most))]
     found = tx.select_in(FoundDetail, _DETAILS, keys)
     return sorted(found, key=lambda one: one.place, reverse=True)
+
+
+def count_senders(tx: Transaction, customer_key: int, since: int, until: int) -> list[tuple[str, str, int]]:
+    """Return how many messages were accepted in a time (microseconds), by sender ID and state."""
+    return [
+        (sender_id, state, number)
+        for sender_id, state, number in tx.rows(
+            f"SELECT sender_id, state, COUNT(*) {_ACCEPTED} GROUP BY sender_id, state",
+            (customer_key, since, until),
+        )
+    ]
+
+
+def count_times(tx: Transaction, customer_key: int, since: int, until: int, bounds: Sequence[int]) -> list[int]:
+    """Return how many of the messages accepted in a time were delivered within each bound (seconds), and later."""
+    steps = " ".join(f"WHEN ended_at - sent_at <= {bound * 1_000_000} THEN {n}" for n, bound in enumerate(bounds))
+    counted: dict[int, int] = dict(
+        tx.rows(
+            f"SELECT CASE {steps} ELSE {len(bounds)} END AS step, COUNT(*) {_ACCEPTED}"
+            " AND state = 'delivered' AND sent_at IS NOT NULL GROUP BY step",
+            (customer_key, since, until),
+        )
+    )
+    return [counted.get(step, 0) for step in range(len(bounds) + 1)]
 
 
 def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:

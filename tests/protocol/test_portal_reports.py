@@ -7,6 +7,7 @@ import re
 import pytest
 
 from addressbook.rights import Role
+from reports.summing import Summing
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed
 from store.answers import Rules
@@ -45,6 +46,12 @@ def add(made, number, **changes):
     added = made.add(number, **{**changes, "directory_version": int(version or 0)})
     assert added.public_id
     return added
+
+
+async def sum_all(site):
+    summing = Summing(database=site.core.database, book=site.core.book, clock=site.core.clock)
+    while await summing.step():
+        pass
 
 
 async def test_the_list_shows_what_was_sent_with_its_state_and_nothing_of_another_customer(site, world):
@@ -119,3 +126,26 @@ async def test_an_empty_list_says_what_to_do_first(site):
     assert "as soon as it is accepted" in text_of(await visitor.get(f"/c/{site.customer()}/reports"))
     assert "you need a number" in text_of(await visitor.get(f"/c/{site.customer()}/reports/received"))
     assert "Nothing fits" in text_of(await visitor.get(f"/c/{site.customer()}/reports?state=failed"))
+
+
+async def test_charts_tell_each_bar_in_figures_too_and_show_carriers_to_the_operator_alone(site, world):
+    shown = await (await site.signed_in()).get(f"/c/{site.customer()}/reports/charts")
+    assert re.findall(r"<title id=\"([\w-]+)-title\">", shown.text) == ["by-sender", "times"]
+    assert "delivered or accepted by the carrier" in text_of(shown)
+    assert "style=" not in shown.text
+    await sum_all(site)
+    shown = await (await site.signed_in(Role.OPERATOR)).get(f"/c/{site.customer()}/reports/charts")
+    assert {"days", "by-country", "by-carrier"} < set(re.findall(r"<title id=\"([\w-]+)-title\">", shown.text))
+
+
+async def test_the_archive_has_the_months_and_each_of_them_as_a_table(site, world):
+    visitor = await site.signed_in(Role.REPORTS)
+    assert "There is no month yet" in text_of(await visitor.get(f"/c/{site.customer()}/reports/archive"))
+    await sum_all(site)
+    month = f"{site.core.clock.now():%Y-%m}"
+    assert month in text_of(await visitor.get(f"/c/{site.customer()}/reports/archive"))
+    shown = text_of(await visitor.get(f"/c/{site.customer()}/reports/archive/{month}"))
+    assert "By cost centre" in shown
+    answer = await visitor.get(f"/c/{site.customer()}/reports/archive/{month}/csv")
+    assert answer.content.decode("utf-8-sig").splitlines()[0].startswith("month,direction,service")
+    assert (await visitor.get(f"/c/{site.customer()}/reports/archive/2026-13")).status_code == 404

@@ -1,0 +1,79 @@
+"""Charts of what was sent, and the archive of months. Not here: what stands in them (reports)."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from addressbook.rights import Right
+from gateway.admin.faults import AdminFault
+from reports.archive import COLUMNS, MonthSummary, list_months, show_month
+from reports.charts import BOUNDS, Tally, read_charts
+from web.portal.page import Page
+from web.portal.rooms.reports import ROOM, file_answer, read_day
+from web.portal.visit import Visit
+
+_LONGEST: Final = timedelta(days=92)
+_BY: Final = (("service", "state"), ("cost_centre",), ("user_address",), ("country",))
+
+
+async def show_charts(visit: Visit) -> Response:
+    """Show what was sent in a time, this month unless another one is asked for."""
+    today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
+    last = min(read_day(visit.asked("until")) or today, today)
+    first = read_day(visit.asked("since")) or last.replace(day=1)
+    first = max(min(first, last), last - _LONGEST)
+    charts = await visit.desk.database.read_long(
+        partial(read_charts, customer_key=visit.customer.id, first=first, last=last, zone=visit.zone)
+    )
+    bars = [("by-country", charts.countries), ("by-sender", charts.senders)]
+    if visit.account.is_operator:  # whose network an SMS takes is the operator's matter
+        bars.append(("by-carrier", charts.carriers))
+    names = [*(f"≤ {_short(bound)}" for bound in BOUNDS), f"> {_short(BOUNDS[-1])}"]
+    times = [Tally(name, good=number) for name, number in zip(names, charts.times, strict=True)]
+    return visit.show("rooms/reports/charts", charts=charts, bars=bars, times=times, first=first, last=last)
+
+
+def _short(seconds: int) -> str:
+    """Return a bound as short as the axis of a chart needs it: 30 s, 10 min, 24 h."""
+    if seconds < 60:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+
+
+async def show_archive(visit: Visit) -> Response:
+    """Show the months of the customer."""
+    months = await visit.desk.database.read_long(partial(list_months, customer=visit.customer.name))
+    return visit.show("rooms/reports/archive", months=months)
+
+
+async def show_one_month(visit: Visit) -> Response:
+    """Show a month by service, cost centre, user and country, with its corrections."""
+    summary = await _month(visit)
+    return visit.show("rooms/reports/month", summary=summary, tables=[(by[0], summary.by(*by)) for by in _BY])
+
+
+async def take_month(visit: Visit) -> Response:
+    """Give a month as a file."""
+    summary = await _month(visit)
+    return file_answer(visit, f"sms-{visit.customer.id}-{summary.month}", COLUMNS, iter(summary.rows()))
+
+
+async def _month(visit: Visit) -> MonthSummary:
+    try:
+        return await visit.desk.database.read_long(
+            partial(show_month, customer=visit.customer.name, month=visit.parameter("month"))
+        )
+    except AdminFault:
+        raise HTTPException(404) from None
+
+
+PAGES = (
+    Page(path=f"{ROOM}/charts", handler=show_charts, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/archive", handler=show_archive, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/archive/{{month}}", handler=show_one_month, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/archive/{{month}}/{{form}}", handler=take_month, right=Right.SEE_REPORTS),
+)
