@@ -53,6 +53,7 @@ class Account:
     zone: str
     state: AccountState
     memberships: Sequence[Membership]
+    has_password: bool = False
     has_totp: bool = False
     signed_in_at: datetime | None = None
 

@@ -11,8 +11,10 @@ Words = str | Callable[..., str]
 
 PORTAL_FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_ACCOUNT: lambda address, customer: (
-        f"{address} has no role {_where(customer)}; «portal list» shows who has."
+        f"{address} has no {f'role at «{customer}»' if customer else 'account'}; «portal list» shows who has."
     ),
+    FaultCode.LINK_USED: "The link was used before.",
+    FaultCode.NO_ZONE: "There is no time zone «{name}»; one is named such as Europe/Berlin.",
     FaultCode.NO_ROLE: f"There is no role «{{name}}»; the roles are {', '.join(Role)}.",
     FaultCode.ROLE_ELSEWHERE: lambda role, customer: (
         f"The role «{role}» is the operator's, not one at «{customer}»; leave out --customer."
@@ -35,5 +37,18 @@ PORTAL_DONE: Final[Mapping[AuditAction, Words]] = {
         + (f" The link by which the account gets its password, good for seven days:\n{link}" if link else "")
     ),
     AuditAction.SET_ROLE: lambda address, customer, role: f"{address} is {role} {_where(customer)}.",
+    AuditAction.RESET_ACCOUNT: lambda address, link: (
+        f"The link for {address}, good for one hour:\n{link}" if link else f"{address} got a link a moment ago."
+    ),
+    AuditAction.ENABLE_ACCOUNT: "{address} may sign in.",
+    AuditAction.DISABLE_ACCOUNT: "{address} may not sign in any more; its sessions have ended.",
+    AuditAction.SIGN_IN: "{address} signed in.",
+    AuditAction.SET_ACCOUNT_PASSWORD: "{address} has a new password.",
+    AuditAction.SET_AUTHENTICATOR: "{address} has {has_one:no authenticator|an authenticator}.",
+    AuditAction.SET_ACCOUNT: "{address} changed its name, language or time zone.",
+    AuditAction.END_SESSIONS: "Sessions of {address} were ended.",
+    AuditAction.SET_PORTAL_RULE: lambda customer, totp_required: (
+        f"Accounts {_where(customer)} {'must' if totp_required else 'need not'} have an authenticator."
+    ),
     AuditAction.REMOVE_ROLE: lambda address, customer: f"{address} has no role {_where(customer)} any more.",
 }

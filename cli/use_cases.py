@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.admin import (
+        account_links,
         accounts,
         customers,
         declarations,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     )
 
     __all__ = [
+        "account_links",
         "accounts",
         "customers",
         "declarations",

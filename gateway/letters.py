@@ -1,7 +1,7 @@
 """Letters: mails to people in words of ours, about what a customer and the operator have to do with each other.
 
 A letter is a row of the outbox, written with what it tells of. Its words are `letter.NAME-subject` and
-`letter.NAME-text` of the catalogues of mails, in the language of its customer. Not here: how it looks
+`letter.NAME-text` of the catalogues of mails, in the language of its reader or its customer. Not here: how it looks
 (mta.sending.letter).
 """
 
@@ -23,14 +23,15 @@ def letter_row(  # noqa: PLR0913 - what a letter consists of
     now: int,
     customer_key: int | None = None,
     reply_to: str = "",
+    language: str = "",
 ) -> NewRow:
-    """Return a letter as a row; without a customer it is the operator's, in English. `now` is in microseconds."""
+    """Return a letter as a row in a language (empty: the customer's, else English). `now` is in microseconds."""
     return NewRow(
         kind=LETTER,
         prefix="L",
         recipient=recipient,
         now=now,
-        about={"words": words, "fields": json.dumps(dict(fields)), "reply_to": reply_to},
+        about={"words": words, "fields": json.dumps(dict(fields)), "reply_to": reply_to, "language": language},
         customer_key=customer_key,
     )
 
@@ -45,4 +46,5 @@ def open_letter(taken: TakenRow) -> Letter:
         words=about["words"],
         fields=json.loads(about["fields"]),
         reply_to=about["reply_to"],
+        language=about["language"],
     )

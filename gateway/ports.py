@@ -124,6 +124,7 @@ class Letter:
     words: str
     fields: Mapping[str, str]
     reply_to: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ class _AccountRecord(Struct, frozen=True, array_like=True):
     language: str
     zone: str
     state: AccountState
+    verifier: str
     totp_secret: str
     signed_in_at: int | None
 
@@ -89,6 +90,85 @@ def put_password(tx: Transaction, account_key: int, verifier: str) -> None:
     )
 
 
+class AccountSecrets(Struct, frozen=True, array_like=True):
+    """What proves somebody: a password's verifier, the secret of an authenticator, digests of recovery codes."""
+
+    verifier: str
+    totp_secret: str
+    recovery: str
+
+
+_SECRETS = query(AccountSecrets, "FROM portal_account WHERE key = ?")
+_NO_SECRETS = AccountSecrets("", "", "")
+
+
+def find_secrets(tx: Transaction, account_key: int) -> AccountSecrets:
+    """Return what proves an account."""
+    return next(iter(tx.select(AccountSecrets, _SECRETS, (account_key,))), _NO_SECRETS)
+
+
+def put_authenticator(tx: Transaction, account_key: int, secret: str, recovery: str, step: int) -> None:
+    """Store an account's authenticator with the digests of its recovery codes (empty: it has none).
+
+    Codes of the time step `step` and of those before prove nothing.
+    """
+    tx.execute(
+        "UPDATE portal_account SET totp_secret = ?, recovery = ?, totp_step = ? WHERE key = ?",
+        (secret, recovery, step, account_key),
+    )
+
+
+def take_step(tx: Transaction, account_key: int, step: int) -> bool:
+    """Mark the time step of a code as used; return whether neither it nor a later one was."""
+    taken = "UPDATE portal_account SET totp_step = ? WHERE key = ? AND totp_step < ?"
+    return tx.execute(taken, (step, account_key, step)) > 0
+
+
+def take_recovery(tx: Transaction, account_key: int, before: str, after: str) -> bool:
+    """Replace the digests of recovery codes, where they are still those of before; return whether they were."""
+    taken = "UPDATE portal_account SET recovery = ? WHERE key = ? AND recovery = ?"
+    return tx.execute(taken, (after, account_key, before)) > 0
+
+
+def put_person(tx: Transaction, account_key: int, name: str, language: str, zone: str) -> None:
+    """Store how somebody is called, in which language and in which zone pages are."""
+    tx.execute(
+        "UPDATE portal_account SET name = ?, language = ?, zone = ? WHERE key = ?", (name, language, zone, account_key)
+    )
+
+
+def put_state(tx: Transaction, account_key: int, state: AccountState) -> None:
+    """Store whether an account may sign in."""
+    tx.execute("UPDATE portal_account SET state = ? WHERE key = ?", (state.value, account_key))
+
+
+def remove_account(tx: Transaction, account_key: int) -> None:
+    """Delete an account with all that is its own."""
+    for table in ("portal_membership", "portal_session", "portal_link"):
+        tx.execute(f"DELETE FROM {table} WHERE account_key = ?", (account_key,))  # noqa: S608 - names of ours
+    tx.execute("DELETE FROM portal_account WHERE key = ?", (account_key,))
+
+
+def asks_for_authenticator(tx: Transaction, account_key: int) -> bool:
+    """Return whether a customer at which the account has a role asks for an authenticator."""
+    return bool(
+        tx.value(
+            "SELECT COUNT(*) FROM portal_rule WHERE totp_required AND customer_key IN"
+            " (SELECT customer_key FROM portal_membership WHERE account_key = ?)",
+            (account_key,),
+        )
+    )
+
+
+def put_totp_rule(tx: Transaction, customer_key: int, *, required: bool) -> None:
+    """Store whether a customer (0: the operator) asks its accounts for an authenticator."""
+    tx.execute(
+        "INSERT INTO portal_rule (customer_key, totp_required, oidc_client, oidc_secret, oidc_role)"
+        " VALUES (?, ?, '', '', '') ON CONFLICT (customer_key) DO UPDATE SET totp_required = excluded.totp_required",
+        (customer_key, required),
+    )
+
+
 def _with_memberships(tx: Transaction, found: Sequence[_AccountRecord]) -> list[Account]:
     memberships: defaultdict[int, list[Membership]] = defaultdict(list)
     rows = tx.rows_in(
@@ -106,6 +186,7 @@ def _with_memberships(tx: Transaction, found: Sequence[_AccountRecord]) -> list[
             zone=record.zone,
             state=record.state,
             memberships=tuple(memberships[record.key]),
+            has_password=bool(record.verifier),
             has_totp=bool(record.totp_secret),
             signed_in_at=to_instant_if_set(record.signed_in_at),
         )

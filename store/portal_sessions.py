@@ -110,6 +110,14 @@ def find_link(tx: Transaction, key: int) -> LinkRecord | None:
     return next(iter(tx.select(LinkRecord, _LINK, (key,))), None)
 
 
+def last_link_ends(tx: Transaction, account_key: int, kind: LinkKind) -> int:
+    """Return until when the last link of a kind is good that an account was given; 0 where there was none."""
+    found = tx.value(
+        "SELECT MAX(expires_at) FROM portal_link WHERE account_key = ? AND kind = ?", (account_key, kind.value)
+    )
+    return int(found or 0)
+
+
 def use_link(tx: Transaction, key: int, at: int) -> bool:
     """Mark a link as used; return whether it was good until now."""
     return (

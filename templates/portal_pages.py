@@ -1,38 +1,31 @@
 """The pages of the portal: Jinja templates that escape everything, with words in the visitor's language.
 
-Templates stand in the folder portal, words in portal/words/LANGUAGE/ROOM.toml: `title` of settings.toml is named
-`settings.title`, and `title` of its table `level` is `settings.level.title`. A table with `other` has the forms of a
-number (CLDR). Not here: what is shown (web.portal), mails (render).
+Templates stand in the folder portal. Not here: the words (portal_words), what is shown (web.portal), mails (render).
 """
 
-import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from templates.documents import render_document
 from templates.fact_view import say_setter, say_value
-from templates.words import FALLBACK, Details, Dictionary, Words, locale_of
+from templates.portal_words import LANGUAGES, portal_words
+from templates.words import FALLBACK, Dictionary, locale_of
 
 _FOLDER: Final = files(__package__).joinpath("portal")
-_LANGUAGES: Final = ("en", "de", "fr", "es")
 
 
 class PortalPages:
     """Fulfils web.portal.look.Look; each template and catalogue is read when it is first needed."""
 
-    def __init__(self) -> None:
-        self._words: dict[str, Words] = {}
-
     @property
     def languages(self) -> Collection[str]:
         """The languages that there are."""
-        return _LANGUAGES
+        return LANGUAGES
 
     @cached_property
     def _environment(self) -> Environment:
@@ -45,7 +38,7 @@ class PortalPages:
             cache_size=-1,
             auto_reload=False,
         )
-        made.globals["languages"] = _LANGUAGES
+        made.globals["languages"] = LANGUAGES
         return made
 
     @cached_property
@@ -55,7 +48,7 @@ class PortalPages:
 
     def render(self, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
         """Return a page in a language, with its instants in an IANA zone."""
-        words = self.words(language)
+        words = portal_words(language)
         mail = self._mail.words(words.language)
 
         def when(instant: datetime) -> str:
@@ -83,11 +76,11 @@ class PortalPages:
 
     def say(self, language: str, key: str, **fields: object) -> str:
         """Return a sentence. Raises KeyError for a key that there is not."""
-        return self.words(language).say(key, **fields)
+        return portal_words(language).say(key, **fields)
 
     def refusal(self, language: str, reason: str, detail: str) -> str:
         """Return why a recipient or a whole job is refused; `reason` is a Refusal or ProblemCode."""
-        mail = self._mail.words(self.words(language).language)
+        mail = self._mail.words(portal_words(language).language)
         said, more = mail.explain(reason, ""), mail.detail(detail)
         return " ".join(filter(None, (said, more if more != said else "")))
 
@@ -97,34 +90,4 @@ class PortalPages:
 
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""
-        return key in self.words(FALLBACK).texts
-
-    def words(self, language: str) -> Words:
-        """Return all words of a language."""
-        known = self._words.get(language)
-        if known is None:
-            texts = dict(read_words(language))
-            known = self._words[language] = Words(language, locale_of(language), texts, Details({}))
-        return known
-
-
-def read_words(language: str) -> Mapping[str, str | Mapping[str, str]]:
-    """Return the words of all rooms in a language by their keys."""
-    texts: dict[str, str | Mapping[str, str]] = {}
-    for file in _FOLDER.joinpath("words", language).iterdir():
-        if file.name.endswith(".toml"):
-            texts.update(_flat(file.name.removesuffix(".toml"), tomllib.loads(file.read_text("utf-8"))))
-    return MappingProxyType(texts)
-
-
-def _flat(name: str, table: Mapping[str, object]) -> Iterator[tuple[str, str | Mapping[str, str]]]:
-    """Yield each sentence of a table, and each table of the forms of a number, with its whole key."""
-    for key, value in table.items():
-        if isinstance(value, Mapping) and not _is_counted(value):
-            yield from _flat(f"{name}.{key}", value)
-        elif isinstance(value, str | Mapping):
-            yield f"{name}.{key}", value
-
-
-def _is_counted(table: Mapping[str, object]) -> bool:
-    return "other" in table and all(isinstance(form, str) for form in table.values())
+        return key in portal_words(FALLBACK).texts

@@ -1,6 +1,6 @@
-"""Accounts of the portal: who is invited, as what at which customer, and the links by which they get in.
+"""Accounts of the portal: who is invited, as what at which customer, and who may sign in at all.
 
-Not here: how somebody signs in (gateway.portal), what a role may do (addressbook.rights).
+Not here: links (account_links), how somebody signs in (gateway.portal), what a role may do (addressbook.rights).
 """
 
 from collections.abc import Mapping
@@ -9,27 +9,37 @@ from addressbook.accounts import Account, AccountState, LinkKind
 from addressbook.canonical import canonical_address
 from addressbook.people import Customer
 from addressbook.rights import Role
+from gateway.admin.account_links import get_account, make_link
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from gateway.portal.links import GOOD_FOR, SECRET, sign_link
+from gateway.letters import letter_row
 from store.directory_lookup import all_customers
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
-from store.portal_accounts import accounts_of, add_account, find_account, put_membership, remove_membership
-from store.portal_sessions import LinkRecord, add_link, end_sessions
-from store.secrets import secret_named
+from store.outbox import Outbox
+from store.portal_accounts import (
+    accounts_of,
+    add_account,
+    find_account,
+    find_secrets,
+    put_membership,
+    put_state,
+    put_totp_rule,
+    remove_membership,
+)
+from store.portal_sessions import end_sessions
 
 OPERATOR_KEY = 0
 """What stands for all customers."""
 
 
 def invite_account(  # noqa: PLR0913 - what an invitation says
-    edit: Edit, address: str, *, customer: str, role: str, portal: str, name: str = ""
+    edit: Edit, address: str, *, customer: str, role: str, portal: str, name: str = "", language: str = ""
 ) -> Changed:
-    """Give somebody a role at a customer (empty: the operator's), and a link by which they get in if they never did.
+    """Give somebody a role at a customer (empty: the operator's), and tell it by a letter in a language.
 
-    `portal` is the address of the portal, with which the link begins. An account that has a password gets no link.
+    Who never had a password gets a link by which to set one; `portal` is the address with which the link begins.
     """
     canonical = canonical_address(address)
     if canonical is None:
@@ -46,6 +56,15 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
     link = ""
     if account is None or account.state is AccountState.INVITED:
         link = make_link(edit, key, LinkKind.INVITATION, portal)
+    name_of_customer = owner.name if owner is not None else "mail2sms"
+    letter = letter_row(
+        canonical,
+        "account-invited" if link else "account-role",
+        {"who": edit.who, "customer": name_of_customer, "link": link or f"{portal}/portal/"},
+        now=to_stored(edit.now),
+        language=(account.language if account is not None else "") or language,
+    )
+    Outbox(edit.keys).add(edit.tx, [letter])
     return edit.done(
         AuditAction.INVITE_ACCOUNT,
         _subject(canonical, owner, account, asked),
@@ -87,13 +106,27 @@ def remove_role(edit: Edit, address: str, *, customer: str) -> Changed:
     )
 
 
-def make_link(edit: Edit, account_key: int, kind: LinkKind, portal: str) -> str:
-    """Return a new link of a kind for an account; the one before is void."""
-    key = edit.keys.take()
-    expires_at = to_stored(edit.now + GOOD_FOR[kind])
-    record = LinkRecord(key=key, account_key=account_key, kind=kind, expires_at=expires_at, used_at=None)
-    add_link(edit.tx, record, edit.who)
-    return f"{portal}/portal/link?link={sign_link(secret_named(edit.tx, SECRET), key)}"
+def set_account_active(edit: Edit, address: str, *, active: bool) -> Changed:
+    """Let an account sign in again, or not from now on."""
+    account = get_account(edit.tx, address)
+    state = AccountState.DISABLED
+    if active:
+        has_password = bool(find_secrets(edit.tx, account.key).verifier)
+        state = AccountState.ACTIVE if has_password else AccountState.INVITED
+    else:
+        end_sessions(edit.tx, account.key)
+    put_state(edit.tx, account.key, state)
+    action = AuditAction.ENABLE_ACCOUNT if active else AuditAction.DISABLE_ACCOUNT
+    return edit.done(action, Subject(account.address, None), address=account.address)
+
+
+def require_authenticator(edit: Edit, customer: str, *, required: bool) -> Changed:
+    """Ask every account of a customer (empty: the operator's) for an authenticator, or not."""
+    owner = get_customer(edit.tx, customer) if customer else None
+    put_totp_rule(edit.tx, owner.id if owner is not None else OPERATOR_KEY, required=required)
+    subject = Subject(owner.name if owner is not None else "operator", owner.id if owner is not None else None)
+    name = owner.name if owner is not None else ""
+    return edit.done(AuditAction.SET_PORTAL_RULE, subject, customer=name, totp_required=required)
 
 
 def get_account_of(tx: Transaction, address: str, owner: Customer | None) -> Account:

@@ -1,6 +1,7 @@
 """Who changed what, as rows. Not here: writing it (edit)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.canonical import canonical_address
@@ -11,6 +12,40 @@ from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 
 _COLUMNS = ("at", "who", "action", "customer", "target", "field", "before", "after", "detail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """One line: who did what to whom, and one value from what to what."""
+
+    at: datetime
+    who: str
+    action: str
+    target: str
+    detail: str
+    field: str
+    before: str
+    after: str
+
+
+def audit_lines(
+    tx: Transaction, *, customer_key: int | None = None, target: str = "", most: int = 50
+) -> list[AuditView]:
+    """Return the newest lines, newest first: of a customer, about one target."""
+    wanted = AuditSearch(most=most, customer_key=customer_key, about=(target,) if target else ())
+    return [
+        AuditView(
+            at=to_instant(entry.at),
+            who=entry.who,
+            action=entry.action,
+            target=entry.target,
+            detail=entry.detail,
+            field=entry.field,
+            before=entry.before,
+            after=entry.after,
+        )
+        for entry in read_audit(tx, wanted)
+    ]
 
 
 def list_audit(

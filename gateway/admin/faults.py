@@ -147,6 +147,8 @@ class FaultCode(Code):
     NO_ROLE = "no-role", "name"
     ROLE_ELSEWHERE = "role-elsewhere", "role", "customer"
     LAST_ADMINISTRATOR = "last-administrator", "address", "customer"
+    LINK_USED = ("link-used",)
+    NO_ZONE = "no-zone", "name"
 
     BAD_PUSH = "bad-push", "cause"
     NO_PUSH = "no-push", "name"

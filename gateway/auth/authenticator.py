@@ -127,6 +127,28 @@ class Authenticator:
             proof.add_done_callback(lambda _: self._proofs.pop(same, None))
         return await asyncio.shield(proof)
 
+    async def prove_by(
+        self, login: str, evidence: str, client: str, prove: Callable[[], Awaitable[bool]]
+    ) -> Refusal | None:
+        """Return why what somebody showed for a login proves nothing, None where it does; each is a guess."""
+        attempt = self._guesses.attempt(login, client)
+        digest, now = self._digest(login, evidence, ""), self._clock()
+        if attempt.known_wrong(digest, now):
+            return Refusal.AUTHENTICATION_FAILED
+        standing = attempt.standing(now)
+        if standing is not Standing.FREE:
+            self._log.warning("auth_throttled", rip=client, standing=standing.value)
+            return Refusal.RATE_LIMITED
+        attempt.begin()
+        try:
+            if await prove():
+                attempt.right()
+                return None
+            attempt.wrong(digest, now)
+            return Refusal.AUTHENTICATION_FAILED
+        finally:
+            attempt.end()
+
     async def hash(self, password: str) -> str:
         """Return the verifier to keep for a password, made by the workers."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, hash_password, password)

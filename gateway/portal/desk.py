@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.admin.office import AdminOffice
 from gateway.applications import Applications
+from gateway.portal.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,4 +15,5 @@ class Desk(AdminOffice):
     """What all pages share. `address` is where people reach the portal, such as https://sms.example.net."""
 
     applications: Applications
+    sign_in: SignIn
     address: str

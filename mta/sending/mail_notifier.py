@@ -161,7 +161,7 @@ class MailNotifier:
                 return await self._delivery.deliver(self._sign(mail), customer="")
             case Letter():
                 customer, settings = self._readers.settings_of(item)
-                letter = partial(compose_letter, item, settings.language, identity=self._identity)
+                letter = partial(compose_letter, item, item.language or settings.language, identity=self._identity)
                 mail = letter(renderer=self._renderer, now=self._clock.now())
                 return await self._delivery.deliver(self._sign(mail), customer=customer)
             case PostmasterMail():

@@ -13,11 +13,15 @@ from addressbook.accounts import SessionStage
 from addressbook.rights import Role
 from gateway.admin.accounts import invite_account
 from gateway.admin.edit import Administration
+from gateway.portal.desk import Desk
 from gateway.portal.sessions import Sessions, csrf_of
 from process.doors import Doors
-from process.portal import portal_routes
+from process.portal import portal_desk
 from store.portal_accounts import find_account, put_password
+from templates.portal_pages import PortalPages
 from tests.kit.testbed import HouseCore, administer
+from web.portal.gate import Gate
+from web.portal.pages import OPEN_PAGES, PAGES
 from web.server import HttpServer, Routes
 
 PASSWORD_VERIFIER = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0$vS0R2R8oS5pW4kq2TxQzXg"  # of no password
@@ -70,10 +74,10 @@ class Visitor:
         if fields is not None and not isinstance(fields, bytes):
             content = urlencode(fields, doseq=True).encode()
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
-            return await client.request(
-                method, f"http://127.0.0.1:{self.site.port}/portal{path}", content=content, headers=sent
-            )
+        address = f"http://127.0.0.1:{self.site.port}/portal{path}"
+        answer = await self.site.client.request(method, address, content=content, headers=sent)
+        self.site.client.cookies.clear()
+        return answer
 
 
 @dataclass
@@ -81,8 +85,9 @@ class PortalSite:
     """The portal of `core` at `port`."""
 
     core: HouseCore
-    doors: Doors
+    desk: Desk
     port: int
+    client: httpx2.AsyncClient
 
     @property
     def guest(self) -> Visitor:
@@ -116,7 +121,11 @@ class PortalSite:
 
         await self.core.database.write(activate, account.key)
         sessions = Sessions(database=self.core.database, keys=self.core.keys, clock=self.core.clock)
-        return Visitor(self, await sessions.begin(account.key, SessionStage.OPEN, "127.0.0.1", "test"))
+        return Visitor(self, await sessions.begin(account, SessionStage.OPEN, "127.0.0.1", "test"))
+
+    async def settled(self) -> None:
+        """Wait until what the portal does after an answer is done."""
+        await self.desk.sign_in.settle()
 
     async def administer(self, *lines: str) -> None:
         """Give commands, which are in force at once."""
@@ -129,10 +138,13 @@ class PortalSite:
 async def portal_site(core: HouseCore, routes: Routes | None = None) -> AsyncIterator[PortalSite]:
     """Run the portal over a house."""
     doors = Doors(core.config, core, core.acceptance)
-    server = HttpServer(portal_routes(core.config, core, doors) if routes is None else routes)
+    desk = portal_desk(core.config, core, doors)
+    gate = Gate(PAGES, OPEN_PAGES, desk=desk, look=PortalPages())
+    server = HttpServer(gate.routes() if routes is None else routes)
     await server.start()
     try:
-        yield PortalSite(core, doors, server.port)
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=60) as client:
+            yield PortalSite(core, desk, server.port, client)
     finally:
         await server.stop(5)
         doors.authenticator.close()

@@ -19,9 +19,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from addressbook.accounts import SessionStage
 from addressbook.people import Customer
 from gateway.portal.desk import Desk
-from gateway.portal.sessions import Session, Sessions
 from web.body_limit import allow_body
 from web.front import require_same_origin
+from web.portal.cookie import token_of
 from web.portal.form import read_form
 from web.portal.look import Look
 from web.portal.page import CUSTOMER, OpenPage, Page
@@ -30,11 +30,7 @@ from web.portal.visit import Guest, MenuItem, Visit
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 SIGN_IN: Final = "/sign-in"
-
-
-def cookie_of(request: Request) -> str:
-    """Return the name of the cookie with the token; under HTTPS no other host of the domain can set it."""
-    return "__Host-portal" if request.url.scheme == "https" else "portal"
+AUTHENTICATOR: Final = "/account/authenticator"
 
 
 class Gate:
@@ -46,13 +42,11 @@ class Gate:
         open_pages: Sequence[OpenPage],
         *,
         desk: Desk,
-        sessions: Sessions,
         look: Look,
     ) -> None:
         self._pages = pages
         self._open_pages = open_pages
         self._desk = desk
-        self._sessions = sessions
         self._look = look
 
     def routes(self) -> list[BaseRoute]:
@@ -80,9 +74,11 @@ class Gate:
             return refuse(guest, error.status_code)
 
     async def _answer(self, page: Page, request: Request) -> Response:
-        session = await self.find_session(request)
+        session = await self._desk.sign_in.sessions.find(token_of(request))
         if session is None or session.stage is not SessionStage.OPEN:
             return _to_sign_in(request)
+        if session.needs_authenticator and not page.is_before_authenticator:
+            return RedirectResponse(f"/portal{AUTHENTICATOR}", status_code=303)
         visit = Visit(
             request=request,
             desk=self._desk,
@@ -105,11 +101,6 @@ class Gate:
         except HTTPException as error:
             # A stranger's page shows nothing of the customer, its name least of all.
             return refuse(visit if visit.role is not None else replace(visit, at=None), error.status_code)
-
-    async def find_session(self, request: Request) -> Session | None:
-        """Return the session of the browser."""
-        token = request.cookies.get(cookie_of(request), "")
-        return await self._sessions.find(token) if token else None
 
     def _customer_of(self, page: Page, request: Request) -> Customer | None:
         if not page.is_customers:

@@ -26,6 +26,7 @@ class Page:
     that names a right is the operator's, and one that names none is everybody's who has signed in. A customer that has
     contracted none of `options` does not have the page; without any, all have it. `menu` is the key of its words in the
     menu; empty: it is not there. `most` is the most octets of a form (default: the listener's).
+    `is_before_authenticator`: also for who must set up an authenticator first.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Page:
     options: frozenset[Option] = frozenset()
     menu: str = ""
     most: int | None = None
+    is_before_authenticator: bool = False
 
     @property
     def is_customers(self) -> bool:

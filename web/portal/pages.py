@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from web.portal.page import Page
-from web.portal.rooms import accounts, charts, documentation, home, reports, send, settings
+from web.portal import sign_in
+from web.portal.page import OpenPage, Page
+from web.portal.rooms import accounts, charts, documentation, home, own, reports, send, settings
 
 PAGES: Final[Sequence[Page]] = (
     *home.PAGES,
@@ -14,4 +15,7 @@ PAGES: Final[Sequence[Page]] = (
     *settings.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
+    *own.PAGES,
+    *sign_in.PAGES,
 )
+OPEN_PAGES: Final[Sequence[OpenPage]] = sign_in.OPEN_PAGES

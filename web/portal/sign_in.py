@@ -1,74 +1,141 @@
-"""The pages before and after a session: signing in and out.
+"""The pages before and after a session: signing in and out, links that are used once, a forgotten password.
 
-Not here: what proves somebody (gateway.portal.sign_in).
+Not here: what proves somebody (gateway.portal.sign_in), signing in at an issuer (issuer).
 """
 
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+import re
 
 from starlette.responses import RedirectResponse, Response
 
-from gateway.portal.sessions import LONGEST, Sessions
-from gateway.portal.sign_in import SignIn
+from addressbook.accounts import LinkKind, SessionStage
+from gateway.portal.passwords import SHORTEST, Weakness
+from gateway.portal.sign_in import Browser, Linked
 from sms.outcome import Refusal
-from web.portal.gate import SIGN_IN, cookie_of
-from web.portal.page import GET, POST, OpenPage, Page
+from web.portal.cookie import drop_token, give_token, token_of
+from web.portal.gate import SIGN_IN
+from web.portal.page import POST, OpenPage, Page
 from web.portal.visit import Guest, Visit
 
+_CODE = f"{SIGN_IN}/code"
+_LINK = "/link"
+_FORGOTTEN = "/forgotten"
+_OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?")
 
-class SignInPages:
-    """The pages with what they need."""
 
-    def __init__(self, sign_in: SignIn, sessions: Sessions) -> None:
-        self._sign_in = sign_in
-        self._sessions = sessions
+async def ask_password(guest: Guest) -> Response:
+    """Ask for address and password."""
+    return guest.show("sign-in", next=guest.asked("next"))
 
-    def open_pages(self) -> Sequence[OpenPage]:
-        """Return the pages for who has not signed in."""
-        return [
-            OpenPage(path=SIGN_IN, methods=GET, handler=self._ask),
-            OpenPage(path=SIGN_IN, methods=POST, handler=self._take),
-        ]
 
-    def pages(self) -> Sequence[Page]:
-        """Return the pages of who has."""
-        return [Page(path="/sign-out", methods=POST, right=None, handler=self._sign_out)]
+async def take_password(guest: Guest) -> Response:
+    """Begin a session, or ask for the code of the authenticator."""
+    sign_in, back = guest.desk.sign_in, guest.form.line("next")
+    token = await sign_in.by_password(guest.form.line("address"), guest.form.text("password"), browser_of(guest))
+    if isinstance(token, Refusal):
+        said = guest.say(f"sign-in.{'wrong' if token is Refusal.AUTHENTICATION_FAILED else 'busy'}")
+        return guest.show("sign-in", status=status_of(token), errors={"address": said}, next=back)
+    return await enter(guest, token, back)
 
-    async def _ask(self, guest: Guest) -> Response:
-        return guest.show("sign-in", next=guest.asked("next"))
 
-    async def _take(self, guest: Guest) -> Response:
-        address, password = guest.form.line("address"), guest.form.text("password")
-        agent = guest.request.headers.get("user-agent", "")
-        token = await self._sign_in.by_password(address, password, guest.client, agent)
-        if isinstance(token, Refusal):
-            kind = "sign-in.busy" if token is Refusal.RATE_LIMITED else "sign-in.wrong"
-            status = 429 if token is Refusal.RATE_LIMITED else 422
-            return guest.show(
-                "sign-in", status=status, errors={"address": guest.say(kind)}, next=guest.form.line("next")
-            )
-        answer = RedirectResponse(own_path(guest.form.line("next")), status_code=303)
-        secure = guest.request.url.scheme == "https"
-        answer.set_cookie(
-            cookie_of(guest.request),
-            token,
-            max_age=int(LONGEST.total_seconds()),
-            path="/",
-            secure=secure,
-            httponly=True,
-            samesite="lax",
-        )
-        return answer
+async def ask_code(guest: Guest) -> Response:
+    """Ask for the code of the authenticator."""
+    session = await guest.desk.sign_in.sessions.find(token_of(guest.request))
+    if session is None or session.stage is not SessionStage.CODE:
+        return guest.go(SIGN_IN)
+    return guest.show("code", next=guest.asked("next"))
 
-    async def _sign_out(self, visit: Visit) -> Response:
-        await self._sessions.end(visit.session)
-        answer = visit.go(SIGN_IN, "sign-in.signed-out")
-        answer.delete_cookie(cookie_of(visit.request), path="/", secure=visit.request.url.scheme == "https")
-        return answer
+
+async def take_code(guest: Guest) -> Response:
+    """Begin the session whose password was right."""
+    sign_in, back = guest.desk.sign_in, guest.form.line("next")
+    session = await sign_in.sessions.find(token_of(guest.request))
+    if session is None or session.stage is not SessionStage.CODE:
+        return guest.go(SIGN_IN, "sign-in.too-late")
+    token = await sign_in.by_code(session, guest.form.line("code"), browser_of(guest))
+    if isinstance(token, Refusal):
+        said = guest.say(f"code.{'wrong' if token is Refusal.AUTHENTICATION_FAILED else 'busy'}")
+        return guest.show("code", status=status_of(token), errors={"code": said}, next=back)
+    return await enter(guest, token, back)
+
+
+async def open_link(guest: Guest) -> Response:
+    """Show what a link does; it is used by the form alone, since programs that read mail follow links."""
+    return _show_link(guest, await guest.desk.sign_in.find_link(guest.asked("link")), guest.asked("link"))
+
+
+async def take_link(guest: Guest) -> Response:
+    """Do what a link is for."""
+    text, sign_in = guest.form.line("link"), guest.desk.sign_in
+    linked = await sign_in.find_link(text)
+    if linked is None:
+        return _show_link(guest, None, "")
+    token: str | Weakness | None
+    if linked.kind is LinkKind.SIGN_IN:
+        token = await sign_in.by_link(linked, browser_of(guest))
+    else:
+        token = await sign_in.set_password(linked, guest.form.text("password"), browser_of(guest))
+    if isinstance(token, Weakness):
+        return _show_link(guest, linked, text, {"password": guest.say(f"password.{token}", least=SHORTEST)})
+    return _show_link(guest, None, "") if token is None else await enter(guest, token, "")
+
+
+async def ask_address(guest: Guest) -> Response:
+    """Ask whose password was forgotten."""
+    return guest.show("forgotten")
+
+
+async def take_address(guest: Guest) -> Response:
+    """Say the same whether there is such an account or not."""
+    guest.desk.sign_in.forget(guest.form.line("address"), guest.language)
+    return guest.go(SIGN_IN, "forgotten.done")
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the session."""
+    await visit.desk.sign_in.sessions.end(visit.session)
+    return drop_token(visit.go(SIGN_IN, "sign-in.signed-out"), visit.request)
+
+
+async def enter(guest: Guest, token: str, back: str) -> Response:
+    """Give the browser a new token in place of the one before, whose session ends, and lead it on."""
+    sessions = guest.desk.sign_in.sessions
+    before = await sessions.find(token_of(guest.request))
+    if before is not None:
+        await sessions.end(before)
+    begun = await sessions.find(token)
+    waits = begun is not None and begun.stage is SessionStage.CODE
+    answer = guest.go(f"{_CODE}?next={own_path(back)}") if waits else RedirectResponse(own_path(back), status_code=303)
+    return give_token(answer, guest.request, token)
+
+
+def browser_of(guest: Guest) -> Browser:
+    """Return where somebody signs in."""
+    return Browser(client=guest.client, agent=guest.request.headers.get("user-agent", ""))
+
+
+def status_of(refusal: Refusal) -> int:
+    """Return the HTTP status of a sign-in that was refused. RFC 6585 §4."""
+    return 422 if refusal is Refusal.AUTHENTICATION_FAILED else 429 if refusal is Refusal.RATE_LIMITED else 503
 
 
 def own_path(text: str) -> str:
-    """Return a path of the portal that a request names, the portal itself for any other address."""
-    parts = urlsplit(text) if text.isascii() and text.isprintable() else urlsplit("")
-    own = text.startswith("/portal/") and "\\" not in text and "//" not in text and ".." not in text
-    return text if own and not parts.scheme and not parts.netloc else "/portal/"
+    """Return a path of the portal that a request names, the portal itself for anything else."""
+    return text if _OWN_PATH.fullmatch(text) and ".." not in text else "/portal/"
+
+
+def _show_link(guest: Guest, linked: Linked | None, text: str, errors: dict[str, str] | None = None) -> Response:
+    status = 200 if linked is not None else 410
+    return guest.show("link", status=422 if errors else status, errors=errors, linked=linked, link=text, least=SHORTEST)
+
+
+OPEN_PAGES = (
+    OpenPage(path=SIGN_IN, handler=ask_password),
+    OpenPage(path=SIGN_IN, methods=POST, handler=take_password),
+    OpenPage(path=_CODE, handler=ask_code),
+    OpenPage(path=_CODE, methods=POST, handler=take_code),
+    OpenPage(path=_LINK, handler=open_link),
+    OpenPage(path=_LINK, methods=POST, handler=take_link),
+    OpenPage(path=_FORGOTTEN, handler=ask_address),
+    OpenPage(path=_FORGOTTEN, methods=POST, handler=take_address),
+)
+PAGES = (Page(path="/sign-out", methods=POST, right=None, handler=sign_out, is_before_authenticator=True),)

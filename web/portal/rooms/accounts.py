@@ -8,10 +8,12 @@ from starlette.responses import Response
 from addressbook.accounts import Account
 from addressbook.rights import Right, roles_of_customers
 from gateway.admin import accounts
+from gateway.admin.audit import audit_lines
 from gateway.admin.faults import AdminFault
 from web.portal.page import CUSTOMER, POST, Page
 from web.portal.visit import Visit
 
+_LAST_LINES = 200
 _FIELD_OF = {"bad-address": "address", "no-role": "role", "last-administrator": "role"}
 
 
@@ -32,6 +34,7 @@ async def invite(visit: Visit) -> Response:
                 role=form.text("role"),
                 customer=visit.customer.name,
                 portal=visit.desk.address,
+                language=visit.language,
             )
         )
     except AdminFault as fault:
@@ -66,6 +69,12 @@ async def remove(visit: Visit) -> Response:
     return visit.go(f"{visit.here}/accounts", "accounts.remove.done", address=one.address)
 
 
+async def show_log(visit: Visit) -> Response:
+    """Show who changed what of the customer."""
+    lines = await visit.desk.look(partial(audit_lines, customer_key=visit.customer.id, most=_LAST_LINES))
+    return visit.show("rooms/accounts/log", lines=lines)
+
+
 def _edit(visit: Visit, one: Account, fault: AdminFault) -> Response:
     errors = {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)}
     return visit.show("rooms/accounts/edit", errors=errors, one=one, roles=_roles(visit))
@@ -98,6 +107,7 @@ _ONE = f"{CUSTOMER}/accounts/{{account:int}}"
 PAGES = (
     Page(path=f"{CUSTOMER}/accounts", handler=show_accounts, right=Right.SEE_ACCOUNTS, menu="accounts.menu"),
     Page(path=f"{CUSTOMER}/accounts", methods=POST, handler=invite, right=Right.CHANGE_ACCOUNTS),
+    Page(path=f"{CUSTOMER}/accounts/log", handler=show_log, right=Right.SEE_ACCOUNTS),
     Page(path=_ONE, handler=show_account, right=Right.CHANGE_ACCOUNTS),
     Page(path=_ONE, methods=POST, handler=change_role, right=Right.CHANGE_ACCOUNTS),
     Page(path=f"{_ONE}/remove", methods=POST, handler=remove, right=Right.CHANGE_ACCOUNTS),
