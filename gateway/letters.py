@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.ports import Letter
+from gateway.postmaster import pack, unpack
 from store.outbox import NewRow, TakenRow
 
 LETTER: Final = "letter"
@@ -24,14 +25,26 @@ def letter_row(  # noqa: PLR0913 - what a letter consists of
     customer_key: int | None = None,
     reply_to: str = "",
     language: str = "",
+    attached: str = "",
+    table: bytes = b"",
 ) -> NewRow:
-    """Return a letter as a row in a language (empty: the customer's, else English). `now` is in microseconds."""
+    """Return a letter as a row in a language (empty: the customer's, else English). `now` is in microseconds.
+
+    `table` is CSV, attached under the name `attached`.
+    """
     return NewRow(
         kind=LETTER,
         prefix="L",
         recipient=recipient,
         now=now,
-        about={"words": words, "fields": json.dumps(dict(fields)), "reply_to": reply_to, "language": language},
+        about={
+            "words": words,
+            "fields": json.dumps(dict(fields)),
+            "reply_to": reply_to,
+            "language": language,
+            "attached": attached,
+        },
+        content=pack(table) if table else None,
         customer_key=customer_key,
     )
 
@@ -47,4 +60,6 @@ def open_letter(taken: TakenRow) -> Letter:
         fields=json.loads(about["fields"]),
         reply_to=about["reply_to"],
         language=about["language"],
+        attached=about["attached"],
+        table=unpack(taken.content) if taken.content else b"",
     )

@@ -116,7 +116,10 @@ class AlertMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail to a person in words of ours (`gateway.letters`); `customer_key` is 0 for the operator's."""
+    """A mail to a person in words of ours (`gateway.letters`); `customer_key` is 0 for the operator's.
+
+    `table` is CSV that is attached under the name `attached`, if it has any.
+    """
 
     identity: str
     recipient: str
@@ -125,6 +128,8 @@ class Letter:
     fields: Mapping[str, str]
     reply_to: str = ""
     language: str = ""
+    attached: str = ""
+    table: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

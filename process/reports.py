@@ -3,6 +3,8 @@
 Not here: what each does (reports).
 """
 
+from collections.abc import Callable
+
 from process.accept_path import AcceptPath
 from process.services import Service, service_of
 from reports.monthly import Monthly
@@ -10,10 +12,11 @@ from reports.retention import Retention
 from reports.summing import Summing
 
 
-def report_services(core: AcceptPath) -> tuple[Service, ...]:
-    """Return the workers of reports."""
+def report_services(core: AcceptPath, written: Callable[[], None]) -> tuple[Service, ...]:
+    """Return the workers of reports; `written` is called when there are mails to send."""
+    monthly = Monthly(database=core.database, keys=core.keys, book=core.book, clock=core.clock, written=written)
     return (
         service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),
         service_of("retention", Retention(database=core.database, clock=core.clock)),
-        service_of("months", Monthly(database=core.database, keys=core.keys, book=core.book, clock=core.clock)),
+        service_of("months", monthly),
     )

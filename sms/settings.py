@@ -315,6 +315,13 @@ class Settings:
         "Whom people ask who have a question about one of our mails; it stands below.",
         neutral="",
     )
+    summary_addresses: tuple[str, ...] = setting(
+        (),
+        parse_words(parse_mail_address),
+        "mail addresses separated by commas",
+        "Where the summary of each month is mailed on the first day of the next; a setting of the customer alone.",
+        neutral=(),
+    )
     text_days: int = setting(
         0,
         parse_integer(0, MOST_TEXT_DAYS),

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from gateway.ports import Letter
-from mta.sending.compose import ComposedMail, MailIdentity, alternatives, boundary_of, notice_message_id
-from mta.sending.fields import date, mailbox, unstructured
+from mta.sending.compose import ComposedMail, MailIdentity, alternatives, boundary_of, notice_message_id, with_files
+from mta.sending.fields import attached_csv, date, mailbox, unstructured
 from templates.render import Rendered, Renderer
 
 
@@ -30,14 +30,14 @@ def compose_letter(
             unstructured("X-Mail2SMS-Notice", letter.identity),
             "MIME-Version: 1.0\r\n",
             f"Content-Language: {words.language}\r\n",
-            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
         )
     )
     html = renderer.render_letter(subject, text, words, answered=bool(letter.reply_to))
+    files = [attached_csv(letter.attached, now, letter.table)] if letter.table else []
     rendered = Rendered(subject=subject, html=html, text=text, language=words.language)
     return ComposedMail(
         recipient=letter.recipient,
-        message=header.encode() + alternatives(rendered, {}, boundary, message_id),
+        message=header.encode() + with_files(alternatives(rendered, {}, boundary, message_id), boundary, files),
         message_id=message_id,
         smtputf8=not (letter.recipient.isascii() and identity.from_address.isascii()),
     )

@@ -1,22 +1,34 @@
 """The archive of months: closed when all of it is summed, as it was then, with what was corrected since."""
 
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 from functools import partial
 
 import pytest
 
 from addressbook.exchange import write_csv
 from gateway.admin.faults import AdminFault, FaultCode
+from gateway.letters import LETTER, open_letter
+from mta.sending.compose import MailIdentity
+from mta.sending.letter import compose_letter
 from reports.archive import COLUMNS, Month, list_months, show_month
 from reports.counting import Direction, Figures
 from sms.message import ReceiptState
 from store.sums import find_due_jobs
 from store.sums_tables import ArchiveMonthRow
+from templates.render import Renderer
 from tests.kit.inbound_harness import pieces
 from tests.kit.reports_harness import ReportsHarness
 
 NUMBER, AUSTRIAN = "447700900101", "436601234567"
 CUSTOMER = "Example Ltd"
+IDENTITY = MailIdentity(
+    from_address="sms@sms.example.net",
+    from_name="SMS",
+    hostname="mx.example.net",
+    message_id_domain="sms.example.net",
+)
 
 
 @pytest.fixture(name="world")
@@ -147,3 +159,36 @@ def test_what_is_no_customer_or_no_month_is_said(world, customer, month, code):
 def test_months_are_counted_over_the_ends_of_years():
     assert str(Month(year=2026, month=1).moved(-1)) == "2025-12"
     assert Month(year=2026, month=12).days == ("2026-12-01", "2027-01-01")
+
+
+async def test_a_closed_month_is_mailed_once_to_each_address_that_wants_it_with_its_table(world):
+    world.set("summary_addresses", "boss@example.com,office@example.com")
+    world.set("language", "de")
+    world.deliver(NUMBER, parts=2)
+    await world.sum_all()
+    world.go_to(datetime(2026, 12, 1, 1, tzinfo=UTC))
+    for _ in range(2):
+        await world.monthly.step()
+    letters = [open_letter(row) for row in world.notices() if row.kind == LETTER]
+    assert [letter.recipient for letter in letters] == ["boss@example.com", "office@example.com"]
+    assert letters[0].table.decode("utf-8-sig").splitlines()[1:] == [
+        "2026-11,sent,mail,,anna@example.com,GB,delivered,,1,2,2,0"
+    ]
+    mail = compose_letter(letters[0], "de", identity=IDENTITY, renderer=Renderer(), now=world.clock.now())
+    read = message_from_bytes(mail.message, policy=default)
+    assert read["Subject"] == "SMS von Example Ltd im Monat 2026-11"
+    plain = read.get_body(("plain",))
+    assert plain is not None
+    assert "Gesendet: 1 SMS mit 2 Teilen, von denen Netzbetreiber 2 angenommen haben." in plain.get_content()
+    (attached,) = read.iter_attachments()
+    assert attached.get_filename() == "Example-Ltd-2026-11-2026-12-01.csv"
+    assert attached.get_content_type() == "text/csv"
+
+
+async def test_a_month_that_nobody_wants_mailed_is_closed_without_a_mail(world):
+    world.deliver(NUMBER)
+    await world.sum_all()
+    world.go_to(datetime(2026, 12, 1, 1, tzinfo=UTC))
+    await world.monthly.step()
+    assert len(world.stored(ArchiveMonthRow)) == 1
+    assert [row.kind for row in world.notices() if row.kind == LETTER] == []

@@ -349,6 +349,7 @@ SAMPLES = {
     "accent": ["#0A7D4B", "#123456"],
     "logo": ["logo", "brand-2"],
     "text_days": ["30"],
+    "summary_addresses": ["boss@example.com, Office@example.com"],
     "status_address": ["alarms@example.com"],
     "contact": ["it@example.com", "+44 20 7946 0000"],
     "inbound_history": ["20"],
