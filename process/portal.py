@@ -1,6 +1,14 @@
 """The portal put together. Not here: where HTTP is served (process.http), the pages (web.portal)."""
 
+from datetime import datetime
+
+from addressbook.exchange import UserFile
+from addressbook.source_options import read_options
+from addressbook.sources import CustomerDirectory, SourceKind
 from config.model import Config
+from dirsync.files import read_users
+from gateway.directory_mails import DirectoryTelling
+from gateway.directory_sync import DirectorySync
 from gateway.portal.desk import Desk
 from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
@@ -20,6 +28,7 @@ def portal_routes(config: Config, core: AcceptPath, doors: Doors) -> Routes:
 def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
     """Return what all pages share."""
     sessions = Sessions(database=core.database, keys=core.keys, clock=core.clock)
+    telling = DirectoryTelling(core.keys, config.mail.admin_address or "")
     return Desk(
         database=core.database,
         keys=core.keys,
@@ -35,4 +44,13 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
             address=config.portal_address,
         ),
         address=config.portal_address,
+        directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
+        read_users=_read_users,
     )
+
+
+def _read_users(content: bytes, name: str, now: datetime, country: str) -> UserFile:
+    """Read a file that somebody uploads as `people import` does without options."""
+    folder = read_options(SourceKind.FOLDER, {"folder": "/"})
+    assert isinstance(folder, CustomerDirectory)
+    return read_users(content, folder, name, f"{name} {now:%Y-%m-%d %H:%M} UTC", now=now, country=country)

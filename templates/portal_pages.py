@@ -11,10 +11,13 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from addressbook.changes import ChangeFault
+from addressbook.runs import Reason
+from templates.directory_view import say_counts, say_line, say_reason
 from templates.documents import render_document
 from templates.fact_view import say_setter, say_value
 from templates.portal_words import LANGUAGES, portal_words
-from templates.words import FALLBACK, Dictionary, locale_of
+from templates.words import FALLBACK, Dictionary, Words, locale_of
 
 _FOLDER: Final = files(__package__).joinpath("portal")
 
@@ -66,6 +69,10 @@ class PortalPages:
             "document": render_document,
             "setting_value": partial(say_value, words=mail),
             "setter": partial(say_setter, words=mail),
+            "run_line": partial(say_line, words=mail),
+            "run_counts": partial(say_counts, words=mail),
+            "reason": partial(say_reason, words=mail),
+            "fault_of_row": partial(_say_fault, words=mail),
             "has_words": words.texts.__contains__,
             "counted": words.count,
             "number": words.number,
@@ -91,3 +98,7 @@ class PortalPages:
     def has(self, key: str) -> bool:
         """Return whether there are words of this key."""
         return key in portal_words(FALLBACK).texts
+
+
+def _say_fault(fault: ChangeFault, words: Words) -> str:
+    return say_reason(Reason(section="row", code=str(fault.code), facts=dict(fault.facts)), words)

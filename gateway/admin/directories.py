@@ -10,6 +10,7 @@ from datetime import timedelta
 from addressbook.lists import is_list_name
 from addressbook.options import Option
 from addressbook.people import Customer
+from addressbook.runs import RunLine
 from addressbook.source_options import OptionFault, merge_options, options_digest, read_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
@@ -26,7 +27,7 @@ from store.directories import (
     set_directory,
 )
 from store.directory_lookup import all_customers
-from store.directory_runs import Run, find_by_digest, find_held, find_run, find_running, runs_of
+from store.directory_runs import Run, find_by_digest, find_held, find_run, find_running, read_lines, runs_of
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 
@@ -130,6 +131,11 @@ def get_run(tx: Transaction, named: str) -> Run:
     if found is None:
         raise AdminFault(FaultCode.NO_RUN, name=named)
     return found
+
+
+def waiting_lines(tx: Transaction, run: Run, most: int) -> list[RunLine]:
+    """Return the first lines of the difference that a run makes."""
+    return read_lines(tx, run.key, most)
 
 
 def _state(tx: Transaction, owner: Customer, stored: StoredDirectory) -> DirectoryState:

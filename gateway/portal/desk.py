@@ -3,17 +3,34 @@
 Not here: any use case (gateway.admin), who may ask what (addressbook.rights).
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from addressbook.exchange import UserFile
+from addressbook.runs import RunResult, RunState
 from gateway.admin.office import AdminOffice
 from gateway.applications import Applications
+from gateway.directory_sync import DirectorySync
 from gateway.portal.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk(AdminOffice):
-    """What all pages share. `address` is where people reach the portal, such as https://sms.example.net."""
+    """What all pages share. `address` is where people reach the portal, such as https://sms.example.net.
+
+    `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
+    """
 
     applications: Applications
     sign_in: SignIn
     address: str
+    directories: DirectorySync
+    read_users: Callable[[bytes, str, datetime, str], UserFile]
+
+    async def approve(self, digest: str, who: str) -> bool:
+        """Put the run of a directory in force that waits under a digest; returns whether it was still the one."""
+        result = await asyncio.to_thread(self.directories.approve, digest, who)
+        await self.book.refresh()
+        return isinstance(result, RunResult) and result.state is RunState.APPLIED

@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from gateway.accept import Accepted
 from gateway.admin import customers, support
+from gateway.admin.edit import Administration
 from gateway.admin.faults import FaultCode
 from gateway.admin.support import SupportDesk
 from gateway.support_address import read_address, write_address
@@ -102,10 +104,9 @@ async def test_a_request_about_a_job_has_its_trace_and_that_of_another_customer_
     core = open_core(house, Clock())
     try:
         kept = await core.acceptance.keep(judge(core, "acme", "Secret words").plan)
+        assert isinstance(kept, Accepted)
         made = AdminHarness.__new__(AdminHarness)
         made.database = core.database
-        from gateway.admin.edit import Administration
-
         made.admin = Administration(core.database, core.keys, "anna@example.com", core.clock.now)
         made.do(customers.add_customer, "stranger")
         request = opened(made, job=kept.job_id)

@@ -5,13 +5,14 @@ from typing import Final
 
 from web.portal import sign_in
 from web.portal.page import OpenPage, Page
-from web.portal.rooms import accounts, charts, documentation, home, own, reports, send, settings
+from web.portal.rooms import accounts, charts, directory, documentation, home, own, reports, send, settings
 
 PAGES: Final[Sequence[Page]] = (
     *home.PAGES,
     *send.PAGES,
     *reports.PAGES,
     *charts.PAGES,
+    *directory.PAGES,
     *settings.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
