@@ -11,16 +11,20 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 import click
 
+from addressbook.rights import Role
 from cli.admin_session import admin_session
 from cli.context import database_of
 from cli.demo_desk import OWN_NUMBER, PATIENCE, PHONE, SENDER, DemoDesk, commands, compose_mail, compose_reply, text_of
 from cli.serve import run
 from cli.setup import CONFIG_NAME, DOMAIN, PASSWORD_NAME, write_configuration
 from config.model import Config
+from gateway.admin.account_links import link_to_sign_in
+from gateway.admin.accounts import invite_account
 from gateway.admin.actions import make_action
 from gateway.admin.numbers import make_number
 from gateway.admin.settings import CustomerScope, set_settings
@@ -48,13 +52,18 @@ def demo(*, once: bool, port: int, verbose: bool) -> None:
         values_of_route = {"domain": "*", "host": box.host, "port": box.port, "tls": "encrypt"}
         listen = f"127.0.0.1:{_free_port()}"
         config = write_configuration(
-            Path(folder), listen, mail={"route": [values_of_route]}, log={"level": "info" if verbose else "error"}
+            Path(folder),
+            listen,
+            mail={"route": [values_of_route]},
+            log={"level": "info" if verbose else "error"},
+            http=[{"name": "portal", "address": f"127.0.0.1:{_free_port()}", "serves": ["portal"]}],
         )
         configure_log(config.log)
         _serve_number(Path(folder) / CONFIG_NAME)
+        portal = _open_portal(Path(folder) / CONFIG_NAME, config.portal_address)
         password = (Path(folder) / PASSWORD_NAME).read_text("utf-8").strip()
         try:
-            run(_play(config, box, password, once=once, page_port=port))
+            run(_play(config, box, password, portal, once=once, page_port=port))
         except (_NotShownError, Unusable) as error:
             click.echo(f"The demo did not work: {error}", err=True)
             sys.exit(1)
@@ -75,6 +84,22 @@ def _serve_number(file: Path) -> None:
         )
 
 
+def _open_portal(file: Path, address: str) -> str:
+    """Make Anna the administrator of the customer, and return a link that signs her in once."""
+    with admin_session(file) as session:
+        invite = partial(
+            invite_account,
+            address=SENDER,
+            customer="demo",
+            role=Role.ADMINISTRATOR,
+            portal=address,
+            name="Anna Keller",
+            tell=False,
+        )
+        done = session.administration.change_now(invite, partial(link_to_sign_in, address=SENDER, portal=address))
+        return str(done[-1].facts["link"])
+
+
 class _NotShownError(Exception):
     """Something that the demo is about did not come."""
 
@@ -85,7 +110,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def _play(config: Config, box: Sandbox, password: str, *, once: bool, page_port: int) -> None:
+async def _play(  # noqa: PLR0913 - what was made before
+    config: Config, box: Sandbox, password: str, portal: str, *, once: bool, page_port: int
+) -> None:
     database = database_of(config.server)
     database.open(serving=True)
     async with AsyncExitStack() as stack:
@@ -93,13 +120,14 @@ async def _play(config: Config, box: Sandbox, password: str, *, once: bool, page
         gateway = await stack.enter_async_context(running_gateway(config, database))
         (sandbox,) = gateway.sandboxes.values()
         port = config.listeners[0].address.port
-        desk = DemoDesk(sandbox=sandbox, box=box, port=port, password=password)
+        desk = DemoDesk(sandbox=sandbox, box=box, port=port, password=password, portal=portal)
         if once:
             await _tell_story(desk, sandbox, box)
             return
         address = await _serve_page(stack, desk, page_port)
         click.echo(f"The demo is on the page {address}\n")
         await _tell_story(desk, sandbox, box)
+        click.echo(f"The portal, signed in as {SENDER}, once:\n   {portal}\n")
         click.echo(f"The page {address} shows all this, and sends more. From a terminal:\n")
         for name, command in commands(port, password):
             click.echo(f"{name}:\n   {command}\n")

@@ -42,7 +42,8 @@ _ALPHABETS = {Alphabet.GSM7: "GSM-7", Alphabet.UCS2: "UCS-2"}
 class DemoDesk:
     """Fulfils web.demo.Desk. It shows the newest of everything and keeps what was done here."""
 
-    def __init__(self, *, sandbox: Simulator, box: Sandbox, port: int, password: str) -> None:
+    def __init__(self, *, sandbox: Simulator, box: Sandbox, port: int, password: str, portal: str = "") -> None:
+        self._portal = portal
         self._sandbox = sandbox
         self._box = box
         self._port = port
@@ -73,6 +74,7 @@ class DemoDesk:
             own_number=show_number(OWN_NUMBER),
             commands=commands(self._port, self._password),
             sandbox_numbers=[(show_number(one.number), one.shows) for one in SANDBOX_NUMBERS],
+            portal=self._portal,
         )
 
     async def type_sms(self, phone: str, text: str) -> None:

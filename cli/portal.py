@@ -33,12 +33,23 @@ def _portal_address(session: AdminSession) -> str:
 @CUSTOMER
 @ROLE
 @click.option("--name", default="", metavar="NAME", help="The person's name.")
-def invite(file: Path, address: str, customer: str, role: str, name: str) -> None:
+@click.option("--mail/--no-mail", "tell", default=True, help="Whether the link is mailed too.")
+def invite(  # noqa: PLR0913 - the options of the command
+    *, file: Path, address: str, customer: str, role: str, name: str, tell: bool
+) -> None:
     """Give somebody a role in the portal, and print the link by which a new account gets its password."""
     with admin_session(file) as session:
         portal = _portal_address(session)
         session.change(
-            partial(accounts.invite_account, address=address, customer=customer, role=role, name=name, portal=portal)
+            partial(
+                accounts.invite_account,
+                address=address,
+                customer=customer,
+                role=role,
+                name=name,
+                portal=portal,
+                tell=tell,
+            )
         )
 
 

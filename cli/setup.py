@@ -177,7 +177,7 @@ def _address_of(listen: str) -> HostPort:
         raise click.BadParameter(f"expected HOST:PORT, got {listen!r}", param_hint="--listen") from None
 
 
-def write_configuration(folder: Path, listen: str, data_dir: Path | None = None, **tables: dict[str, object]) -> Config:
+def write_configuration(folder: Path, listen: str, data_dir: Path | None = None, **tables: object) -> Config:
     """Write the first configuration with its password and its customer, and return it.
 
     Without `data_dir` everything is in the folder. `tables` replace tables of the file. Ends the command where there is

@@ -61,7 +61,7 @@ class DemoMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoView:
-    """What the page shows; the newest mail first, the newest SMS last."""
+    """What the page shows; the newest mail first, the newest SMS last. `portal` is a link that signs in there once."""
 
     bubbles: Sequence[Bubble]
     mails: Sequence[DemoMail]
@@ -69,6 +69,7 @@ class DemoView:
     own_number: str
     commands: Sequence[tuple[str, str]]
     sandbox_numbers: Sequence[tuple[str, str]]
+    portal: str = ""
 
 
 class Unusable(Exception):  # noqa: N818  (reads as the sentence it carries)

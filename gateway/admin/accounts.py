@@ -35,9 +35,17 @@ OPERATOR_KEY = 0
 
 
 def invite_account(  # noqa: PLR0913 - what an invitation says
-    edit: Edit, address: str, *, customer: str, role: str, portal: str, name: str = "", language: str = ""
+    edit: Edit,
+    address: str,
+    *,
+    customer: str,
+    role: str,
+    portal: str,
+    name: str = "",
+    language: str = "",
+    tell: bool = True,
 ) -> Changed:
-    """Give somebody a role at a customer (empty: the operator's), and tell it by a letter in a language.
+    """Give somebody a role at a customer (empty: the operator's), and `tell` it by a letter in a language.
 
     Who never had a password gets a link by which to set one; `portal` is the address with which the link begins.
     """
@@ -56,15 +64,16 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
     link = ""
     if account is None or account.state is AccountState.INVITED:
         link = make_link(edit, key, LinkKind.INVITATION, portal)
-    name_of_customer = owner.name if owner is not None else "mail2sms"
-    letter = letter_row(
-        canonical,
-        "account-invited" if link else "account-role",
-        {"who": edit.who, "customer": name_of_customer, "link": link or f"{portal}/portal/"},
-        now=to_stored(edit.now),
-        language=(account.language if account is not None else "") or language,
-    )
-    Outbox(edit.keys).add(edit.tx, [letter])
+    if tell:
+        name_of_customer = owner.name if owner is not None else "mail2sms"
+        letter = letter_row(
+            canonical,
+            "account-invited" if link else "account-role",
+            {"who": edit.who, "customer": name_of_customer, "link": link or f"{portal}/portal/"},
+            now=to_stored(edit.now),
+            language=(account.language if account is not None else "") or language,
+        )
+        Outbox(edit.keys).add(edit.tx, [letter])
     return edit.done(
         AuditAction.INVITE_ACCOUNT,
         _subject(canonical, owner, account, asked),

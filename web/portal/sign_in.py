@@ -60,7 +60,11 @@ async def take_code(guest: Guest) -> Response:
 
 async def open_link(guest: Guest) -> Response:
     """Show what a link does; it is used by the form alone, since programs that read mail follow links."""
-    return _show_link(guest, await guest.desk.sign_in.find_link(guest.asked("link")), guest.asked("link"))
+    linked = await guest.desk.sign_in.find_link(guest.asked("link"))
+    session = await guest.desk.sign_in.sessions.find(token_of(guest.request))
+    if linked is None and session is not None and session.stage is SessionStage.OPEN:
+        return guest.go("/")
+    return _show_link(guest, linked, guest.asked("link"))
 
 
 async def take_link(guest: Guest) -> Response:
