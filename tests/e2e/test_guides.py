@@ -67,7 +67,7 @@ class Followed:
 @asynccontextmanager
 async def followed(folder: Path, name: str, replaced: Mapping[str, str]):
     """Set a gateway as a guide says, and serve."""
-    guide = Guide(name, replaced)
+    guide = Guide(f"guides/{name}", replaced)
     authority = make_authority()
     authority.write(folder, "ca")
     site = Installation(folder / "site", doors=guide.doors())

@@ -15,10 +15,10 @@ from tests.kit.installation import ROOT, Installation
 
 
 class Guide:
-    """One page of docs/guides; `replaced` are words of the page and what stands for them here, such as an address."""
+    """One page of docs, such as `guides/sap`; `replaced` are words of the page and what stands for them here, such as an address."""
 
     def __init__(self, name: str, replaced: Mapping[str, str]) -> None:
-        self._text = (ROOT / "docs" / "guides" / f"{name}.md").read_text("utf-8")
+        self._text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
         for word, other in replaced.items():
             assert word in self._text, f"{name}.md does not say {word}"
             self._text = self._text.replace(word, other)

@@ -82,7 +82,7 @@ class Machine:
 async def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guide")
     files = folder / "site"
-    guide = Guide("postfix", {"--password-file ": f"--password-file {files}/", "--file ": f"--file {files}/"})
+    guide = Guide("guides/postfix", {"--password-file ": f"--password-file {files}/", "--file ": f"--file {files}/"})
     authority = make_authority()
     authority.write(files, "clients-ca")
     issue(authority, names=("gateway.example.net",)).write(files, "gateway")
