@@ -7,7 +7,7 @@ are searched by people (job_search), all of one job (views).
 
 # ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -178,26 +178,51 @@ _DETAILS = query(
 
 def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[FoundDetail]:
     """Return the newest messages that fit, at most so many; those `after` a place are older than what stands there."""
-    conditions, values = _conditions(wanted)
-    if after is not None:
-        conditions.append("(d.accepted_at, d.key) < (?, ?)")
-        values += after
-    source = "detail d"
-    if wanted.number:
-        # CROSS JOIN: SQLite then begins with the messages of the number, whose index bounds the work.
-        source = "message m CROSS JOIN job j CROSS JOIN detail d"
-        conditions.append(
-            "m.number = ? AND j.key = m.job_key AND d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at"
-            " AND d.key = m.key"
+    places: set[Place] = set()
+    for source, conditions, values in _questions(wanted):
+        if after is not None:
+            conditions.append("(d.accepted_at, d.key) < (?, ?)")
+            values.extend(after)
+        sql = (
+            f"SELECT d.accepted_at, d.key FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608 - ours
+            " ORDER BY d.accepted_at DESC, d.key DESC LIMIT ?"
         )
-        values.append(wanted.number)
-    sql = (
-        f"SELECT d.key FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608 - conditions of ours
-        " ORDER BY d.accepted_at DESC, d.key DESC LIMIT ?"
-    )
-    keys = [key for (key,) in tx.rows(sql, (*values, most))]
-    found = tx.select_in(FoundDetail, _DETAILS, keys)
-    return sorted(found, key=lambda one: one.place, reverse=True)
+        places |= {Place(*row) for row in tx.rows(sql, (*values, most))}
+    newest = sorted(places, reverse=True)[:most]
+    found = {one.key: one for one in tx.select_in(FoundDetail, _DETAILS, [place.key for place in newest])}
+    return [found[place.key] for place in newest if place.key in found]
+
+
+def _questions(wanted: DetailFilter) -> Iterator[tuple[str, list[str], list[Any]]]:
+    """Yield what is asked together: a source, conditions, and their values.
+
+    Through the messages' own indexes goes a number, and what has not ended, of which there is never much.
+    """
+    if wanted.number:
+        yield _through_messages(wanted, ["m.number = ?"], [wanted.number], wanted.states)
+        return
+    conditions, values = _conditions(wanted)
+    ended = sorted(wanted.states - OPEN)
+    if ended:
+        conditions.append(f"d.state IN ({_marks(ended)})")
+    if ended or not wanted.states:
+        yield "detail d", conditions, [*values, *ended]
+    going = wanted.states & (OPEN | {MessageState.SUBMITTED})
+    if going:
+        yield _through_messages(wanted, ["NOT m.ended"], [], going)
+
+
+def _through_messages(
+    wanted: DetailFilter, of_message: list[str], given: list[Any], states: Collection[MessageState]
+) -> tuple[str, list[str], list[Any]]:
+    conditions, values = _conditions(wanted)
+    if states:
+        conditions.append(f"m.state IN ({_marks(states)})")
+        values += sorted(states)
+    joined = "j.key = m.job_key AND d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at AND d.key = m.key"
+    # CROSS JOIN: SQLite then begins with the messages, whose index bounds the work.
+    source = "message m CROSS JOIN job j CROSS JOIN detail d"
+    return source, [*of_message, joined, *conditions], [*given, *values]
 
 
 def count_senders(tx: Transaction, customer_key: int, since: int, until: int) -> list[tuple[str, str, int]]:
@@ -240,26 +265,11 @@ def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:
         condition, value = of_sender("d.sender", wanted.sender)
         conditions.append(condition)
         values.append(value)
-    if wanted.states:
-        condition, states = _in_states(wanted.states)
-        conditions.append(condition)
-        values += states
     for sign, instant in ((">=", wanted.since), ("<", wanted.until)):
         if instant is not None:
             conditions.append(f"d.accepted_at {sign} ?")
             values.append(instant)
     return conditions, values
-
-
-def _in_states(states: frozenset[MessageState]) -> tuple[str, list[str]]:
-    """Return what finds messages in these states; one that has not ended is looked at itself."""
-    ended = sorted(state.value for state in states - OPEN)
-    going = sorted(state.value for state in states & (OPEN | {MessageState.SUBMITTED}))
-    either = [f"d.state IN ({_marks(ended)})"] if ended else []
-    if going:
-        message = f"SELECT 1 FROM message s WHERE s.key = d.key AND s.state IN ({_marks(going)})"  # noqa: S608 - ours
-        either.append(f"(d.state = '' AND EXISTS ({message}))")
-    return f"({' OR '.join(either)})", [*ended, *going]
 
 
 def _marks(values: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -14,6 +15,7 @@ from store.answers import Rules
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.store_harness import WRONG, StoreHarness
 from tests.kit.testbed import make_house, open_core
+from web.portal.sign_in import own_path
 
 ANNA, BEN = "447700900123", "447700900456"
 
@@ -79,6 +81,14 @@ async def test_the_address_of_a_list_is_its_filter(site, world, query, expected)
     await site.administer("customer set acme default_country=GB")
     answer = await (await site.signed_in(Role.READ_ONLY)).get(f"/c/{site.customer()}/reports?{query}")
     assert re.findall(r"\+(4477009\d+)", text_of(answer)) == expected
+
+
+async def test_who_follows_a_shared_address_signs_in_first_and_then_sees_what_it_asks_for(site):
+    path = f"/c/{site.customer()}/reports?state=failed&since=2026-11-01"
+    answer = await site.guest.get(path)
+    assert answer.status_code == 303
+    back = parse_qs(urlsplit(answer.headers["location"]).query)["next"][0]
+    assert own_path(back) == f"/portal{path}"
 
 
 async def test_a_number_that_cannot_be_read_is_told_at_its_field(site, world):

@@ -50,6 +50,8 @@ def numbers(world, **wanted):
         ({"states": frozenset({MessageState.FAILED})}, [ANNA]),
         ({"states": frozenset({MessageState.QUEUED})}, [CLARA, BEN]),
         ({"states": frozenset({MessageState.QUEUED, MessageState.FAILED}), "number": BEN}, [BEN]),
+        ({"states": frozenset({MessageState.QUEUED, MessageState.FAILED})}, [CLARA, BEN, ANNA]),
+        ({"states": frozenset({MessageState.QUEUED}), "sender_id": "Alert", "customer_key": 2}, []),
         ({"states": frozenset({MessageState.DELIVERED})}, []),
         ({"sender": "ben@example.org"}, [CLARA, BEN]),
         ({"sender": "@example.com"}, [ANNA]),
@@ -123,3 +125,16 @@ def test_a_question_that_nothing_fits_reads_the_narrow_rows_alone(tmp_path):
     )
     world.database.close()
     assert "SEARCH d USING PRIMARY KEY (customer_key=? AND (accepted_at,key)<(?,?))" in step[-1]
+
+
+def test_what_has_not_ended_is_found_through_the_index_of_such_messages(tmp_path):
+    world = StoreHarness(f"sqlite:///{tmp_path}/details.db", Rules())
+    steps = world.database.read_now(
+        lambda tx: tx.rows(
+            "EXPLAIN QUERY PLAN SELECT d.key FROM message m CROSS JOIN job j CROSS JOIN detail d WHERE NOT m.ended"
+            " AND j.key = m.job_key AND d.customer_key = j.customer_key AND d.accepted_at = j.accepted_at"
+            " AND d.key = m.key AND m.state IN ('queued', 'submitted')"
+        )
+    )
+    world.database.close()
+    assert "message_watched" in steps[0][-1]

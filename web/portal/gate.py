@@ -162,6 +162,7 @@ def _route(path: str, methods: Sequence[str], answer: Callable[[Request], Awaita
 
 def _to_sign_in(request: Request) -> Response:
     """Return the way to the sign-in, and from there back to a page that was asked for."""
-    back = request.url.path
+    asked = request.url.query
+    back = request.url.path + (f"?{asked}" if asked else "")
     query = f"?next={quote(back, safe='/')}" if request.method in _SAFE else ""
     return RedirectResponse(f"/portal{SIGN_IN}{query}", status_code=303)
