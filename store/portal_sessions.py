@@ -105,6 +105,11 @@ def add_link(tx: Transaction, link: LinkRecord, made_by: str) -> None:
     tx.insert(_LINKS, [row])
 
 
+def void_links(tx: Transaction, account_key: int) -> None:
+    """Delete all links of an account."""
+    tx.execute("DELETE FROM portal_link WHERE account_key = ?", (account_key,))
+
+
 def find_link(tx: Transaction, key: int) -> LinkRecord | None:
     """Return a link."""
     return next(iter(tx.select(LinkRecord, _LINK, (key,))), None)

@@ -14,13 +14,14 @@ from gateway.portal.codes import digests_of
 from store.engine.keys import to_stored
 from store.outbox import Outbox
 from store.portal_accounts import put_authenticator, put_password, put_person
-from store.portal_sessions import end_session, end_sessions
+from store.portal_sessions import end_session, end_sessions, void_links
 
 
 def set_own_password(edit: Edit, account: Account, verifier: str) -> Changed:
-    """Store a new password, end all sessions, and tell the account by mail."""
+    """Store a new password, end all sessions, make all links void, and tell the account by mail."""
     put_password(edit.tx, account.key, verifier)
     end_sessions(edit.tx, account.key)
+    void_links(edit.tx, account.key)
     letter = letter_row(
         account.address,
         "account-password",

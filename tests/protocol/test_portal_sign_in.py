@@ -161,6 +161,36 @@ async def test_a_forgotten_password_tells_nobody_which_accounts_there_are(site, 
     assert (await site.guest.post("/link", {"link": text, "password": "quiet purple teapots"})).status_code == 303
 
 
+async def test_a_link_for_a_new_password_is_void_once_the_password_was_changed_otherwise(site):
+    visitor = await with_password(site)
+    await site.guest.post("/forgotten", {"address": ANNA})
+    await site.settled()
+    path, text = link_in(letters(site)[-1][1])
+    assert (await site.guest.get(path)).status_code == 200
+    changed = await visitor.post("/account/password", {"password": PASSWORD, "new": "quiet purple teapots"})
+    assert changed.status_code == 303
+    assert (await site.guest.get(path)).status_code == 410
+    assert (await site.guest.post("/link", {"link": text, "password": "another long one"})).status_code == 410
+
+
+async def test_an_administrator_of_a_customer_makes_nobody_an_operator(site):
+    administrator = await site.signed_in()
+    path = f"/c/{site.customer()}/accounts"
+    answer = await administrator.post(path, {"address": ANNA, "role": "operator"})
+    assert answer.status_code == 422
+    assert "operator" in text_of(answer)
+    assert ANNA not in (await administrator.get(path)).text
+
+
+async def test_a_role_that_was_taken_away_holds_no_longer_in_a_session_that_is_open(site):
+    administrator, reader = await site.signed_in(), await site.signed_in(Role.REPORTS)
+    home = f"/c/{site.customer()}"
+    assert (await reader.get(home)).status_code == 200
+    await site.administer("portal remove reports.acme@example.com --customer acme")
+    assert (await reader.get(home)).status_code in {303, 404}
+    assert (await administrator.get(home)).status_code == 200
+
+
 async def with_authenticator(site):
     """Give Anna an authenticator; return her session, the secret and the recovery codes."""
     visitor = await with_password(site)
