@@ -5,7 +5,6 @@ Not here: what a template may do (templates.render, templates.confined), what is
 
 import html
 import sys
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +21,10 @@ from gateway.admin.mail_templates import (
     add_graphic,
     check_source,
     drop_graphic,
-    embed_graphics,
     find_graphics,
     find_source,
     find_version,
+    for_browser,
     list_own_templates,
     list_versions,
     reset_template,
@@ -178,18 +177,12 @@ def _settings_of(session: AdminSession, owner: TemplateOwner, form: Form) -> Set
 
 def _page(form: str, mails: list[str], graphics: Mapping[str, Graphic]) -> str:
     frames = [
-        f'<h2>{form} {number}</h2>\n<iframe sandbox srcdoc="{html.escape(_for_browser(mail, graphics))}"></iframe>'
+        f'<h2>{form} {number}</h2>\n<iframe sandbox srcdoc="{html.escape(for_browser(mail, graphics))}"></iframe>'
         for number, mail in enumerate(mails, 1)
     ]
     style = "body{font:15px sans-serif;margin:2em}iframe{width:100%;height:46em;border:1px solid #aab4c0}"
     head = f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>{form}</title>\n<style>{style}</style>\n'
     return head + "\n".join(frames) + "\n"
-
-
-def _for_browser(mail: str, graphics: Mapping[str, Graphic]) -> str:
-    return embed_graphics(
-        mail, graphics, lambda shown: f"data:{shown.media_type};base64,{b64encode(shown.content).decode()}"
-    )
 
 
 graphic = click.Group(

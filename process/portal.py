@@ -12,6 +12,7 @@ from gateway.directory_sync import DirectorySync
 from gateway.portal.desk import Desk
 from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
+from gateway.portal.studio import Studio
 from process.accept_path import AcceptPath
 from process.doors import Doors
 from templates.portal_pages import PortalPages
@@ -43,6 +44,7 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
             sessions=sessions,
             address=config.portal_address,
         ),
+        studio=Studio(database=core.database, keys=core.keys, clock=core.clock),
         address=config.portal_address,
         directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
         read_users=_read_users,

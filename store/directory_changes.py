@@ -50,7 +50,7 @@ _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
-    *("mail_template", "template_version", "mail_graphic", "push_key", "suspension", "send_draft"),
+    *("mail_template", "template_version", "mail_graphic", "push_key", "suspension", "portal_draft"),
     *("declaration_request", "support_request", "support_post"),
 )
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")

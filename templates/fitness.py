@@ -6,8 +6,6 @@ Not here: what a mail may contain (templates.markup), how it runs (templates.con
 
 from typing import Any
 
-from lxml import html as lxml_html
-
 from templates.confined import ConfinedTemplates
 from templates.forms import Form
 from templates.render import Renderer, TemplateBroken
@@ -33,5 +31,7 @@ def check_template(source: str, form: Form, renderer: Renderer, confined: Confin
 def _shows_text(html: str) -> bool:
     if not html.strip():
         return False
+    from lxml import html as lxml_html  # noqa: PLC0415  (the gateway that tries no template need not load it)
+
     tree: Any = lxml_html.document_fromstring(html)
     return bool(tree.text_content().strip())

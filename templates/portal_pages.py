@@ -67,6 +67,7 @@ class PortalPages:
             "mail": mail,
             "refusal": partial(self.refusal, words.language),
             "document": render_document,
+            "language_name": _language_name,
             "setting_value": partial(say_value, words=mail),
             "setter": partial(say_setter, words=mail),
             "run_line": partial(say_line, words=mail),
@@ -102,3 +103,8 @@ class PortalPages:
 
 def _say_fault(fault: ChangeFault, words: Words) -> str:
     return say_reason(Reason(section="row", code=str(fault.code), facts=dict(fault.facts)), words)
+
+
+def _language_name(tag: str) -> str:
+    """Return what a language is called by those who speak it."""
+    return str(locale_of(tag).get_language_name() or tag)

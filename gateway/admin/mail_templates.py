@@ -4,7 +4,8 @@ A template is tried with every kind of mail that it may make, so that what goes 
 how templates run (templates.confined), which one a mail takes (gateway.mail_rules).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from addressbook.people import Customer, Profile
@@ -223,6 +224,10 @@ def list_own_templates(tx: Transaction, customer: str) -> list[dict[str, object]
     ]
 
 
-def embed_graphics(html: str, graphics: Mapping[str, Graphic], to_url: Callable[[Graphic], str]) -> str:
-    """Return a mail's HTML for a browser, its graphics where `to_url` says."""
-    return point_graphics(html, lambda name: to_url(graphics[name]) if name in graphics else f"cid:{name}")
+def for_browser(html: str, graphics: Mapping[str, Graphic]) -> str:
+    """Return a mail's HTML for a browser, with its graphics inside."""
+    return point_graphics(html, lambda name: _data_url(graphics[name]) if name in graphics else f"cid:{name}")
+
+
+def _data_url(graphic: Graphic) -> str:
+    return f"data:{graphic.media_type};base64,{b64encode(graphic.content).decode()}"

@@ -29,7 +29,7 @@ from sms.settings import SettingProblem, Settings, parse_setting
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
 from store.lists import read_members
-from store.send_drafts import NewDraft, add_drafts, find_draft, note_sent
+from store.portal_drafts import NewDraft, add_drafts, find_draft, note_sent
 
 _KEPT: Final = timedelta(days=1)
 CHOICES: Final = ("sender_id", "priority", "cost_centre", "coding", "unencodable", "max_parts", "flash", "validity")
@@ -44,7 +44,7 @@ class HandRecipient(msgspec.Struct, frozen=True, kw_only=True):
     row: str = ""
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="send"):
     """What somebody wants sent. `options` are settings as texts; `listed` names the list that the recipients are of.
 
     In a `personalised` one the text has placeholders, which the values of each recipient fill.

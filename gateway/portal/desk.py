@@ -14,6 +14,7 @@ from gateway.admin.office import AdminOffice
 from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
 from gateway.portal.sign_in import SignIn
+from gateway.portal.studio import Studio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Desk(AdminOffice):
 
     applications: Applications
     sign_in: SignIn
+    studio: Studio
     address: str
     directories: DirectorySync
     read_users: Callable[[bytes, str, datetime, str], UserFile]

@@ -1,6 +1,6 @@
--- What people write in the portal and have not sent yet, and the earlier versions of customers' templates.
+-- What people write in the portal and have not sent or kept yet, and the earlier versions of customers' templates.
 
-CREATE TABLE "send_draft" (
+CREATE TABLE "portal_draft" (
     "key" BIGINT NOT NULL PRIMARY KEY,
     "customer_key" BIGINT NOT NULL,
     "account" TEXT NOT NULL,
@@ -8,7 +8,7 @@ CREATE TABLE "send_draft" (
     "job_id" TEXT NOT NULL DEFAULT '',
     "expires_at" BIGINT NOT NULL
 );
-CREATE INDEX "send_draft_expires_at" ON "send_draft" ("expires_at");
+CREATE INDEX "portal_draft_expires_at" ON "portal_draft" ("expires_at");
 CREATE TABLE "template_version" (
     "customer_key" BIGINT NOT NULL,
     "profile_key" BIGINT NOT NULL,

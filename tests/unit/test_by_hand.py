@@ -14,7 +14,7 @@ from gateway.table_reader import read_confined
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 from store.engine.keys import Keys
-from store.send_drafts import SendDraftRow
+from store.portal_drafts import PortalDraftRow
 from tests.kit.clock import Clock
 from tests.kit.readers import read
 from tests.kit.testbed import ANNA, ZOE, administer, open_core
@@ -52,7 +52,7 @@ def draft(text="Hello", *numbers, **fields):
 
 def drafts(core):
     """Return content and job of each draft in the database."""
-    return [(row.content, row.job_id) for row in core.database.read_now(lambda tx: read(tx.rows, SendDraftRow))]
+    return [(row.content, row.job_id) for row in core.database.read_now(lambda tx: read(tx.rows, PortalDraftRow))]
 
 
 async def test_a_user_sends_by_hand_with_its_own_settings(core, desk):
@@ -116,7 +116,9 @@ async def test_what_was_sent_before_a_crash_is_not_sent_again(core, desk):
     first = await desk.send(acme(core), ANNA, key)
     content, _ = drafts(core)[0]
     assert content == ""  # texts and numbers stay no longer than needed
-    core.database.write_now(lambda tx, _: [tx.execute("UPDATE send_draft SET content = ?, job_id = ''", (KEPT,))], None)
+    core.database.write_now(
+        lambda tx, _: [tx.execute("UPDATE portal_draft SET content = ?, job_id = ''", (KEPT,))], None
+    )
     again = await desk.send(acme(core), ANNA, key)
     assert (again.job_id, again.repeated, len(core.jobs())) == (first.job_id, True, 1)
 

@@ -30,7 +30,7 @@ FROZEN = {
     "0012_reports": "f62b136ba00d9ed6",
     "0013_care": "cff23606841dbcfd",
     "0014_details": "e433ab0bb9858efb",
-    "0015_by_hand": "cbb5bf82b995b842",
+    "0015_by_hand": "cc112922274935ad",
 }
 MODELS = tuple(
     value

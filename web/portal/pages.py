@@ -5,7 +5,7 @@ from typing import Final
 
 from web.portal import sign_in
 from web.portal.page import OpenPage, Page
-from web.portal.rooms import accounts, charts, directory, documentation, home, own, reports, send, settings
+from web.portal.rooms import accounts, charts, directory, documentation, home, own, reports, send, settings, templates
 
 PAGES: Final[Sequence[Page]] = (
     *home.PAGES,
@@ -14,6 +14,7 @@ PAGES: Final[Sequence[Page]] = (
     *charts.PAGES,
     *directory.PAGES,
     *settings.PAGES,
+    *templates.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
     *own.PAGES,

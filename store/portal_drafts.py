@@ -1,6 +1,6 @@
 """What people write in the portal, until it is sent or a day is over: whole as it was previewed.
 
-Not here: what a draft holds (gateway.portal.by_hand), accounts.
+Not here: what a draft holds (gateway.portal), accounts.
 """
 
 # ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
@@ -16,7 +16,7 @@ from store.engine.statements import Insert
 from store.tables import KeyedRow
 
 
-class SendDraftRow(KeyedRow):
+class PortalDraftRow(KeyedRow):
     """A draft of an account at a customer. `content` is JSON, empty once it was sent as the job `job_id`."""
 
     customer_key = peewee.BigIntegerField()
@@ -26,7 +26,7 @@ class SendDraftRow(KeyedRow):
     expires_at = peewee.BigIntegerField(index=True)
 
     class Meta:
-        table_name = "send_draft"
+        table_name = "portal_draft"
 
 
 class StoredDraft(Struct, frozen=True, array_like=True):
@@ -37,8 +37,8 @@ class StoredDraft(Struct, frozen=True, array_like=True):
     job_id: str
 
 
-_DRAFT = query(StoredDraft, "FROM send_draft WHERE key = ? AND customer_key = ? AND account = ? AND expires_at > ?")
-_NEW = Insert(SendDraftRow)
+_DRAFT = query(StoredDraft, "FROM portal_draft WHERE key = ? AND customer_key = ? AND account = ? AND expires_at > ?")
+_NEW = Insert(PortalDraftRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class NewDraft:
 def add_drafts(tx: Transaction, calls: list[tuple[NewDraft, int]]) -> list[None]:
     """Keep drafts, and forget those whose time is over; with each comes the present instant (microseconds)."""
     for draft, now in calls:
-        tx.execute("DELETE FROM send_draft WHERE expires_at <= ?", (now,))
+        tx.execute("DELETE FROM portal_draft WHERE expires_at <= ?", (now,))
         row = _NEW.row(
             key=draft.key,
             customer_key=draft.customer_key,
@@ -74,5 +74,5 @@ def find_draft(tx: Transaction, key: int, customer_key: int, account: str, now: 
 
 def note_sent(tx: Transaction, sent: list[tuple[int, str]]) -> list[None]:
     """Keep of drafts nothing but the job that each became, so that sending it again leads there."""
-    tx.execute_many("UPDATE send_draft SET content = '', job_id = ? WHERE key = ?", [(job, key) for key, job in sent])
+    tx.execute_many("UPDATE portal_draft SET content = '', job_id = ? WHERE key = ?", [(job, key) for key, job in sent])
     return [None for _ in sent]

@@ -1,0 +1,260 @@
+"""The desk at which a customer's templates are written: tried, shown with samples or a real job, kept in versions.
+
+A template runs in a child process, which ends with its answer. Not here: pages, what may be kept
+(gateway.admin.mail_templates, gateway.admin.push_templates).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+import msgspec
+
+from addressbook.options import Option
+from addressbook.people import Customer
+from addressbook.snapshot import Snapshot
+from gateway.admin.edit import Change
+from gateway.admin.mail_templates import (
+    TemplateOwner,
+    Workshop,
+    check_source,
+    find_owner,
+    find_version,
+    for_browser,
+    graphics_by_name,
+    reset_template,
+    set_template,
+)
+from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
+from gateway.ports import Clock
+from inbound.actions import PushForm
+from sms.message import Origin
+from sms.report import JobReport
+from sms.settings import Settings
+from store.application_views import find_job_of
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys, to_stored
+from store.mail_templates import read_push_template, read_template
+from store.portal_drafts import NewDraft, add_drafts, find_draft
+from store.views import load_reports
+from templates.forms import Form, kind_of
+from templates.graphics import Graphic
+from templates.inbound_view import InboundView
+from templates.pushes import form_stored_as, standard_push_template
+from templates.render import TemplateBroken, View, standard_template
+from templates.samples import views_of
+from templates.view import StatusView
+from templates.words import find_languages
+
+R = TypeVar("R")
+W = TypeVar("W", Workshop, PushWorkshop)
+
+PUSH: Final = "push"
+KINDS: Final = (*map(str, Form), PUSH)
+PUSH_FORMS: Final = tuple(map(str, PushForm))
+LANGUAGES: Final = find_languages
+_KEPT: Final = timedelta(days=1)
+_REMEMBERED: Final = 16
+_OPTIONS: Final[Mapping[str, Option]] = {Form.INBOUND: Option.SMS2MAIL, PUSH: Option.PUSH}
+
+
+class TemplateDraft(msgspec.Struct, frozen=True, kw_only=True, tag="template"):
+    """A template that is being written; `push_form` is that of a push's body."""
+
+    source: str
+    push_form: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a template makes of one sample of `total`, or the sentence that says why it makes nothing."""
+
+    content: str = ""
+    problem: str = ""
+    total: int = 0
+
+
+def option_of(kind: str) -> Option | None:
+    """Return what must be contracted for a kind of template, None for what everybody has."""
+    return _OPTIONS.get(kind)
+
+
+def names_of(kind: str) -> tuple[str, ...]:
+    """Return the names that a template of a mail sees."""
+    view = InboundView if kind == Form.INBOUND else StatusView
+    return () if kind == PUSH else tuple(f"m.{item.name}" for item in fields(view))
+
+
+def read_current(tx: Transaction, owner: TemplateOwner, kind: str) -> tuple[TemplateDraft, bool]:
+    """Return an owner's template, and whether it is its own: else the standard one. Raises AdminFault."""
+    found = find_owner(tx, owner)
+    if kind == PUSH:
+        own = read_push_template(tx, found.ref(PUSH))
+        if own is None:
+            return standard_of(PushForm.JSON), False
+        return TemplateDraft(source=own[1], push_form=form_stored_as(own[0]).value), True
+    source = read_template(tx, found.ref(kind))
+    return TemplateDraft(source=source or standard_template(Form(kind))), source is not None
+
+
+def standard_of(push_form: str) -> TemplateDraft:
+    """Return our own template of a push with a body of this form, from which customers start."""
+    return TemplateDraft(source=standard_push_template(PushForm(push_form), "status"), push_form=push_form)
+
+
+def read_version(tx: Transaction, owner: TemplateOwner, kind: str, number: int) -> TemplateDraft | None:
+    """Return what a template was, None where it was none of its own. Raises AdminFault."""
+    found = find_version(tx, owner, kind, number)
+    push_form = form_stored_as(found.push_form).value if found.push_form else ""
+    return TemplateDraft(source=found.source, push_form=push_form) if found.source else None
+
+
+def keeping(owner: TemplateOwner, kind: str, draft: TemplateDraft, checked_with: Mapping[str, Graphic]) -> Change:
+    """Return the change that keeps a template that was found good with these graphics."""
+    if kind == PUSH:
+        return partial(set_push_template, owner=owner, form=PushForm(draft.push_form), source=draft.source)
+    return partial(set_template, owner=owner, form=Form(kind), source=draft.source, checked_with=checked_with)
+
+
+def resetting(owner: TemplateOwner, kind: str) -> Change:
+    """Return the change that takes an own template away."""
+    if kind == PUSH:
+        return partial(reset_push_template, owner=owner)
+    return partial(reset_template, owner=owner, form=Form(kind))
+
+
+def settings_of(snapshot: Snapshot, customer: Customer, profile: str, kind: str) -> Settings:
+    """Return the settings in force for a user of a customer and profile, so that samples look as its mails."""
+    found = snapshot.directory.profile_named(customer.id, profile) if profile else None
+    key = found.id if found is not None else customer.default_profile_id
+    service = Origin.INBOUND if kind == Form.INBOUND else Origin.MAIL
+    return snapshot.layers.resolve(customer.id, service.value, key, None).settings
+
+
+def in_language(settings: Settings, language: str) -> Settings:
+    """Return settings whose mails are in this language."""
+    return replace(settings, language=language)
+
+
+class Studio:
+    """Tries and shows templates, one at a time; one object per process."""
+
+    def __init__(self, *, database: Database, keys: Keys, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._shown: dict[object, Shown] = {}
+
+    async def keep(self, customer: Customer, account: str, draft: TemplateDraft) -> int:
+        """Keep a draft for a day; return its key."""
+        now = self._clock.now()
+        content = msgspec.json.encode(draft).decode()
+        key, until = self._keys.take(), to_stored(now + _KEPT)
+        kept = NewDraft(key=key, customer_key=customer.id, account=account, content=content, expires_at=until)
+        await self._database.write(add_drafts, (kept, to_stored(now)))
+        return key
+
+    async def find(self, customer: Customer, account: str, key: int) -> TemplateDraft | None:
+        """Return an account's draft, None where there is none of this key."""
+        now = to_stored(self._clock.now())
+        found = await self._database.read(lambda tx: find_draft(tx, key, customer.id, account, now))
+        try:
+            return None if found is None else msgspec.json.decode(found.content, type=TemplateDraft)
+        except msgspec.MsgspecError:
+            return None  # that of something else
+
+    async def graphics(self, customer: Customer) -> dict[str, Graphic]:
+        """Return a customer's graphics."""
+        return await self._database.read(lambda tx: graphics_by_name(tx, customer.id))
+
+    async def report_of(self, customer: Customer, public_id: str) -> JobReport | None:
+        """Return the report of a real job of the customer, None where there is none of this id."""
+
+        def load(tx: Transaction) -> JobReport | None:
+            job = find_job_of(tx, customer.id, public_id)
+            return None if job is None else load_reports(tx, [job.key]).get(job.key)
+
+        return await self._database.read(load)
+
+    async def find_faults(self, kind: str, draft: TemplateDraft, graphics: Mapping[str, Graphic]) -> list[str]:
+        """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
+        if kind == PUSH:
+            form = PushForm(draft.push_form)
+            return await self._with_push(lambda made: made.find_faults(form, draft.source, PushTopic.STATUS))
+        return await self._with_mail(lambda made: check_source(draft.source, Form(kind), graphics, made))
+
+    async def show(  # noqa: PLR0913 - what is shown
+        self,
+        kind: str,
+        draft: TemplateDraft,
+        settings: Settings,
+        graphics: Mapping[str, Graphic],
+        *,
+        sample: int,
+        report: JobReport | None = None,
+    ) -> Shown:
+        """Return what a template makes of a sample, counted from 1, or of a real job, for a browser."""
+        if report is not None:
+            return await self._show(kind, draft, settings, graphics, sample, report)
+        key = (kind, draft.source, draft.push_form, settings, tuple(graphics.values()), sample)
+        if key not in self._shown:
+            while len(self._shown) >= _REMEMBERED:
+                del self._shown[next(iter(self._shown))]
+            self._shown[key] = await self._show(kind, draft, settings, graphics, sample, None)
+        return self._shown[key]
+
+    async def _show(  # noqa: PLR0913, PLR0917 - the same
+        self,
+        kind: str,
+        draft: TemplateDraft,
+        settings: Settings,
+        graphics: Mapping[str, Graphic],
+        sample: int,
+        report: JobReport | None,
+    ) -> Shown:
+        try:
+            if kind == PUSH:
+                form = PushForm(draft.push_form)
+                bodies = await self._with_push(lambda made: list(made.preview(form, draft.source, PushTopic.STATUS)))
+                return Shown(content=bodies[min(sample, len(bodies)) - 1], total=len(bodies))
+            return await self._with_mail(partial(_show_mail, kind, draft, settings, graphics, sample, report))
+        except TemplateBroken as broken:
+            return Shown(problem=str(broken))
+
+    async def _with_mail(self, run: Callable[[Workshop], R]) -> R:
+        async with self._lock:
+            return await asyncio.to_thread(_apart, Workshop(), run)
+
+    async def _with_push(self, run: Callable[[PushWorkshop], R]) -> R:
+        async with self._lock:
+            return await asyncio.to_thread(_apart, PushWorkshop(), run)
+
+
+def _apart(made: W, run: Callable[[W], R]) -> R:
+    with closing(made):
+        return run(made)
+
+
+def _show_mail(  # noqa: PLR0913, PLR0917 - what is shown
+    kind: str,
+    draft: TemplateDraft,
+    settings: Settings,
+    graphics: Mapping[str, Graphic],
+    sample: int,
+    report: JobReport | None,
+    made: Workshop,
+) -> Shown:
+    form, logo = Form(kind), graphics.get(settings.logo)
+    views: list[View]
+    if report is not None and form is not Form.INBOUND:
+        told = replace(report, settings=replace(report.settings, language=settings.language))
+        views = [made.renderer.view(kind_of(form), told, logo=logo)]
+    else:
+        views = list(views_of(form, made.renderer, settings, logo))
+    html = made.confined.run(draft.source, views[min(sample, len(views)) - 1])
+    return Shown(content=for_browser(html, graphics), total=len(views))

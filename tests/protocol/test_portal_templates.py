@@ -1,0 +1,192 @@
+"""The template editor of the portal: seen in frames that may do nothing, refused with a line, kept in versions."""
+
+import re
+
+import pytest
+
+from addressbook.rights import Role
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.testbed import ANNA, make_house, open_core
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82"
+PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
+OWN = PAGE.format("<p>Ours: {{ m.headline }}</p>")
+
+
+@pytest.fixture
+def core(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    yield core
+    core.database.close()
+
+
+@pytest.fixture
+async def site(core):
+    async with portal_site(core) as running:
+        yield running
+
+
+def room(site):
+    return f"/c/{site.customer()}/templates"
+
+
+async def work(visitor, path, source, do="preview", **fields):
+    return await visitor.post(path, {"source": source, "do": do, **fields})
+
+
+def frame_of(answer):
+    """Return the address of the first frame of a page."""
+    return re.findall(r'<iframe [^>]*src="/portal([^"]+)"', answer.text)[0].replace("&amp;", "&")
+
+
+async def test_a_draft_is_seen_before_it_is_kept_and_changes_nothing(site):
+    visitor = await site.signed_in()
+    kept = await work(visitor, f"{room(site)}/result", OWN, language="de", sample="2")
+    path = kept.headers["location"].removeprefix("/portal")
+    page = await visitor.get(path)
+    assert "not saved" in text_of(page)
+    assert page.text.count("<iframe ") == page.text.count(" sandbox ") == 3
+    frame = await visitor.get(frame_of(page))
+    assert frame.text.startswith(PAGE[:15])
+    assert "Ours: " in frame.text
+    assert "Ours: " not in (await visitor.get(f"{room(site)}/result/frame")).text
+
+
+async def test_a_frame_may_do_nothing(site):
+    visitor = await site.signed_in()
+    policy = (await visitor.get(f"{room(site)}/result/frame")).headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none';")
+    assert "script" not in policy
+    assert "frame-ancestors 'self'" in policy
+
+
+@pytest.mark.parametrize("kind", ["accepted", "result", "correction", "delayed", "failure", "dry-run", "inbound"])
+async def test_every_kind_is_shown_in_light_and_dark_and_in_another_language(site, kind):
+    visitor = await site.signed_in()
+    path = f"{room(site)}/{kind}/frame"
+    english, german = await visitor.get(f"{path}?language=en"), await visitor.get(f"{path}?language=de")
+    assert 'lang="de"' in german.text
+    assert english.text != german.text
+    dark = await visitor.get(f"{path}?language=en&dark=1")
+    assert "prefers-color-scheme" not in english.text + dark.text
+    assert "@media (max-width:0)" in english.text
+    assert "@media (min-width:0)" in dark.text
+
+
+async def test_a_template_is_saved_reset_and_put_back(site):
+    visitor = await site.signed_in()
+    path = f"{room(site)}/result"
+    assert (await work(visitor, path, OWN, "save")).status_code == 303
+    assert "Ours: " in (await visitor.get(f"{path}/frame")).text
+    assert "own" in text_of(await visitor.get(room(site)))
+    await visitor.post(f"{path}/reset")
+    assert "Ours: " not in (await visitor.get(f"{path}/frame")).text
+    assert (await visitor.post(f"{path}/restore", {"number": "1"})).status_code == 303
+    assert "Ours: " in (await visitor.get(f"{path}/frame")).text
+    assert text_of(await visitor.get(path)).count("Put back") == 2
+    await visitor.post(f"{path}/restore", {"number": "2"})
+    assert "Ours: " not in (await visitor.get(f"{path}/frame")).text
+    assert (await visitor.post(f"{path}/restore", {"number": "x"})).status_code == 404
+
+
+ATTACKS = {
+    "unsafe": "<p>{{ ''.__class__.__mro__ }}</p>",
+    "nothing is called": "<p>{{ config }}</p>",
+    "line 3": "<p>\n\n{% if %}</p>",
+    "<script> has no place": "<p>{{ m.job }}</p><script>alert(1)</script>",
+    "travels with the mail": "<p>{{ m.job }}</p><img src='https://example.com/x.png' alt=''>",
+    "cid:missing shows a graphic that is not there": "<p>{{ m.job }}</p><img src='cid:missing' alt=''>",
+}
+
+
+@pytest.mark.parametrize("said", ATTACKS)
+async def test_what_a_template_must_not_do_is_refused_at_its_field_with_what_was_written_kept(site, said):
+    visitor = await site.signed_in()
+    source = PAGE.format(ATTACKS[said])
+    answer = await work(visitor, f"{room(site)}/result", source, "save")
+    assert answer.status_code == 422
+    assert 'href="#f-source"' in answer.text
+    assert said in text_of(answer).replace("&lt;", "<").replace("&gt;", ">")
+    assert "<script>alert" not in answer.text
+    assert (await visitor.get(room(site))).text.count(">own<") == 0
+
+
+async def test_a_draft_that_is_broken_says_so_in_its_frame_as_text(site):
+    visitor = await site.signed_in()
+    kept = await work(visitor, f"{room(site)}/result", PAGE.format("{{ ''.__class__ }}<script>"))
+    frame = await visitor.get(frame_of(await visitor.get(kept.headers["location"].removeprefix("/portal"))))
+    assert frame.headers["content-type"].startswith("text/plain")
+
+
+async def test_nobody_sees_the_draft_of_somebody_else(site):
+    visitor, other = await site.signed_in(), await site.signed_in(address="other@example.com")
+    kept = await work(visitor, f"{room(site)}/result", PAGE.format("<p>secret {{ m.job }}</p>"))
+    path = kept.headers["location"].removeprefix("/portal")
+    assert "secret" in (await visitor.get(path)).text
+    assert "secret" not in (await other.get(path)).text
+
+
+async def test_a_real_job_is_shown_to_who_may_see_reports(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    answer = await visitor.post(
+        f"/c/{site.customer()}/send", {"way": "numbers", "numbers": "+447700900101", "text": "real words"}
+    )
+    await visitor.post(answer.headers["location"].removeprefix("/portal"))
+    (job,) = core.jobs()
+    path = f"{room(site)}/accepted/frame?job={job.public_id}"
+    assert "real words" in (await visitor.get(path)).text
+    assert "real words" not in (await (await site.signed_in(Role.SETTINGS)).get(path)).text
+    await site.administer("customer add foreign")
+    foreign = f"/c/{site.customer('foreign')}/templates/accepted/frame?job={job.public_id}"
+    assert "real words" not in (await (await site.signed_in(customer="foreign")).get(foreign)).text
+    assert "no job of this id" in text_of(await visitor.get(f"{room(site)}/accepted?job=J.nothing"))
+
+
+async def test_the_look_changes_without_code(site):
+    visitor = await site.signed_in()
+    await visitor.upload(f"{room(site)}/graphics", {"name": ""}, {"graphic": ("C:\\logo.png", PNG)})
+    answer = await visitor.post(f"{room(site)}/look", {"logo": "logo.png", "accent": "#0a7d4b", "contact": "Desk"})
+    assert answer.status_code == 303
+    shown = (await visitor.get(f"{room(site)}/result/frame")).text
+    assert "Desk" in shown
+    assert "#0a7d4b" in shown
+    wrong = await visitor.post(f"{room(site)}/look", {"accent": '"><script>'})
+    assert wrong.status_code == 422
+    assert 'id="e-accent"' in wrong.text
+    assert "<script>&" not in wrong.text
+
+
+async def test_a_graphic_that_is_none_is_refused_and_one_that_is_shown_stays(site):
+    visitor = await site.signed_in()
+    svg = await visitor.upload(f"{room(site)}/graphics", {}, {"graphic": ("x.svg", b"<svg onload='x'/>")})
+    assert "neither PNG nor JPEG nor GIF" in text_of(svg)
+    await visitor.upload(f"{room(site)}/graphics", {"name": "dot"}, {"graphic": ("dot.png", PNG)})
+    picture = PAGE.format('<p>{{ m.job }}</p><img src="cid:dot" alt="">')
+    assert (await work(visitor, f"{room(site)}/result", picture, "save")).status_code == 303
+    assert "data:image/png;base64," in (await visitor.get(f"{room(site)}/result/frame")).text
+    assert "change that first" in text_of(await visitor.post(f"{room(site)}/graphics/remove", {"name": "dot"}))
+
+
+async def test_a_push_is_written_with_its_form_and_seen_as_text(site):
+    visitor = await site.signed_in()
+    path = f"{room(site)}/push"
+    frame = await visitor.get(f"{path}/frame")
+    assert frame.headers["content-type"].startswith("text/plain")
+    begun = await work(visitor, path, "", "standard", push_form="xml")
+    assert "&lt;?xml" in (await visitor.get(begun.headers["location"].removeprefix("/portal"))).text
+    broken = await work(visitor, path, "{{ jobId", "save", push_form="json")
+    assert broken.status_code == 422
+    assert (await work(visitor, path, '{"job": {{ jobId }}}', "save", push_form="json")).status_code == 303
+    assert '{"job": "J.' in (await visitor.get(f"{path}/frame")).text
+    assert (await work(visitor, path, "x", push_form="exe")).status_code == 400
+
+
+async def test_what_is_not_contracted_and_whose_profile_there_is_not_are_not_there(site):
+    visitor = await site.signed_in()
+    assert (await visitor.get(f"{room(site)}/inbound?profile=ops")).status_code == 200
+    assert (await visitor.get(f"{room(site)}/inbound?profile=nobody")).status_code == 404
+    assert (await visitor.get(f"{room(site)}/alert")).status_code == 404
+    await site.administer("customer option acme --remove sms2mail --remove push")
+    for kind in ("inbound", "push"):
+        assert (await visitor.get(f"{room(site)}/{kind}")).status_code == 404
+        assert (await visitor.get(f"{room(site)}/{kind}/frame")).status_code == 404
