@@ -43,6 +43,8 @@ class Right(StrEnum):
     CHANGE_TEMPLATES = "templates.change"
     SEE_SUPPORT = "support.see"
     CHANGE_SUPPORT = "support.change"
+    SEE_DECLARATIONS = "declarations.see"
+    CHANGE_DECLARATIONS = "declarations.change"
     SEE_ACCOUNTS = "accounts.see"
     CHANGE_ACCOUNTS = "accounts.change"
     SEE_OPERATE = "operate.see"

@@ -8,7 +8,7 @@ import hmac
 from hashlib import sha256
 from typing import Final
 
-from store.support import Side
+from addressbook.support import Side
 
 SECRET: Final = "support-requests"  # noqa: S105 - the name of the secret
 PREFIX: Final = "support+"

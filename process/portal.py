@@ -10,11 +10,14 @@ from dirsync.files import read_users
 from gateway.directory_mails import DirectoryTelling
 from gateway.directory_sync import DirectorySync
 from gateway.portal.desk import Desk
+from gateway.portal.operation import Operation
 from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
 from process.accept_path import AcceptPath
 from process.doors import Doors
+from process.support import desk_of
+from process.surroundings import look_around
 from templates.portal_pages import PortalPages
 from web.portal.gate import Gate
 from web.portal.pages import OPEN_PAGES, PAGES
@@ -48,6 +51,12 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
         address=config.portal_address,
         directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
         read_users=_read_users,
+        operation=Operation(
+            look_around=lambda: look_around(config, "this process"),
+            alerts=config.alerts,
+            hours={carrier.name: carrier.hours for carrier in config.carriers if carrier.hours is not None},
+        ),
+        support=desk_of(config),
     )
 
 

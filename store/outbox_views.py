@@ -265,3 +265,29 @@ def told_topics(tx: Transaction, prefix: str) -> list[ToldTopic]:
         ToldTopic(topic=topic, subject=about["subject"], recipient=recipient, stage=about["stage"], over=about["over"])
         for topic, (recipient, about) in newest.items()
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldAlert:
+    """One alert that the administrator was told of, or will be; `over`: that an earlier one counts no longer."""
+
+    subject: str
+    recipient: str
+    created_at: datetime
+    over: bool
+
+
+def list_alerts(tx: Transaction, limit: int) -> list[ToldAlert]:
+    """Return the newest alerts, the newest first."""
+    found = "SELECT about, recipient, created_at FROM outbox WHERE topic <> '' ORDER BY key DESC LIMIT ?"
+    rows = ((json.loads(about), recipient, created_at) for about, recipient, created_at in tx.rows(found, (limit,)))
+    return [
+        ToldAlert(
+            subject=told["subject"],
+            recipient=recipient,
+            created_at=to_instant(created_at),
+            over=told.get("over", False),  # those of an earlier version have none
+        )
+        for told, recipient, created_at in rows
+        if "subject" in told
+    ]

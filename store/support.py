@@ -1,30 +1,13 @@
 """Support requests of customers and what was written about them, with the trace of the job as it was then."""
 
-from enum import StrEnum
-
 import peewee
 from msgspec import Struct
 
+from addressbook.support import RequestState, Side
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert
 from store.tables import KeyedRow
-
-
-class RequestState(StrEnum):
-    """Who has to do something: OPEN the desk, WAITING the customer, SOLVED and CLOSED nobody. None follows CLOSED."""
-
-    OPEN = "open"
-    WAITING = "waiting"
-    SOLVED = "solved"
-    CLOSED = "closed"
-
-
-class Side(StrEnum):
-    """Who writes."""
-
-    CUSTOMER = "customer"
-    DESK = "desk"
 
 
 class SupportRequestRow(KeyedRow):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from addressbook.people import Customer
+from addressbook.support import RequestState, Side
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
@@ -22,8 +23,6 @@ from store.engine.keys import public_id, to_instant, to_stored
 from store.outbox import Outbox
 from store.secrets import secret_named
 from store.support import (
-    RequestState,
-    Side,
     SupportPost,
     SupportRequest,
     add_post,

@@ -11,8 +11,10 @@ from datetime import datetime
 from addressbook.exchange import UserFile
 from addressbook.runs import RunResult, RunState
 from gateway.admin.office import AdminOffice
+from gateway.admin.support import SupportDesk
 from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
+from gateway.portal.operation import Operation
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
 
@@ -22,6 +24,7 @@ class Desk(AdminOffice):
     """What all pages share. `address` is where people reach the portal, such as https://sms.example.net.
 
     `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
+    `operation` is what the operator's pages need, `support` who reads support requests.
     """
 
     applications: Applications
@@ -30,6 +33,8 @@ class Desk(AdminOffice):
     address: str
     directories: DirectorySync
     read_users: Callable[[bytes, str, datetime, str], UserFile]
+    operation: Operation | None = None
+    support: SupportDesk | None = None
 
     async def approve(self, digest: str, who: str) -> bool:
         """Put the run of a directory in force that waits under a digest; returns whether it was still the one."""

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from addressbook.support import RequestState, Side
 from gateway.accept import Accepted
 from gateway.admin import customers, support
 from gateway.admin.edit import Administration
@@ -15,7 +16,7 @@ from gateway.support_address import read_address, write_address
 from gateway.support_mails import SupportMails
 from mta.support_mail import SupportDoor
 from sms.outcome import Refusal, Refused
-from store.support import RequestState, Side, find_request, posts_of
+from store.support import find_request, posts_of
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.clock import Clock
 from tests.kit.testbed import judge, open_core

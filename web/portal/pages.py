@@ -5,9 +5,24 @@ from typing import Final
 
 from web.portal import sign_in
 from web.portal.page import OpenPage, Page
-from web.portal.rooms import accounts, charts, directory, documentation, home, own, reports, send, settings, templates
+from web.portal.rooms import (
+    accounts,
+    charts,
+    declarations,
+    directory,
+    documentation,
+    home,
+    operate,
+    own,
+    reports,
+    send,
+    settings,
+    support,
+    templates,
+)
 
 PAGES: Final[Sequence[Page]] = (
+    *operate.PAGES,
     *home.PAGES,
     *send.PAGES,
     *reports.PAGES,
@@ -17,6 +32,8 @@ PAGES: Final[Sequence[Page]] = (
     *templates.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
+    *declarations.PAGES,
+    *support.PAGES,
     *own.PAGES,
     *sign_in.PAGES,
 )

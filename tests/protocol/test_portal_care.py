@@ -1,0 +1,128 @@
+"""Support requests, declarations and the operator's room in the portal: who sees them, and what follows from a form."""
+
+import pytest
+
+from addressbook.rights import Role
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.testbed import judge, make_house, open_core
+
+TEXT = "# Consent of staff\n\nThe works council <b>agrees</b>."
+
+
+@pytest.fixture
+def core(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    yield core
+    core.database.close()
+
+
+@pytest.fixture
+async def site(core):
+    async with portal_site(core) as running:
+        await running.administer("customer add foreign")
+        yield running
+
+
+def location(answer):
+    assert answer.status_code == 303, text_of(answer)
+    return answer.headers["location"].removeprefix("/portal")
+
+
+async def test_a_request_is_opened_answered_by_the_desk_and_seen_by_no_other_customer(core, site):
+    kept = await core.acceptance.keep(judge(core, "acme", "Secret words").plan)
+    customer, desk = await site.signed_in(), await site.signed_in(Role.OPERATOR)
+    room = f"/c/{site.customer()}/support"
+    assert "Nobody has asked for help yet" in text_of(await customer.get(room))
+    asked = {"subject": "<i>No</i> SMS", "text": "Nothing\narrives.", "job": kept.job_id}
+    one = location(await customer.post(f"{room}/new", asked))
+    page = await customer.get(one)
+    assert "&lt;i&gt;No&lt;/i&gt; SMS" in page.text
+    assert kept.job_id in text_of(page)
+    request = one.rpartition("/")[2]
+    foreign = await site.signed_in(customer="foreign")
+    assert (await foreign.get(f"/c/{site.customer('foreign')}/support/{request}")).status_code == 404
+    answer = {"text": "Which number?"}
+    assert (await foreign.post(f"/c/{site.customer('foreign')}/support/{request}", answer)).status_code == 404
+    assert "acme" in text_of(await desk.get("/operator/support"))
+    location(await desk.post(f"/operator/support/{request}", answer))
+    page = text_of(await customer.get(one))
+    assert "Which number?" in page
+    assert "waits for the customer" in page
+    location(await customer.post(f"{one}/close", {"state": "closed"}))
+    assert "closed" in text_of(await customer.get(room))
+    assert (await customer.post(one, {"text": "Again"})).status_code == 422
+
+
+async def test_a_request_without_words_or_about_the_job_of_others_is_told_at_its_field(core, site):
+    kept = await core.acceptance.keep(judge(core, "acme").plan)
+    foreign = await site.signed_in(customer="foreign")
+    path = f"/c/{site.customer('foreign')}/support/new"
+    answer = await foreign.post(path, {"subject": "", "text": "Help"})
+    assert (answer.status_code, 'href="#f-subject"' in answer.text) == (422, True)
+    answer = await foreign.post(path, {"subject": "Mine", "text": "Help", "job": kept.job_id})
+    assert (answer.status_code, 'href="#f-job"' in answer.text) == (422, True)
+    assert "Help" in answer.text
+
+
+async def test_a_declaration_is_confirmed_by_an_administrator_who_ticks_the_box(core, site, tmp_path):
+    file = tmp_path / "consent.md"
+    file.write_text(TEXT, "utf-8")
+    await site.administer(f"declaration add consent --text en={file} --customer acme --suspend")
+    administrator, reader = await site.signed_in(), await site.signed_in(Role.REPORTS)
+    room = f"/c/{site.customer()}/declarations"
+    assert (await reader.get(room)).status_code == 403
+    page = await administrator.get(room)
+    assert "Consent of staff" in text_of(page)
+    one = page.text.partition(f'href="/portal{room}/')[2].partition('"')[0]
+    page = await administrator.get(f"{room}/{one}")
+    assert "The works council &lt;b&gt;agrees&lt;/b&gt;." in page.text
+    assert (await administrator.post(f"{room}/{one}")).status_code == 422
+    assert location(await administrator.post(f"{room}/{one}", {"agreed": "yes"})) == room
+    page = text_of(await administrator.get(room))
+    assert "Consent of staff confirmed" in page
+    assert "administrator.acme@example.com ," in page
+    foreign = await site.signed_in(customer="foreign")
+    assert (await foreign.get(f"/c/{site.customer('foreign')}/declarations/{one}")).status_code == 404
+
+
+async def test_the_operator_sees_what_waits_and_why_and_holds_and_releases_it(core, site):
+    await core.acceptance.keep(judge(core, "acme").plan)
+    operator = await site.signed_in(Role.OPERATOR)
+    health = text_of(await operator.get("/operator"))
+    assert "How the gateway is" in health
+    assert "1 SMS wait" in health
+    page = await operator.get("/operator/queue")
+    assert "until a carrier takes it" in text_of(page)
+    message = page.text.partition('name="name" value="')[2].partition('"')[0]
+    location(await operator.post("/operator/queue", {"act": "hold", "name": message}))
+    assert "held" in text_of(await operator.get("/operator/queue"))
+    location(await operator.post("/operator/queue", {"act": "release", "name": message}))
+    location(await operator.post("/operator/queue", {"act": "delete", "name": message}))
+    assert "No SMS waits." in text_of(await operator.get("/operator/queue"))
+    assert (await operator.post("/operator/queue", {"act": "hold", "name": "nothing"})).status_code == 422
+    assert (await operator.post("/operator/queue", {"act": "drop", "name": message})).status_code == 400
+
+
+async def test_the_operator_suspends_a_customer_with_a_reason_and_resumes_it(core, site):
+    operator = await site.signed_in(Role.OPERATOR)
+    one = f"/operator/customers/{site.customer()}"
+    assert (await operator.post(f"{one}/suspend", {"reason": ""})).status_code == 422
+    assert (await operator.post(f"{one}/suspend", {"reason": "unpaid", "hours": "soon"})).status_code == 422
+    assert judge(core, "acme").refused is None
+    location(await operator.post(f"{one}/suspend", {"reason": "unpaid", "hours": "2"}))
+    assert "unpaid" in judge(core, "acme").refused.detail
+    assert "suspended" in text_of(await operator.get("/operator/customers"))
+    assert "everything since" in text_of(await operator.get(one))
+    location(await operator.post(f"{one}/resume"))
+    assert judge(core, "acme").refused is None
+    assert (await operator.post(f"{one}/resume")).status_code == 422
+
+
+async def test_every_page_of_the_operator_speaks_every_language(core, site):
+    await core.acceptance.keep(judge(core, "acme").plan)
+    operator = await site.signed_in(Role.OPERATOR)
+    for language in ("en", "de", "fr", "es"):
+        for path in ("", "/queue", "/customers", f"/customers/{site.customer()}", "/support"):
+            answer = await operator.get(f"/operator{path}", Accept_Language=language)
+            assert answer.status_code == 200, (path, language)
+            assert f'<html lang="{language}">' in answer.text

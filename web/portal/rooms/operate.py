@@ -1,0 +1,141 @@
+"""The operator's room: how the gateway is, what waits and why, customers and who of them is suspended."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from addressbook.options import Option
+from addressbook.people import Customer
+from addressbook.rights import Right
+from gateway.admin import queue, suspensions
+from gateway.admin.faults import AdminFault
+from gateway.portal.care import list_suspensions
+from gateway.portal.operation import Operation, read_operation, read_waiting
+from web.portal.page import POST, Page
+from web.portal.visit import Visit
+
+_HOUR = timedelta(hours=1)
+_MOST_HOURS = 9_999
+_HEALTH, _QUEUE, _CUSTOMERS = "/operator", "/operator/queue", "/operator/customers"
+_ACTS = {"hold": queue.hold_waiting, "release": queue.release_waiting, "delete": queue.delete_waiting}
+_FIELD_OF = {"bad-reason": "reason", "ends-before": "until", "no-option": "only"}
+
+
+async def show_health(visit: Visit) -> Response:
+    """Show how the gateway is."""
+    operation = _operation(visit)
+    around = await asyncio.to_thread(operation.look_around)
+    view = await visit.desk.look(partial(read_operation, operation=operation, around=around, now=visit.desk.now()))
+    return visit.show("rooms/operate/health", view=view, report=view.report, now=visit.desk.now())
+
+
+async def show_queue(visit: Visit) -> Response:
+    """Show what waits, and why."""
+    return await _queue(visit)
+
+
+async def act_on_queue(visit: Visit) -> Response:
+    """Hold, release or end what waits, by its id; or make due what failed."""
+    act, name = visit.form.text("act"), visit.form.line("name")
+    try:
+        if act == "flush":
+            (done,) = await visit.change(queue.flush_queue)
+            return visit.go(_QUEUE, "operate.queue.flushed", due=done.facts["due"])
+        if act not in _ACTS:
+            raise HTTPException(400)
+        await visit.change(partial(_ACTS[act], name=name))
+    except AdminFault as fault:
+        return await _queue(visit, fault)
+    return visit.go(_QUEUE, f"operate.queue.done.{act}", name=name)
+
+
+async def show_customers(visit: Visit) -> Response:
+    """Show all customers, and what of them is suspended."""
+    return visit.show("rooms/operate/customers", rows=visit.customers)
+
+
+async def show_customer(visit: Visit) -> Response:
+    """Show one customer with its suspensions."""
+    return await _customer(visit)
+
+
+async def suspend(visit: Visit) -> Response:
+    """Suspend a customer or an option of it."""
+    customer, form = _named(visit), visit.form
+    hours = form.line("hours")
+    until = None
+    if hours:
+        if not (hours.isascii() and hours.isdecimal() and 0 < int(hours) <= _MOST_HOURS):
+            return await _customer(visit, errors={"hours": visit.say("operate.suspend.bad-hours", most=_MOST_HOURS)})
+        until = visit.desk.now() + int(hours) * _HOUR
+    try:
+        await visit.change(
+            partial(
+                suspensions.suspend,
+                name=customer.name,
+                reason=form.line("reason"),
+                only=form.text("only"),
+                until=until,
+            )
+        )
+    except AdminFault as fault:
+        return await _customer(visit, errors={_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)})
+    return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.suspend.done", customer=customer.name)
+
+
+async def resume(visit: Visit) -> Response:
+    """End the suspensions of a customer."""
+    customer = _named(visit)
+    try:
+        await visit.change(partial(suspensions.resume, name=customer.name))
+    except AdminFault as fault:
+        return await _customer(visit, errors={"": visit.fault(fault)})
+    return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.resume.done", customer=customer.name)
+
+
+async def _queue(visit: Visit, fault: AdminFault | None = None) -> Response:
+    messages, notices = await visit.desk.look(partial(read_waiting, operation=_operation(visit), now=visit.desk.now()))
+    errors = {} if fault is None else {"": visit.fault(fault)}
+    return visit.show("rooms/operate/queue", errors=errors, messages=messages, notices=notices)
+
+
+async def _customer(visit: Visit, errors: dict[str, str] | None = None) -> Response:
+    customer = _named(visit)
+    lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.id))
+    options = [("", visit.say("operate.suspend.everything")), *((option.value, option.value) for option in Option)]
+    return visit.show(
+        "rooms/operate/customer",
+        errors=errors,
+        one=customer,
+        lines=lines,
+        options=options,
+    )
+
+
+def _named(visit: Visit) -> Customer:
+    found = visit.desk.snapshot.directory.customer(int(visit.parameter("number")))
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _operation(visit: Visit) -> Operation:
+    operation = visit.desk.operation
+    assert operation is not None
+    return operation
+
+
+_ONE = f"{_CUSTOMERS}/{{number:int}}"
+
+PAGES = (
+    Page(path=_HEALTH, handler=show_health, right=Right.SEE_OPERATE, menu="operate.health.menu"),
+    Page(path=_QUEUE, handler=show_queue, right=Right.SEE_OPERATE, menu="operate.queue.menu"),
+    Page(path=_QUEUE, methods=POST, handler=act_on_queue, right=Right.CHANGE_OPERATE),
+    Page(path=_CUSTOMERS, handler=show_customers, right=Right.SEE_OPERATE, menu="operate.customers.menu"),
+    Page(path=_ONE, handler=show_customer, right=Right.SEE_OPERATE),
+    Page(path=f"{_ONE}/suspend", methods=POST, handler=suspend, right=Right.CHANGE_OPERATE),
+    Page(path=f"{_ONE}/resume", methods=POST, handler=resume, right=Right.CHANGE_OPERATE),
+)
