@@ -23,6 +23,8 @@ COLUMNS: Final = (
     *("messages", "parts", "billed", "unanswered"),
 )
 """The columns of a summary as a table; `parts` are those of the texts, `billed` those that carriers took."""
+MONTHS_KEPT: Final = 6
+"""So many months that have ended stay in the archive, beside the one under way."""
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
@@ -151,7 +153,7 @@ def summarise_month(tx: Transaction, customer_key: int, customer: str, month: Mo
     """Return the summary of a customer's month; one without SMS has no lines."""
     first, end = month.days
     earlier: list[Correction] = []
-    for back in range(1, 7):
+    for back in range(1, MONTHS_KEPT + 1):
         before = month.moved(-back)
         earlier += _corrections(before, read_lines(tx, customer_key, before.days, (first, end)))
     return MonthSummary(

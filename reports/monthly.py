@@ -17,11 +17,11 @@ from gateway.directory import DirectoryFollower
 from gateway.letters import letter_row
 from gateway.ports import Clock
 from gateway.worker import Worker
-from reports.archive import COLUMNS, Month, MonthSummary, summarise_month
+from reports.archive import COLUMNS, MONTHS_KEPT, Month, MonthSummary, summarise_month
 from reports.counting import Direction
 from reports.summing import zone_of
 from sms.lifecycle import MessageState
-from store.archive import ArchiveStore, ClosedMonth, Closing, customers_of, is_summed, read_closed
+from store.archive import ArchiveStore, ClosedMonth, Closing, find_open_months, is_summed
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
 from store.outbox import NewRow
@@ -55,14 +55,13 @@ class Monthly:
         await self._worker.stop()
 
     async def step(self) -> bool:
-        """Close the months that have ended since the last look: the last one of each customer that sent or received."""
+        """Close the months of customers that have ended, and those that ended while nobody looked."""
         now = self._clock.now()
-        for month in {Month.of(now.astimezone(UTC).date()).moved(-ago) for ago in (0, 1)}:
-            keys = await self._database.read(partial(customers_of, days=month.days))
-            closed = await self._database.read(partial(read_closed, customer_key=None)) if keys else {}
-            for key in keys:
-                if (key, str(month)) not in closed:
-                    await self._close(key, month, now)
+        this = Month.of(now.astimezone(UTC).date())
+        months = {str(month): month for month in (this.moved(-ago) for ago in range(MONTHS_KEPT + 1))}
+        days = {name: month.days for name, month in months.items()}
+        for key, name in await self._database.read_long(partial(find_open_months, months=days)):
+            await self._close(key, months[name], now)
         return False
 
     async def _close(self, customer_key: int, month: Month, now: datetime) -> None:
@@ -70,7 +69,7 @@ class Monthly:
         ended_at = datetime.combine(month.moved(1).first, time(), zone)
         if now < ended_at + _SETTLED_AFTER:
             return
-        if not await self._database.read(partial(is_summed, customer_key=customer_key, until=to_stored(ended_at))):
+        if not await self._database.read_long(partial(is_summed, customer_key=customer_key, until=to_stored(ended_at))):
             return
         closing = Closing(
             month=ClosedMonth(customer_key=customer_key, month=str(month), zone=zone.key, closed_at=to_stored(now)),
@@ -85,7 +84,7 @@ class Monthly:
         customer = self._book.current.directory.customer(customer_key)
         if not addresses or customer is None or not customer.active:
             return ()
-        found = await self._database.read(
+        found = await self._database.read_long(
             partial(summarise_month, customer_key=customer_key, customer=customer.name, month=month)
         )
         table = await asyncio.to_thread(lambda: write_csv(COLUMNS, found.rows()).encode(SPREADSHEET))

@@ -14,7 +14,7 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
-from reports.archive import Month
+from reports.archive import MONTHS_KEPT, Month
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.retention import Limits, find_old_days, forget_days, forget_details
@@ -23,8 +23,6 @@ log = structlog.get_logger()
 
 DETAILS_KEPT: Final = timedelta(days=92)
 """So long after its end a job is kept, and an inbound SMS after it came."""
-MONTHS_KEPT: Final = 6
-"""So many months that have ended stay in the archive, beside the one under way."""
 _LOOK_EVERY: Final = 600.0
 _REST: Final = 4.0
 _LONGEST_REST: Final = 2.0
@@ -62,7 +60,7 @@ class Retention:
 
     async def _forget_days(self, now: datetime) -> int:
         before = first_day_kept(now)
-        old = await self._database.read(partial(find_old_days, before=before))
+        old = await self._database.read_long(partial(find_old_days, before=before))
         return await self._database.write(forget_days, old[0]) if old else 0
 
 

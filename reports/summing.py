@@ -39,7 +39,7 @@ class Summing:
     async def step(self) -> bool:
         """Sum what is due, some hundred at a time; returns whether there may be more."""
         now = self._clock.now()
-        step = await self._database.read(lambda tx: self._count(tx, now))
+        step = await self._database.read_long(lambda tx: self._count(tx, now))
         if not step.jobs and not step.inbound:
             return False
         added = await self._database.write(add_sums, step)

@@ -3,6 +3,7 @@
 Not here: how sums are written (sums), what a summary is (reports.archive).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,7 +100,8 @@ _TOTALS = query(
 _CLOSED = query(ClosedMonth, "FROM archive_month WHERE customer_key BETWEEN ? AND ?")
 _DUE_BEFORE = "SELECT job_key FROM job_sum WHERE changes > 0 AND customer_key = ? AND closed_at < ? LIMIT 1"
 _DUE_SMS_BEFORE = "SELECT key FROM inbound_sms WHERE NOT summed AND handled_at < ? LIMIT 1"
-_CUSTOMERS = "SELECT DISTINCT customer_key FROM traffic_sum WHERE day >= ? AND day < ?"
+_NEXT_CUSTOMER = "SELECT min(customer_key) FROM traffic_sum WHERE customer_key > ?"
+_ANY_DAY = "SELECT day FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? LIMIT 1"
 _CLOSE = (
     "INSERT INTO archive_month (customer_key, month, zone, closed_at) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (customer_key, month) DO NOTHING RETURNING month"
@@ -135,9 +137,13 @@ def read_closed(tx: Transaction, customer_key: int | None) -> dict[tuple[int, st
     return {(month.customer_key, month.month): month for month in closed}
 
 
-def customers_of(tx: Transaction, days: tuple[str, str]) -> list[int]:
-    """Return the keys of customers that have sums of days."""
-    return [key for (key,) in tx.rows(_CUSTOMERS, days)]
+def find_open_months(tx: Transaction, months: Mapping[str, tuple[str, str]]) -> list[tuple[int, str]]:
+    """Return which of some months, given with their days, are not closed for which customer that has sums of them."""
+    closed, found, key = read_closed(tx, None), list[tuple[int, str]](), -1
+    while (key := tx.value(_NEXT_CUSTOMER, (key,))) is not None:
+        open_months = (month for month in months if (key, month) not in closed)
+        found += [(key, month) for month in open_months if tx.rows(_ANY_DAY, (key, *months[month]))]
+    return found
 
 
 def is_summed(tx: Transaction, customer_key: int, until: int) -> bool:

@@ -145,7 +145,7 @@ def erase_traces_of(tx: Transaction, numbers: list[str]) -> list[int]:
     for digits in numbers:
         for statement in _OF_NUMBER:
             tx.execute(statement, (digits,))
-        tx.execute("DELETE FROM send_draft WHERE content LIKE ?", (f"%{digits}%",))
+        tx.execute("DELETE FROM portal_draft WHERE content LIKE ?", (f"%{digits}%",))
         tx.execute("UPDATE support_request SET trace = '' WHERE trace LIKE ?", (f"%{digits}%",))
     return [tx.execute("DELETE FROM conversation WHERE phone = ?", (digits,)) for digits in numbers]
 

@@ -68,7 +68,7 @@ class Erasing:
             messages=self._repeat(erase.erase_messages_to, digits),
             inbound=self._repeat(erase.erase_sms_from, digits),
             conversations=self._database.write_now(erase.erase_traces_of, digits),
-            kept=self._database.read_now(partial(erase.kept_of_number, digits=digits)),
+            kept=self._database.read_long_now(partial(erase.kept_of_number, digits=digits)),
         )
 
     def erase_user(self, address: str, *, cancel: bool = False) -> ErasureReceipt:
@@ -77,7 +77,7 @@ class Erasing:
         Raises AdminFault as `erase_number` does.
         """
         name = canonical_address(address) or address.lower()
-        jobs = self._database.read_now(partial(erase.jobs_of_user, address=name))
+        jobs = self._database.read_long_now(partial(erase.jobs_of_user, address=name))
         begun = self._begin("user", partial(erase.open_of_jobs, jobs=jobs), cancel=cancel)
         texts = sum(self._repeat(erase.erase_texts_of, portion) for portion in _portions(jobs))
         mails = self._each(erase.erase_mails_to, erase.mails_to, name)
@@ -90,7 +90,7 @@ class Erasing:
             jobs=sum(self._database.write_now(erase.erase_senders_of, portion) for portion in _portions(jobs)),
             mails=mails,
             sums=self._each(erase.erase_sums_of, erase.sums_of_user, name),
-            kept=Kept(users=int(self._database.read_now(partial(find_user, address=name)) is not None)),
+            kept=Kept(users=int(self._database.read_long_now(partial(find_user, address=name)) is not None)),
         )
 
     def _begin(self, what: str, read: Callable[[Transaction], Open], *, cancel: bool) -> tuple[str, datetime]:
@@ -114,7 +114,7 @@ class Erasing:
         find: Callable[..., Sequence[Any]],
         name: str,
     ) -> int:
-        found = self._database.read_now(partial(find, address=name))
+        found = self._database.read_long_now(partial(find, address=name))
         return sum(self._database.write_now(step, portion) for portion in _portions(found))
 
     @staticmethod

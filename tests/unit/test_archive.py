@@ -192,3 +192,16 @@ async def test_a_month_that_nobody_wants_mailed_is_closed_without_a_mail(world):
     await world.monthly.step()
     assert len(world.stored(ArchiveMonthRow)) == 1
     assert [row.kind for row in world.notices() if row.kind == LETTER] == []
+
+
+async def test_months_that_ended_while_the_gateway_was_down_are_closed_and_mailed_when_it_is_back(world):
+    world.set("summary_addresses", "boss@example.com")
+    world.deliver(NUMBER)
+    world.go_to(datetime(2026, 12, 10, tzinfo=UTC))
+    world.deliver(NUMBER)
+    world.go_to(datetime(2027, 2, 10, tzinfo=UTC))
+    await world.sum_all()
+    await world.monthly.step()
+    assert sorted(row.month for row in world.stored(ArchiveMonthRow)) == ["2026-11", "2026-12"]
+    letters = [open_letter(row) for row in world.notices() if row.kind == LETTER]
+    assert sorted(letter.fields["month"] for letter in letters) == ["2026-11", "2026-12"]
