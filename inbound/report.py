@@ -17,13 +17,18 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchanged:
-    """One earlier SMS of a conversation; `by` is the address of who sent it from here, `state` a message's."""
+    """One earlier SMS of a conversation; `by` is the address of who sent it from here, `state` a message's.
+
+    `name` is the public id of the SMS that came, or of the job of one that went; `key` is that of its row.
+    """
 
     direction: Direction
     at: datetime
     text: str
     by: str = ""
     state: str = ""
+    key: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

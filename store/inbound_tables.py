@@ -174,6 +174,13 @@ class ConversationRow(KeyedRow):
         indexes = ((("phone", "customer_key", "own_number"), True),)
 
 
+ConversationRow.add_index(
+    ConversationRow.index(
+        ConversationRow.customer_key, ConversationRow.used_at, ConversationRow.key, name="conversation_newest"
+    )
+)
+
+
 class StopEntryRow(KeyedRow):
     """A handset that wants no more SMS of a customer's `service`, of all where that is empty, until `ended_at`.
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from inbound.report import Direction, Exchanged, InboundReport
+from store.conversations import read_exchanged
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
@@ -18,8 +19,6 @@ from store.outbox_views import TracedNotice, trace_notices_of_sms
 from store.views import Trace, find_job, load_trace
 
 _MOST_EARLIER = 20
-# Of a handset that others text too: so many of its last SMS are looked at.
-_LOOKED_AT = 200
 
 
 class _Sms(Struct, frozen=True, array_like=True):
@@ -39,40 +38,12 @@ class _Sms(Struct, frozen=True, array_like=True):
     conversation_key: int | None
 
 
-class _Exchanged(Struct, frozen=True, array_like=True):
-    at: int
-    text: str
-    by: str
-    state: str
-
-
 _SMS = query(
     _Sms,
     "FROM inbound_sms s LEFT JOIN conversation c ON c.key = s.conversation_key"
     " WHERE s.key IN (??) AND s.customer_key IS NOT NULL",
     "s",
     own_number="coalesce(c.own_number, ltrim(s.destination, '+'))",
-)
-_CAME = query(
-    _Exchanged,
-    "FROM (SELECT * FROM inbound_sms WHERE phone = ? AND key < ? ORDER BY key DESC LIMIT ?) AS s"
-    " WHERE s.conversation_key = ? ORDER BY s.key DESC LIMIT ?",
-    at="s.received_at",
-    text="s.shown",
-    by="''",
-    state="''",
-)
-# What a carrier took, or will: neither a dry run nor what was refused or cancelled.
-_WENT = query(
-    _Exchanged,
-    "FROM (SELECT * FROM message WHERE number = ? AND key < ? ORDER BY key DESC LIMIT ?) AS m"
-    " JOIN job j ON j.key = m.job_key WHERE j.customer_key = ? AND ltrim(m.sender, '+') = ?"
-    " AND m.state NOT IN ('rejected', 'cancelled') ORDER BY m.key DESC LIMIT ?",
-    at="j.accepted_at",
-    text="m.body",
-    by="CASE WHEN j.header_sender <> '' THEN j.header_sender WHEN j.user_address <> '' THEN j.user_address"
-    " ELSE j.header_from END",
-    state="m.state",
 )
 
 
@@ -98,7 +69,7 @@ def _report(tx: Transaction, row: _Sms) -> InboundReport:
         is_late=row.late_of is not None,
         late_of=_find_late_of(tx, row.late_of) if row.late_of is not None else None,
         conversation_key=row.conversation_key,
-        earlier=_earlier(tx, row) if row.conversation_key is not None else (),
+        earlier=_earlier(tx, row, row.conversation_key) if row.conversation_key is not None else (),
     )
 
 
@@ -108,15 +79,9 @@ def _find_late_of(tx: Transaction, key: int) -> Exchanged | None:
     return next((Exchanged(direction=Direction.IN, at=to_instant(at), text=text) for at, text in found), None)
 
 
-def _earlier(tx: Transaction, row: _Sms) -> tuple[Exchanged, ...]:
-    before = (row.phone, row.key, _LOOKED_AT)
-    came = tx.select(_Exchanged, _CAME, (*before, row.conversation_key, _MOST_EARLIER))
-    went = tx.select(_Exchanged, _WENT, (*before, row.customer_key, row.own_number, _MOST_EARLIER))
-    both = [(Direction.IN, item) for item in came] + [(Direction.OUT, item) for item in went]
-    both.sort(key=lambda one: one[1].at, reverse=True)
-    return tuple(
-        Exchanged(direction=direction, at=to_instant(item.at), text=item.text, by=item.by, state=item.state)
-        for direction, item in both[:_MOST_EARLIER]
+def _earlier(tx: Transaction, row: _Sms, conversation_key: int) -> tuple[Exchanged, ...]:
+    return read_exchanged(
+        tx, row.customer_key, conversation_key, row.phone, row.own_number, before=row.key, limit=_MOST_EARLIER
     )
 
 

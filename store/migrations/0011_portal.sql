@@ -56,3 +56,5 @@ CREATE TABLE "portal_rule" (
     "oidc_secret" TEXT NOT NULL DEFAULT '',
     "oidc_role" TEXT NOT NULL DEFAULT ''
 );
+
+CREATE INDEX "conversation_newest" ON "conversation" ("customer_key", "used_at", "key");

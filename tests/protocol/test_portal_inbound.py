@@ -1,0 +1,116 @@
+"""The inbox of the portal: conversations, their answers, and what nobody else may see of them."""
+
+import re
+
+import pytest
+
+from addressbook.rights import Role
+from store.engine.statements import Insert
+from store.inbound_tables import ConversationRow, InboundSmsRow
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.testbed import make_house, open_core
+
+PHONE, OTHER, OWN = "447700900123", "447700900456", "447700900999"
+_CONVERSATIONS, _SMS = Insert(ConversationRow), Insert(InboundSmsRow)
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    async with portal_site(core) as running:
+        await running.administer(f"number add +{OWN} --customer acme")
+        yield running
+    core.database.close()
+
+
+async def came(site, text, phone=PHONE, customer="acme"):
+    """Store an SMS that came and the conversation that it opens; returns the path of this."""
+    core = site.core
+    key, now = core.keys.take(), int(core.clock.now().timestamp() * 1_000_000)
+    where = {"phone": phone, "customer_key": site.customer(customer)}
+    conversation = _CONVERSATIONS.row(key=key, own_number=OWN, used_at=now, **where)
+    facts = {"carrier": "alpha", "source": f"+{phone}", "destination": f"+{OWN}", "body": text, "shown": text}
+    sms = _SMS.row(
+        key=core.keys.take(),
+        public_id=f"I.{key}",
+        received_at=now,
+        handled_at=now,
+        conversation_key=key,
+        **where,
+        **facts,
+    )
+
+    def write(tx, rows):
+        tx.insert(_CONVERSATIONS, [conversation])
+        tx.insert(_SMS, [sms])
+        return rows
+
+    await core.database.write(write, None)
+    return f"/c/{site.customer(customer)}/inbound/conversations/{key}"
+
+
+async def test_conversations_are_listed_newest_first_and_those_of_others_are_not_there(site):
+    await came(site, "first <b>words</b>")
+    await came(site, "second words", OTHER)
+    foreign = await came(site, "of a rival", customer="rival")
+    visitor = await site.signed_in(Role.READ_ONLY)
+    answer = await visitor.get(f"/c/{site.customer()}/inbound")
+    shown = text_of(answer)
+    assert re.findall(r"second words|first", shown) == ["second words", "first"]
+    assert "first &lt;b&gt;words" in answer.text
+    assert "of a rival" not in shown
+    stolen = foreign.replace(str(site.customer("rival")), str(site.customer()))
+    assert (await visitor.get(stolen)).status_code == 404
+    found = text_of(await visitor.get(f"/c/{site.customer()}/inbound?phone=%2B{OTHER}"))
+    assert "second words" in found
+    assert "first" not in found
+    assert (await visitor.get(f"/c/{site.customer()}/inbound?phone=pump")).status_code == 422
+
+
+async def test_an_answer_goes_once_from_the_number_that_was_written_to(site):
+    path = await came(site, "Are you open?")
+    visitor = await site.signed_in(Role.INBOUND)
+    page = await visitor.get(path)
+    assert "Are you open?" in text_of(page)
+    (once,) = re.findall(r'name="once" value="(\d+)"', page.text)
+    for _ in range(2):
+        sent = await visitor.post(path, {"text": "Until six.", "once": once})
+        assert sent.headers["location"].endswith(path)
+    (job,) = site.core.jobs()
+    (message,) = site.core.messages()
+    assert (job.service, message.number, message.sender.lstrip("+")) == ("portal", PHONE, OWN)
+    thread = text_of(await visitor.get(path))
+    assert thread.index("Until six.") < thread.index("Are you open?")
+    assert "answered" in text_of(await visitor.get(f"/c/{site.customer()}/inbound"))
+
+
+async def test_who_only_sees_the_inbox_cannot_answer(site):
+    path = await came(site, "Hello")
+    visitor = await site.signed_in(Role.READ_ONLY)
+    assert "<textarea" not in (await visitor.get(path)).text
+    assert (await visitor.post(path, {"text": "Hi"})).status_code == 403
+    assert site.core.jobs() == []
+
+
+async def test_what_cannot_be_answered_says_why(site):
+    path, named = await came(site, "Hello"), await came(site, "Win!", "LOTTERY")
+    visitor = await site.signed_in()
+    assert (await visitor.post(path, {"text": " "})).status_code == 422
+    assert "nobody can answer it" in text_of(await visitor.get(named))
+    assert (await visitor.post(named, {"text": "Hi"})).status_code == 422
+    await site.administer(f"stoplist add --customer acme +{PHONE}")
+    assert "on your stop list" in text_of(await visitor.get(path))
+    refused = await visitor.post(path, {"text": "Hi there"})
+    assert refused.status_code == 422
+    assert "Hi there</textarea>" in refused.text
+    await site.administer(f"number set +{OWN} --state blocked")
+    assert "does not serve you any more" in text_of(await visitor.get(path))
+    assert site.core.jobs() == []
+
+
+async def test_an_open_page_follows_what_comes_for_half_an_hour(site):
+    await came(site, "Hello")
+    visitor, path = await site.signed_in(), f"/c/{site.customer()}/inbound"
+    assert "look=1" in (await visitor.get(path)).text
+    assert "look=8" in (await visitor.get(f"{path}?look=7")).text
+    assert "hx-trigger" not in (await visitor.get(f"{path}?look=180")).text
