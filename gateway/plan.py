@@ -149,7 +149,7 @@ def hold_back(planned: JobPlan, stops: StopList) -> JobPlan:
         else message
         for message in planned.messages
     )
-    if any(message.refused is None for message in messages) or planned.refused is not None:
+    if not messages or any(message.refused is None for message in messages) or planned.refused is not None:
         return replace(planned, messages=messages)
     return replace(planned, messages=messages, job=None, refused=stopped())
 

@@ -54,6 +54,13 @@ async def test_a_text_is_previewed_confirmed_and_watched(core, site):
     assert state.text.lstrip().startswith('<div id="state"')
 
 
+async def test_a_number_that_was_copied_with_what_cannot_be_seen_is_a_number(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    copied = "\u202a+44\u00a07700\u00a0900101\u202c; 07700-900102\u200b,"
+    await visitor.post(await written(visitor, send(site), numbers=copied, text="Hello"))
+    assert [message.number for message in core.messages()] == ["447700900101", "447700900102"]
+
+
 async def test_a_page_that_is_sent_again_sends_nothing_again(core, site):
     visitor = await site.signed_in(address=ANNA)
     draft = await written(visitor, send(site), numbers=ONE, text="Hello")
@@ -103,6 +110,8 @@ async def test_nobody_sees_the_draft_of_somebody_else(site):
         ({"text": "x" * 500, "max_parts": "1"}, ["1 part", "characters cut:"]),
         ({"text": "日本", "unencodable": "reject"}, ["characters that the SMS alphabet lacks"]),
         ({"text": " "}, []),
+        ({"text": "a\r\nb"}, ["3 characters"]),
+        ({"text": "\u20ac" * 81}, ["2 parts"]),
     ],
 )
 async def test_the_counter_is_the_plan_of_the_text_as_it_stands(core, site, fields, said):
@@ -111,6 +120,8 @@ async def test_the_counter_is_the_plan_of_the_text_as_it_stands(core, site, fiel
     assert answer.status_code == 200
     for words in said:
         assert words in text_of(answer)
+    alone = await visitor.post(f"{send(site)}/count", {"way": "numbers", **fields})
+    assert text_of(alone) == text_of(answer)  # before anybody is named
     assert bool(text_of(answer)) == bool(said)
     assert core.jobs() == []
 

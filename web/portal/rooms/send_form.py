@@ -19,6 +19,8 @@ NUMBERS, LIST, TABLE = "numbers", "list", "table"
 WAYS: Final = (NUMBERS, LIST, TABLE)
 LONGEST: Final = 20_000
 _BETWEEN: Final = re.compile(r"[\n,;]+")
+# What comes along unseen where somebody copies a number from a page or from contacts.
+_HIDDEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _LONGEST_REFERENCE: Final = 200
 _LONGEST_NAME: Final = 200
 
@@ -38,7 +40,8 @@ def way_of(draft: Draft) -> str:
 
 def typed_numbers(text: str) -> tuple[HandRecipient, ...]:
     """Return the numbers that were typed, on lines or with commas between them."""
-    return tuple(HandRecipient(number=piece.strip()) for piece in _BETWEEN.split(text) if piece.strip())
+    pieces = (" ".join(_HIDDEN.sub("", piece).split()) for piece in _BETWEEN.split(text))
+    return tuple(HandRecipient(number=piece) for piece in pieces if piece)
 
 
 def say_refused(visit: Visit, refused: Refused) -> str:
