@@ -5,8 +5,8 @@ Not here: how a login is proven (gateway.auth), the users themselves (users).
 
 import secrets
 import string
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -51,11 +51,20 @@ def make_verifier(password: str, hash_password: Callable[[str], Made]) -> Made:
 
 
 def add_login(  # noqa: PLR0913 - what a login has
-    edit: Edit, login: str, verifier: str, *, customer: str = "", user: str = "", scram: str = ""
+    edit: Edit,
+    login: str,
+    verifier: str,
+    *,
+    customer: str = "",
+    user: str = "",
+    scram: str = "",
+    must_be_new: bool = False,
 ) -> Changed:
-    """Make a login of a customer or of a user, or give one that exists and is theirs a new password."""
+    """Make a login of a customer or of a user; one that exists and is theirs gets a new password, or is a fault."""
     owner, found = _owner(edit, customer, user)
     before = _find_own(edit, login, owner, found)
+    if before is not None and must_be_new:
+        raise AdminFault(FaultCode.LOGIN_TAKEN, login=before.login)
     if before is not None and before.kind is not CredentialKind.PASSWORD:
         raise AdminFault(FaultCode.LOGIN_IS_CERTIFICATE, login=before.login)
     login = before.login if before is not None else _canonical(login)
@@ -187,27 +196,51 @@ def list_logins(tx: Transaction, customer: str = "") -> list[dict[str, object]]:
     return [view for owner in customers for view in _logins_view(tx, owner)]
 
 
-def _logins_view(tx: Transaction, customer: Customer) -> list[dict[str, object]]:
-    profiles = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
-    users = {user.id: user.address for user in users_of(tx, customer.id)}
-    found = logins_of(tx, customer.id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnLogin:
+    """A login with what is told beside it.
+
+    `user` is whose it is (None: the whole customer's), `profile` the name of its own one for senders who are no users,
+    `used_at` the last use of an API key.
+    """
+
+    login: Credential
+    user: User | None
+    profile: str
+    used_at: datetime | None
+
+
+def find_logins(tx: Transaction, customer_key: int) -> Iterator[OwnLogin]:
+    """Yield the logins, certificates and API keys of a customer and its users by name."""
+    profiles = {profile.id: profile.name for profile in profiles_of(tx, customer_key)}
+    users = {user.id: user for user in users_of(tx, customer_key)}
+    found = logins_of(tx, customer_key)
     used = last_uses(tx, [item.login for item in found if item.kind is CredentialKind.KEY])
-    return [
-        {
+    for item in found:
+        yield OwnLogin(
+            login=item,
+            user=users.get(item.user_id or 0),
+            profile=profiles.get(item.profile_id or 0, ""),
+            used_at=used.get(item.login),
+        )
+
+
+def _logins_view(tx: Transaction, customer: Customer) -> Iterator[dict[str, object]]:
+    for own in find_logins(tx, customer.id):
+        item = own.login
+        yield {
             "login": item.login,
             "customer": customer.name,
             "kind": item.kind.value,
             "proved_by": _proved_by(item),
-            "user": users.get(item.user_id or 0, ""),
+            "user": own.user.address if own.user is not None else "",
             "service": item.service or "",
-            "profile": profiles.get(item.profile_id or 0, ""),
+            "profile": own.profile,
             "active": item.active,
             "scopes": " ".join(sorted(item.scopes)),
             "expires_at": _text(item.expires_at),
-            "used_at": _text(used.get(item.login)),
+            "used_at": _text(own.used_at),
         }
-        for item in found
-    ]
 
 
 def _proved_by(item: Credential) -> str:

@@ -1,0 +1,135 @@
+"""The room «interfaces» of the portal: what applications log in with, each secret shown once, and never a foreign one."""
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+
+from addressbook.rights import Role
+from addressbook.senders import Principal
+from process.doors import Doors
+from tests.kit.portal_site import portal_site, text_of
+from tests.kit.testbed import make_house, open_core
+from web.portal.rooms.interface_tabs import LOGINS
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    core = open_core(make_house(tmp_path / "house", gateway_database))
+    try:
+        async with portal_site(core) as running:
+            yield running
+    finally:
+        core.database.close()
+
+
+def secret_of(answer):
+    """Return the secret that a page shows."""
+    (secret,) = re.findall(r'<code class="copy">([^<]+)</code>', answer.text)
+    return html.unescape(secret)
+
+
+@pytest.fixture
+def doors(site):
+    doors = Doors(site.core.config, site.core, site.core.acceptance)
+    yield doors
+    doors.authenticator.close()
+
+
+async def proves(doors, login, password):
+    """Return whether a password proves a login."""
+    return isinstance(await doors.authenticator.prove(login, password, "127.0.0.1"), Principal)
+
+
+async def opens(doors, key):
+    """Return whether an API key is good."""
+    return isinstance(await doors.api_keys.prove(key), Principal)
+
+
+async def test_a_new_login_has_a_password_that_is_shown_once_and_rotated_and_its_application_has_the_profile(
+    site, doors
+):
+    await site.administer("profile add crew --customer acme")
+    visitor, at = await site.signed_in(Role.DEVELOPER), f"/c/{site.customer()}/interfaces"
+    made = await visitor.post(f"{at}/logins", {"login": "CRM", "profile": "crew"})
+    assert (made.status_code, made.headers["cache-control"]) == (200, "no-store")
+    assert "set-cookie" not in made.headers
+    first = secret_of(made)
+    assert await proves(doors, "crm", first)
+
+    page = await visitor.get(f"{at}/login?login=crm")
+    assert first not in page.text
+    directory = site.core.book.current.directory
+    assert f"/settings/user/{directory.user('crm').id}" in page.text
+    assert "Profile crew" in text_of(page)
+    assert "crm Password crm active" in text_of(await visitor.get(at))
+
+    second = secret_of(await visitor.post(f"{at}/login/rotate", {"login": "crm"}))
+    assert not await proves(doors, "crm", first)
+    assert await proves(doors, "crm", second)
+    await visitor.post(f"{at}/login/active", {"login": "crm", "active": "no"})
+    assert not await proves(doors, "crm", second)
+    await visitor.post(f"{at}/login/active", {"login": "crm", "active": "yes"})
+    assert await proves(doors, "crm", second)
+    await visitor.post(f"{at}/login/remove", {"login": "crm"})
+    assert (await visitor.get(f"{at}/login?login=crm")).status_code == 404
+
+
+async def test_a_login_that_there_is_keeps_its_password_when_one_of_its_name_is_added(site, doors):
+    visitor, at = await site.signed_in(), f"/c/{site.customer()}/interfaces"
+    password = secret_of(await visitor.post(f"{at}/logins", {"login": "crm"}))
+    for fields in ({"login": "CRM"}, {"login": "crm", "user": "crm"}):
+        refused = await visitor.post(f"{at}/logins", fields)
+        assert refused.status_code == 422
+        assert re.search("is taken|is a user already", text_of(refused))
+        assert 'href="#f-login"' in refused.text
+    assert await proves(doors, "crm", password)
+
+
+async def test_logins_and_keys_of_another_customer_are_not_there(site, doors):
+    await site.administer("customer add foreign")
+    owner, stranger = await site.signed_in(customer="foreign"), await site.signed_in()
+    theirs, ours = f"/c/{site.customer('foreign')}/interfaces", f"/c/{site.customer()}/interfaces"
+    password = secret_of(await owner.post(f"{theirs}/logins", {"login": "crm"}))
+    for path in ("rotate", "active", "remove", "key"):
+        answer = await stranger.post(f"{ours}/login/{path}", {"login": "crm", "name": "own", "scope": "send"})
+        assert answer.status_code == 404
+    assert (await stranger.get(f"{ours}/login?login=crm")).status_code == 404
+    refused = await stranger.post(f"{ours}/logins", {"login": "mine", "user": "crm"})
+    assert "There is no user «crm» here." in text_of(refused)
+    assert await proves(doors, "crm", password)
+
+
+async def test_an_api_key_is_shown_once_has_its_scopes_and_end_and_the_one_before_lasts_as_long_as_asked(site, doors):
+    visitor, at = await site.signed_in(Role.DEVELOPER), f"/c/{site.customer()}/interfaces"
+    await visitor.post(f"{at}/logins", {"login": "crm"})
+    asked = {"login": "crm", "name": "crm/key", "expires": "30", "sandbox": "yes"}
+    refused = await visitor.post(f"{at}/login/key", asked)
+    assert "Choose at least one thing" in text_of(refused)
+    earliest = site.core.clock.now()
+    made = await visitor.post(f"{at}/login/key", {**asked, "scope": ["send", "inbound"]})
+    first = secret_of(made)
+    directory = site.core.book.current.directory
+    key = directory.credential("crm/key")
+    assert ({*key.scopes}, key.sandbox) == ({"send", "inbound"}, True)
+    assert earliest <= key.expires_at - timedelta(days=30) <= site.core.clock.now()
+    listed = text_of(await visitor.get(f"{at}/login?login=crm"))
+    assert "crm/key Sandbox API key inbound, send active never" in listed
+
+    second = secret_of(await visitor.post(f"{at}/login/rotate", {"login": "crm/key", "keep": "24"}))
+    assert [await opens(doors, key) for key in (first, second)] == [True, True]
+    third = secret_of(await visitor.post(f"{at}/login/rotate", {"login": "crm/key", "keep": "0"}))
+    assert [await opens(doors, key) for key in (first, second, third)] == [False, False, True]
+    assert first not in (await visitor.get(f"{at}/login?login=crm%2Fkey")).text
+    done = await visitor.post(f"{at}/login/remove", {"login": "crm/key"})
+    assert done.headers["location"] == f"/portal{at}"
+    assert "crm/key" not in text_of(await visitor.get(f"{at}/login?login=crm"))
+
+
+async def test_who_may_only_see_is_shown_no_form_and_a_customer_has_the_pages_of_what_it_contracted(site):
+    visitor, at = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/interfaces"
+    assert "/interfaces/" not in "".join(re.findall(r'action="([^"]+)"', (await visitor.get(at)).text))
+    await site.administer(f"customer option acme {' '.join(f'--remove {item}' for item in LOGINS)}")
+    assert (await visitor.get(at)).status_code == 404
+    assert (await visitor.get(f"{at}/login?login=app")).status_code == 404
