@@ -50,7 +50,8 @@ class Asked(AdminHarness):
         rows = self.database.read_now(
             lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
         )
-        return [(recipient, json.loads(about)["words"]) for recipient, about in rows]
+        told = [(recipient, json.loads(about)["words"]) for recipient, about in rows]
+        return [(recipient, words) for recipient, words in told if words.startswith("declaration")]
 
     def suspended(self, name="acme"):
         return [item.reason for item in self.look(find_customer, name).suspensions]
