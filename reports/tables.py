@@ -50,14 +50,15 @@ def write_table(
     A workbook stands in a temporary file before its first piece comes, and continues on further sheets where one has
     no more room.
     """
+    place = ZoneInfo(zone)
     if form is TableForm.CSV:
-        lines = csv_lines(heads, (_texts(row, ZoneInfo(zone)) for row in rows))
+        lines = csv_lines(heads, (_texts(row, place) for row in rows))
         yield "".join(islice(lines, _LINES)).encode(SPREADSHEET)
         while piece := "".join(islice(lines, _LINES)):
             yield piece.encode()
         return
     with TemporaryFile() as file:
-        _write_workbook(file, heads, iter(rows), ZoneInfo(zone))
+        _write_workbook(file, heads, iter(rows), place)
         file.seek(0)
         while piece_of := file.read(_CHUNK):
             yield piece_of
@@ -66,7 +67,7 @@ def write_table(
 def _texts(row: Sequence[Cell], zone: ZoneInfo) -> Iterator[str]:
     for cell in row:
         if isinstance(cell, datetime):
-            yield cell.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+            yield cell.astimezone(zone).isoformat(" ", "seconds")[:19]
         elif isinstance(cell, bool):
             yield "yes" if cell else "no"
         else:
