@@ -112,6 +112,8 @@ async def test_the_operator_suspends_a_customer_with_a_reason_and_resumes_it(cor
     location(await operator.post(f"{one}/suspend", {"reason": "unpaid", "hours": "2"}))
     assert "unpaid" in judge(core, "acme").refused.detail
     assert "suspended" in text_of(await operator.get("/operator/customers"))
+    own = await site.signed_in()
+    assert "since you are suspended: unpaid" in text_of(await own.get(f"/c/{site.customer()}"))
     assert "everything since" in text_of(await operator.get(one))
     location(await operator.post(f"{one}/resume"))
     assert judge(core, "acme").refused is None
