@@ -37,7 +37,7 @@ class Summing:
         await self._worker.stop()
 
     async def step(self) -> bool:
-        """Sum what is due, some hundred at a time; returns whether there may be more."""
+        """Sum what is due, some at a time; returns whether there may be more."""
         now = self._clock.now()
         step = await self._database.read_long(lambda tx: self._count(tx, now))
         if not step.jobs and not step.inbound:

@@ -108,7 +108,7 @@ def kept_of_number(tx: Transaction, digits: str) -> Kept:
 
 
 def erase_messages_to(tx: Transaction, numbers: list[str]) -> list[int]:
-    """Erase some hundred messages to each of numbers, and the mails of their jobs; returns how many."""
+    """Erase some messages to each of numbers, and the mails of their jobs; returns how many."""
     return [_erase_messages_to(tx, digits) for digits in numbers]
 
 
@@ -128,7 +128,7 @@ def _erase_mails(tx: Transaction, jobs: Collection[int], columns: str) -> None:
 
 
 def erase_sms_from(tx: Transaction, phones: list[str]) -> list[int]:
-    """Erase some hundred inbound SMS of each of phones, and what was told of them; returns how many."""
+    """Erase some inbound SMS of each of phones, and what was told of them; returns how many."""
     return [_erase_sms_from(tx, digits) for digits in phones]
 
 
@@ -151,7 +151,7 @@ def erase_traces_of(tx: Transaction, numbers: list[str]) -> list[int]:
 
 
 def erase_texts_of(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:
-    """Erase some hundred texts of jobs; returns how many."""
+    """Erase some texts of jobs; returns how many."""
     return [
         len(tx.rows_in(_ERASE_TEXTS, [key for (key,) in tx.rows_in(_WITH_TEXT, jobs, (AT_ONCE,))])) for jobs in portions
     ]

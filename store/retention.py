@@ -13,9 +13,9 @@ from store.engine.database import Transaction
 from store.outbox import words_of
 from store.sums import SUM_KEYS, take_turn
 
-AT_ONCE: Final = 300
+AT_ONCE: Final = 50
 """So many messages, or rows of another table, go in one step."""
-_JOBS: Final = 100
+_JOBS: Final = 50
 _TURN: Final = "retention"
 _LOOK_AGAIN: Final = 3_600 * 1_000_000
 
@@ -170,7 +170,7 @@ def find_old_days(tx: Transaction, before: str) -> list[OldDay]:
 
 
 def forget_days(tx: Transaction, old: list[OldDay]) -> list[int]:
-    """Delete some hundred sums of customers, and their months when none is left; returns how many of each."""
+    """Delete some sums of customers, and their months when none is left; returns how many of each."""
     return [_forget_days(tx, item) for item in old]
 
 

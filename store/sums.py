@@ -17,7 +17,7 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.sums_tables import JobSumRow, TrafficSumRow
 
-AT_ONCE: Final = 200
+AT_ONCE: Final = 50
 """So many jobs, and so many inbound SMS, are summed in one step."""
 _TURN: Final = "sums"
 
