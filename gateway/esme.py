@@ -58,6 +58,18 @@ class SubmittedSms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundEsme:
+    """A bind at this process: at which door, whose, as what (transmitter, receiver, transceiver), and from where."""
+
+    door: str
+    customer_key: int
+    login: str
+    kind: str
+    client: str
+    bound_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewText:
     """Another text for an SMS; what is None stays as it was. `validity` counts from now, or from the start."""
 

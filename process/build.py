@@ -183,7 +183,9 @@ def build(
         )
         connect = keeper.begin
         lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
-    http = tuple(http_services(config, core, tls, api_routes(core, doors), portal_routes(config, core, doors)))
+    http = tuple(
+        http_services(config, core, tls, api_routes(core, doors), portal_routes(config, core, doors, smpp_server.bound))
+    )
     acme: Stage = ()
     if renewal is not None:
         acme = (Service(name="acme", start=renewal.start, stop=renewal.stop),)

@@ -1,14 +1,18 @@
 """The portal put together. Not here: where HTTP is served (process.http), the pages (web.portal)."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from addressbook.exchange import UserFile
 from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from config.model import Config
+from config.smpp_server import SmppServerOptions
 from dirsync.files import read_users
+from gateway.admin.binds import EsmeDoorFacts
 from gateway.directory_mails import DirectoryTelling
 from gateway.directory_sync import DirectorySync
+from gateway.esme import BoundEsme
 from gateway.portal.desk import Desk
 from gateway.portal.operation import Operation
 from gateway.portal.sessions import Sessions
@@ -23,14 +27,17 @@ from web.portal.gate import Gate
 from web.portal.pages import OPEN_PAGES, PAGES
 from web.server import Routes
 
+Bound = Callable[[], Sequence[BoundEsme]]
+_ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - an address that nobody can connect to
 
-def portal_routes(config: Config, core: AcceptPath, doors: Doors) -> Routes:
+
+def portal_routes(config: Config, core: AcceptPath, doors: Doors, bound: Bound) -> Routes:
     """Return the routes of the portal."""
-    return Gate(PAGES, OPEN_PAGES, desk=portal_desk(config, core, doors), look=PortalPages()).routes()
+    return Gate(PAGES, OPEN_PAGES, desk=portal_desk(config, core, doors, bound), look=PortalPages()).routes()
 
 
-def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
-    """Return what all pages share."""
+def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = lambda: ()) -> Desk:
+    """Return what all pages share; `bound` tells which ESMEs are bound at this process."""
     sessions = Sessions(database=core.database, keys=core.keys, clock=core.clock)
     telling = DirectoryTelling(core.keys, config.mail.admin_address or "")
     return Desk(
@@ -51,12 +58,27 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors) -> Desk:
         address=config.portal_address,
         directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
         read_users=_read_users,
+        esme_doors=[_facts_of(options, config.server.hostname) for options in config.smpp_servers],
+        bound=bound,
         operation=Operation(
             look_around=lambda: look_around(config, "this process"),
             alerts=config.alerts,
             hours={carrier.name: carrier.hours for carrier in config.carriers if carrier.hours is not None},
         ),
         support=desk_of(config),
+    )
+
+
+def _facts_of(options: SmppServerOptions, hostname: str) -> EsmeDoorFacts:
+    host, port = options.address.host, options.address.port
+    return EsmeDoorFacts(
+        name=options.name,
+        host=hostname if host in _ANY_ADDRESS else host,
+        port=port,
+        tls=options.tls,
+        alphabet=options.default_alphabet.value,
+        binds=options.binds_per_login,
+        rate=options.sms_per_second,
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from addressbook.senders import Principal
 from config.model import Config
 from config.smpp_server import SmppServerOptions
-from gateway.esme import AbsentEsmes, SubmittedMessages
+from gateway.esme import AbsentEsmes, BoundEsme, SubmittedMessages
 from gateway.listener import ConnectionLimits
 from gateway.outbox import ChannelRules
 from process.accept_path import AcceptPath
@@ -70,6 +70,7 @@ class SmppServer:
             is_active = credential is not None and credential.active
             return is_active and not isinstance(doors.applications.admit(principal, Origin.SMPP, tls=tls), Refused)
 
+        self._services: list[EsmeService] = []
         self._doors: list[tuple[SmppServerOptions, EsmeDoor]] = []
         for options in config.smpp_servers:
             service = EsmeService(
@@ -84,7 +85,13 @@ class SmppServer:
                 metrics=core.metrics,
                 door=options.name,
             )
+            self._services.append(service)
             self._doors.append((options, _door(options, service, tls)))
+
+    def bound(self) -> Sequence[BoundEsme]:
+        """Return what is bound now, the longest first."""
+        connections = (one for service in self._services for group in service.binds.values() for one in group)
+        return sorted(filter(None, (one.bound for one in connections)), key=lambda bind: bind.bound_at)
 
     @property
     def services(self) -> Sequence[Service]:

@@ -5,7 +5,7 @@ the loop that sends them (gateway.outbox), how a receipt is written (smpp.server
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -129,6 +129,17 @@ def open_receipt(taken: TakenRow) -> EsmeReceipt:
         submitted_at=to_instant(about["submitted_at"]),
         done_at=to_instant(about["done_at"]),
     )
+
+
+def count_waiting(tx: Transaction, logins: Collection[str]) -> Mapping[str, int]:
+    """Return how many receipts and inbound SMS wait for each of these logins; one without any is absent."""
+    return dict(tx.rows_in(_WAITING, logins))
+
+
+_WAITING = (
+    "SELECT destination, count(*) FROM outbox WHERE state = 'queued' AND channel = 'smpp' AND destination IN (??)"
+    " GROUP BY destination"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,16 +4,18 @@ Not here: any use case (gateway.admin), who may ask what (addressbook.rights).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.exchange import UserFile
 from addressbook.runs import RunResult, RunState
+from gateway.admin.binds import EsmeDoorFacts
 from gateway.admin.office import AdminOffice
 from gateway.admin.support import SupportDesk
 from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
+from gateway.esme import BoundEsme
 from gateway.portal.operation import Operation
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
@@ -24,6 +26,7 @@ class Desk(AdminOffice):
     """What all pages share. `address` is where people reach the portal, such as https://sms.example.net.
 
     `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
+    `esme_doors` are where ESMEs bind, `bound` returns what is bound at this process.
     `operation` is what the operator's pages need, `support` who reads support requests.
     """
 
@@ -33,6 +36,8 @@ class Desk(AdminOffice):
     address: str
     directories: DirectorySync
     read_users: Callable[[bytes, str, datetime, str], UserFile]
+    esme_doors: Sequence[EsmeDoorFacts] = ()
+    bound: Callable[[], Sequence[BoundEsme]] = lambda: ()
     operation: Operation | None = None
     support: SupportDesk | None = None
 

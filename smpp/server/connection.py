@@ -8,12 +8,14 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol, cast
 
 import structlog
 
 from addressbook.senders import Principal
 from gateway.applications import ApplicationJob, Applications
+from gateway.esme import BoundEsme
 from gateway.limits import Rate, client_network
 from gateway.listener import Listener
 from gateway.log_lines import log_login
@@ -153,6 +155,7 @@ class EsmeConnection:
         self.takes_parameters = True
         self._principal: Principal | None = None
         self._type = ""
+        self._bound_at: datetime | None = None
         self._proving = False
         self._under_way = 0
         self._is_closing = False
@@ -173,6 +176,20 @@ class EsmeConnection:
         """Take nothing new, and unbind once every request is answered."""
         self._is_closing = True
         self._leave()
+
+    @property
+    def bound(self) -> BoundEsme | None:
+        """What there is to tell of its bind, None where it has none."""
+        if self._principal is None or self._bound_at is None:
+            return None
+        return BoundEsme(
+            door=self._service.door,
+            customer_key=self._principal.customer_id,
+            login=self.login,
+            kind=self._type,
+            client=self._host,
+            bound_at=self._bound_at,
+        )
 
     @property
     def waiting_since(self) -> float | None:
@@ -287,6 +304,7 @@ class EsmeConnection:
             return
         binds.add(self)
         self.login, self._principal, self._type = proven.login, proven, _TYPES[pdu.command]
+        self._bound_at = self._service.clock.now()
         self._service.count_bind(self._type, 1)
         self.takes_parameters = body.interface_version >= INTERFACE_VERSION
         self._answer_bind(pdu, Status.ROK)

@@ -2,12 +2,15 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from addressbook.rights import Role
 from addressbook.senders import Principal
+from gateway.admin.binds import list_binds
+from gateway.esme import BoundEsme
 from process.doors import Doors
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.testbed import make_house, open_core
@@ -133,3 +136,32 @@ async def test_who_may_only_see_is_shown_no_form_and_a_customer_has_the_pages_of
     await site.administer(f"customer option acme {' '.join(f'--remove {item}' for item in LOGINS)}")
     assert (await visitor.get(at)).status_code == 404
     assert (await visitor.get(f"{at}/login?login=app")).status_code == 404
+
+
+async def test_the_page_of_smpp_tells_what_is_bound_now_of_the_customer_alone(site):
+    visitor, at = await site.signed_in(), f"/c/{site.customer()}/interfaces"
+    await visitor.post(f"{at}/logins", {"login": "crm"})
+    mine = BoundEsme(
+        door="smpp",
+        customer_key=site.customer(),
+        login="crm",
+        kind="transceiver",
+        client="192.0.2.7",
+        bound_at=site.core.clock.now(),
+    )
+    rows = await site.desk.look(
+        lambda tx: list_binds(
+            tx, site.desk.snapshot, site.customer(), [mine, replace(mine, customer_key=1, login="theirs")]
+        )
+    )
+    assert [(row.login, row.binds, row.waits) for row in rows if row.login in {"crm", "theirs"}] == [
+        ("crm", (mine,), 0)
+    ]
+    assert "crm not bound 0" in text_of(await visitor.get(f"{at}/smpp"))
+
+
+async def test_limits_are_shown_with_what_is_used_of_them_and_those_of_all_customers_together_are_not(site):
+    visitor, at = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/limits"
+    assert "No limit is set" in text_of(await visitor.get(at))
+    await site.administer("customer limit acme --usage sms/day=500")
+    assert "sms/day 500 0 500" in text_of(await visitor.get(at))

@@ -7,12 +7,14 @@ from web.portal import sign_in
 from web.portal.page import OpenPage, Page
 from web.portal.rooms import (
     accounts,
+    binds,
     charts,
     declarations,
     directory,
     documentation,
     home,
     inbound,
+    limits,
     logins,
     operate,
     own,
@@ -34,6 +36,8 @@ PAGES: Final[Sequence[Page]] = (
     *settings.PAGES,
     *templates.PAGES,
     *logins.PAGES,
+    *binds.PAGES,
+    *limits.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
     *declarations.PAGES,

@@ -10,8 +10,9 @@ from web.portal.visit import Visit
 ROOT: Final = f"{CUSTOMER}/interfaces"
 
 LOGINS: Final = frozenset({Option.REST, Option.SOAP, Option.HTTP, Option.SMPP})
+BINDS: Final = frozenset({Option.SMPP})
 
-_TABS: Final = (("logins", "", LOGINS),)
+_TABS: Final = (("logins", "", LOGINS), ("smpp", "/smpp", BINDS))
 
 
 def tabs(visit: Visit) -> Sequence[tuple[str, str]]:
