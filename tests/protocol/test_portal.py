@@ -165,3 +165,20 @@ async def test_a_customer_without_an_account_there_is_no_different_from_one_that
     foreign, nobody = await asyncio.gather(visitor.get(f"/c/{site.customer('foreign')}"), visitor.get("/c/1"))
     assert foreign.status_code == nobody.status_code == 404
     assert text_of(foreign) == text_of(nobody)
+
+
+async def test_the_first_page_says_what_to_do_first_and_where(site):
+    administrator, reader = await site.signed_in(), await site.signed_in(Role.READ_ONLY)
+    home = f"/c/{site.customer()}"
+    for visitor, may in ((administrator, True), (reader, False)):
+        page = await visitor.get(home)
+        hrefs = re.findall(r'class="button" href="/portal([^"]+)"', page.text)
+        assert len(hrefs) == (1 if may else 0)
+        for href in hrefs:
+            assert (await visitor.get(href)).status_code == 200
+    await site.administer("customer add empty")
+    visitor = await site.signed_in(customer="empty")
+    page = await visitor.get(f"/c/{site.customer('empty')}")
+    (href,) = re.findall(r'class="button" href="/portal([^"]+)"', page.text)
+    assert "Nobody may send yet" in text_of(page)
+    assert (await visitor.get(href)).status_code == 200
