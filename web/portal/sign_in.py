@@ -19,7 +19,8 @@ from web.portal.visit import Guest, Visit
 _CODE = f"{SIGN_IN}/code"
 _LINK = "/link"
 _FORGOTTEN = "/forgotten"
-_OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?")
+# Only lists of a customer have a query, which is their filter.
+_OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?|/portal/c(/[A-Za-z0-9._~-]+)+\?[A-Za-z0-9._~%+=&-]*")
 
 
 async def ask_password(guest: Guest) -> Response:
