@@ -37,12 +37,13 @@ _ENDED = click.option("--ended", "with_ended", is_flag=True, help="Those that en
 @config_option
 @customer_option
 @click.option("--service", default="", metavar="NAME", help="Only for this service: mail, sap, rest, …")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it is kept as evidence beside who it was.")
 @_NUMBERS
-def add_some(file: Path, customer: str, service: str, numbers: tuple[str, ...]) -> None:
+def add_some(file: Path, customer: str, service: str, reason: str, numbers: tuple[str, ...]) -> None:
     """Put numbers on a customer's stop list; SMS that wait for them end as refused (BLOCKED)."""
     with admin_session(file) as session:
         digits = parse_handsets(numbers, session.country_of(customer))
-        session.change(lambda edit: put_stops(edit, customer, digits, service))
+        session.change(lambda edit: put_stops(edit, customer, digits, service, reason))
 
 
 @click.command("remove")

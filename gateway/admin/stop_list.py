@@ -63,8 +63,11 @@ def parse_stops(table: Table, country: str) -> list[StopLine]:
     return lines
 
 
-def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = "") -> Changed:
-    """Put numbers on a customer's stop list, for one service or all; what waits for them ends."""
+def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = "", reason: str = "") -> Changed:
+    """Put numbers on a customer's stop list, for one service or all; what waits for them ends.
+
+    The reason is kept as evidence beside who it was.
+    """
     owner = get_customer(edit.tx, customer)
     check_service(service)
     entries = [
@@ -73,7 +76,7 @@ def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = 
             number=number,
             service=service,
             origin=StopOrigin.ADMIN,
-            evidence=edit.who,
+            evidence=f"{edit.who}: {reason}" if reason else edit.who,
             added_at=edit.now,
         )
         for number in numbers
@@ -157,6 +160,12 @@ class StopsPage:
 
     entries: Sequence[StopEntry]
     next: str | None
+
+
+def stops_of(tx: Transaction, customer: str, number: str, *, with_ended: bool) -> StopsPage:
+    """Return a customer's entries of one number (digits)."""
+    owner = get_customer(tx, customer)
+    return StopsPage(entries=read_stops(tx, owner.id, number=number, with_ended=with_ended), next=None)
 
 
 def stops_after(tx: Transaction, customer: str, after: str, *, with_ended: bool, limit: int) -> StopsPage:

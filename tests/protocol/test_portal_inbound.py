@@ -114,3 +114,51 @@ async def test_an_open_page_follows_what_comes_for_half_an_hour(site):
     assert "look=1" in (await visitor.get(path)).text
     assert "look=8" in (await visitor.get(f"{path}?look=7")).text
     assert "hx-trigger" not in (await visitor.get(f"{path}?look=180")).text
+
+
+async def test_the_stop_list_is_kept_with_reason_and_evidence(site):
+    visitor, path = await site.signed_in(Role.INBOUND), f"/c/{site.customer()}/inbound/stops"
+    assert "Nobody is on the stop list" in text_of(await visitor.get(path))
+    fields = {"numbers": f"+{PHONE}\n+{OTHER}", "service": "mail", "reason": "asked by <phone>"}
+    assert (await visitor.post(path, fields)).status_code == 303
+    shown = await visitor.get(path)
+    assert "inbound.acme@example.com: asked by &lt;phone&gt;" in shown.text
+    assert text_of(shown).count("by hand") == 2
+    only = text_of(await visitor.get(f"{path}?phone=%2B{OTHER}"))
+    assert f"+{OTHER}" in only
+    assert f"+{PHONE}" not in only
+    assert (await visitor.post(f"{path}/remove", {"number": f"+{PHONE}", "service": "mail"})).status_code == 303
+    assert f"+{PHONE}" not in text_of(await visitor.get(path))
+    assert f"+{PHONE}" in text_of(await visitor.get(f"{path}?ended=yes"))
+    assert (await visitor.post(f"{path}/remove", {"number": f"+{PHONE}", "service": "mail"})).status_code == 422
+    assert (await visitor.post(path, {"numbers": "pump"})).status_code == 422
+    assert (await visitor.post(path, {"numbers": f"+{PHONE}", "service": "fax"})).status_code == 422
+
+
+async def test_a_file_for_the_stop_list_is_looked_at_before_it_counts_and_comes_back_as_a_file(site):
+    visitor, path = await site.signed_in(Role.INBOUND), f"/c/{site.customer()}/inbound/stops"
+    bad = await visitor.upload(f"{path}/import", {}, {"file": ("bad.csv", b"number\npump\n")})
+    assert bad.status_code == 422
+    assert "pump" in text_of(bad)
+    table = f"number;service\n+{PHONE};\n+{OTHER};mail\n".encode()
+    seen = await visitor.upload(f"{path}/import", {}, {"file": ("<i>.csv", table)})
+    assert "2 entries in the file" in text_of(seen)
+    assert "Nobody is on the stop list" in text_of(await visitor.get(path))
+    (content,) = re.findall(r'name="content" value="([^"]+)"', seen.text)
+    kept = {"content": content, "file_name": "<i>.csv", "seen": "yes"}
+    assert (await visitor.post(f"{path}/import", kept)).status_code == 303
+    assert "&lt;i&gt;.csv, line 2" in (await visitor.get(path)).text
+    taken = (await visitor.get(f"{path}/file/csv")).content
+    again = await visitor.upload(f"{path}/import", {}, {"file": ("again.csv", taken)})
+    assert "2 entries in the file" in text_of(again)
+
+
+async def test_who_has_contracted_no_inbound_sms_still_has_a_stop_list(site):
+    await site.administer(
+        "customer option acme --remove sms2mail --remove application --remove list --remove sms-to-smpp"
+    )
+    visitor, path = await site.signed_in(), f"/c/{site.customer()}/inbound"
+    assert (await visitor.get(path)).headers["location"].endswith("/inbound/stops")
+    shown = await visitor.get(f"{path}/stops")
+    assert shown.status_code == 200
+    assert "Conversations" not in text_of(shown)

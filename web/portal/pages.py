@@ -21,6 +21,7 @@ from web.portal.rooms import (
     reports,
     send,
     settings,
+    stop_lists,
     support,
     templates,
 )
@@ -30,6 +31,7 @@ PAGES: Final[Sequence[Page]] = (
     *home.PAGES,
     *send.PAGES,
     *inbound.PAGES,
+    *stop_lists.PAGES,
     *reports.PAGES,
     *charts.PAGES,
     *directory.PAGES,

@@ -26,7 +26,9 @@ _MOST_LOOKS: Final = 180
 
 
 async def show_room(visit: Visit) -> Response:
-    """Show conversations, the newest first."""
+    """Show conversations, the newest first; who has contracted none sees the stop list."""
+    if not has_inbox(visit):
+        return visit.go(f"{visit.here}/inbound/stops")
     errors, page = dict[str, str](), None
     try:
         phone = read_phone(visit, visit.asked("phone"))
@@ -65,10 +67,20 @@ async def answer(visit: Visit) -> Response:
     return visit.go(f"{visit.here}/inbound/conversations/{key}", "inbound.answer.taken")
 
 
+def has_inbox(visit: Visit) -> bool:
+    """Return whether the customer has contracted any way by which inbound SMS reach it."""
+    return any(map(visit.has, _INBOX))
+
+
+def country_of(visit: Visit) -> str:
+    """Return the country of the customer's national numbers."""
+    return visit.desk.snapshot.default_country_of(visit.customer.id)
+
+
 def read_phone(visit: Visit, text: str) -> str:
     """Return the digits of a number that is looked for, empty for none. Raises AdminFault."""
     typed = " ".join(text.split())[:100]
-    return parse_handsets([typed], visit.desk.snapshot.default_country_of(visit.customer.id))[0] if typed else ""
+    return parse_handsets([typed], country_of(visit))[0] if typed else ""
 
 
 async def _conversation(visit: Visit, error: str = "") -> Response:
@@ -102,7 +114,7 @@ def _next_look(visit: Visit) -> int:
 _ONE: Final = f"{ROOM}/conversations/{{conversation:int}}"
 
 PAGES = (
-    Page(path=ROOM, handler=show_room, right=Right.SEE_INBOUND, menu="inbound.menu", options=_INBOX),
+    Page(path=ROOM, handler=show_room, right=Right.SEE_INBOUND, menu="inbound.menu"),
     Page(path=_ONE, handler=show_conversation, right=Right.SEE_INBOUND, options=_INBOX),
     Page(path=_ONE, methods=POST, handler=answer, right=Right.CHANGE_INBOUND, options=_INBOX),
 )
