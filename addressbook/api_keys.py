@@ -30,7 +30,7 @@ LOGIN_SCOPES: Final = frozenset({Scope.SEND, Scope.READ, Scope.INBOUND})
 """What a login with its password may do; the rest needs a key that names it."""
 
 
-OF_ALL: Final = frozenset({Scope.INBOUND, Scope.STOP_LIST, Scope.USERS})
+OF_ALL: Final = frozenset({Scope.INBOUND, Scope.STOP_LIST, Scope.USERS, Scope.WEBHOOKS})
 """What concerns all of a customer, and so is for its applications alone: a person's login has the person's jobs."""
 
 

@@ -118,7 +118,8 @@ def try_one(file: Path, customer: str, url: str | None) -> None:
     metavar="TIME",
     help="How long the key before signs as well; 0s where somebody else knows it.",
 )
-def make_key(file: Path, name: str, beside: str) -> None:
+@click.option("--user", default="", metavar="ADDRESS", help="For the push_url of this user or application alone.")
+def make_key(file: Path, name: str, beside: str, user: str) -> None:
     """Make the key that signs the pushes of the customer NAME, in place of the last one; it is shown once."""
     try:
         overlap = parse_duration(beside)
@@ -126,7 +127,7 @@ def make_key(file: Path, name: str, beside: str) -> None:
         raise click.UsageError(f"expected --beside {DURATION_EXPECTED}, got «{beside}»") from None
     secret = secrets.token_bytes(32)
     with admin_session(file) as session:
-        session.change(lambda edit: set_push_key(edit, name, secret, overlap))
+        session.change(lambda edit: set_push_key(edit, name, secret, overlap, user))
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 

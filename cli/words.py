@@ -241,6 +241,8 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.TLS_RULES_INTACT: "The TLS rules are as they were set; there is nothing to accept.",
     FaultCode.BAD_PUSH: "This can't be pushed: {cause}.",
     FaultCode.NO_PUSH: "There is no push {name}; «push list» names all.",
+    FaultCode.NO_WEBHOOK: "{address} has no webhook: no push_url of its own, or no key («push key»).",
+    FaultCode.WEBHOOK_EXISTS: "{address} has a webhook already.",
     FaultCode.PUSH_NOT_OVER: "The push {name} is {state}: only one that has ended is sent again.",
     FaultCode.GRAPHIC_REMOVED_MEANWHILE: "A graphic was removed while the template was checked; try again.",
     FaultCode.NO_OWN_TEMPLATE: "There is no own template for the form «{form}»; the standard one goes out.",
@@ -468,7 +470,10 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.RESET_TEMPLATE: f"{_TEMPLATE} no longer has a template of its own.",
     AuditAction.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
     AuditAction.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
-    AuditAction.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",
+    AuditAction.SET_PUSH_KEY: "«{owner}» has a new key for its pushes.",
+    AuditAction.REMOVE_WEBHOOK: "{address} has no webhook any more: what is still to be told is not pushed.",
+    AuditAction.PAUSE_WEBHOOK: "Pushes to the webhook of {address} wait.",
+    AuditAction.RESUME_WEBHOOK: "Pushes to the webhook of {address} go out again; {pushes} waited.",
     AuditAction.REPLAY_PUSH: "The push {name} is sent again.",
     AuditAction.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
         f"Pushes{f' of «{customer}»' if customer else ''} that failed since {since} and are sent again: {pushes}."

@@ -8,25 +8,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from addressbook.canonical import canonical_name
+from addressbook.hierarchy import LayerKind
 from gateway.ports import InboundPush, Item, MailAttempt, PushAllowance, PushCredential, PushRequest, TlsReport
 from gateway.report_pool import LargeReports
 from gateway.tls_reports import TLS_REPORT_TYPE
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
 from sms.outcome import Failed, Problem, ProblemCode, Retry
 from sms.report import MessageNotice, Notice
+from store.push_keys import PushTerms
 from templates.confined import ConfinedPushes
 from templates.push_fields import inbound_fields, status_fields
 from templates.pushes import CONTENT_TYPES, standard_body
 from templates.render import TemplateBroken
 
 TemplateOf = Callable[[str, str], Awaitable[tuple[PushForm, str]]]
-KeysOf = Callable[[str], Awaitable[tuple[bytes, ...]]]
+TermsOf = Callable[[str, str], Awaitable[PushTerms]]
 _LONGEST_PASSWORD = 1_000
+_LOOK_AFTER_PAUSE = timedelta(minutes=15)
+_OF_USER = frozenset({LayerKind.USER, LayerKind.PINNED})
 # SOAP 1.1 §6.1.1: the header must be there, an empty one says that the URL is meant.
 _SOAP_ACTION = {"SOAPAction": '""'}
 
@@ -35,8 +40,9 @@ class Pushes:
     """Makes requests of items that go by push.
 
     `rules` returns the actions in force, None while nobody knows them; `template_of` form and source of the template
-    for the status pushes of a customer and profile by their names (no source: the standard one). `keys_of` returns the
-    keys of a customer by its name: without one a push is unsigned. `allowances_of` and `credentials_of` are the
+    for the status pushes of a customer and profile by their names (no source: the standard one). `terms_of` returns the
+    keys that sign for a customer by its name, or for its user where the push is to the user's own URL: without one a
+    push is unsigned. `allowances_of` and `credentials_of` are the
     operator's, by the customers' canonical names. `large` makes pushes about many recipients; its creator closes it.
     """
 
@@ -45,22 +51,22 @@ class Pushes:
         *,
         rules: Callable[[], Awaitable[InboundRules | None]],
         template_of: TemplateOf,
-        keys_of: KeysOf,
+        terms_of: TermsOf,
         allowances_of: Mapping[str, tuple[PushAllowance, ...]],
         credentials_of: Mapping[str, tuple[PushCredential, ...]],
         large: LargeReports,
     ) -> None:
         self._rules = rules
         self._template_of = template_of
-        self._keys_of = keys_of
+        self._terms_of = terms_of
         self._allowances_of = allowances_of
         self._credentials_of = credentials_of
         self._large = large
         self._confined = ConfinedPushes()
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push-templates")
 
-    async def request_of(self, item: Item) -> PushRequest | MailAttempt:
-        """Return the request, or what the attempt comes to where nobody can be called."""
+    async def request_of(self, item: Item) -> PushRequest | MailAttempt | None:
+        """Return the request, or what the attempt comes to where nobody can be called; None where nobody is to be."""
         match item:
             case Notice() | MessageNotice():
                 return await self._status(item)
@@ -76,8 +82,14 @@ class Pushes:
         self._confined.close()
         self._of_templates.shutdown()
 
-    async def _status(self, notice: Notice | MessageNotice) -> PushRequest | MailAttempt:
+    async def _status(self, notice: Notice | MessageNotice) -> PushRequest | MailAttempt | None:
         report, customer = notice.report, notice.report.customer
+        layer, _ = report.origins.get("push_url", ("", ""))
+        terms = await self._terms_of(customer, report.user if layer in _OF_USER else "")
+        if terms.url == "":
+            return None
+        if terms.paused:
+            return _not_called(f"The webhook of {report.user} is paused.", after=_LOOK_AFTER_PAUSE)
         form, source = await self._template_of(customer, report.profile)
         fields = partial(status_fields, notice)
         try:
@@ -89,12 +101,12 @@ class Pushes:
             return _not_called(f"The own template of «{customer}» for pushes failed: {broken}.")
         request = PushRequest(
             identity=event_id(notice.public_id),
-            url=notice.recipient,
+            url=terms.url or notice.recipient,
             content=content,
             content_type=CONTENT_TYPES[form],
             headers=_SOAP_ACTION if form is PushForm.SOAP else {},
         )
-        return await self._with_customers(request, customer)
+        return await self._with_customers(request, customer, terms)
 
     async def _inbound(self, push: InboundPush) -> PushRequest | MailAttempt:
         rules = await self._rules()
@@ -124,7 +136,7 @@ class Pushes:
             user=settings.user,
             password=password,
         )
-        return await self._with_customers(request, customer)
+        return await self._with_customers(request, customer, await self._terms_of(customer, ""))
 
     async def _inbound_body(self, settings: PushAction, push: InboundPush) -> bytes:
         fields = partial(inbound_fields, push.report, event_id(push.identity))
@@ -138,7 +150,7 @@ class Pushes:
             self._of_templates, lambda: self._confined.run(form, source, fields()).encode()
         )
 
-    async def _with_customers(self, request: PushRequest, customer: str) -> PushRequest | MailAttempt:
+    async def _with_customers(self, request: PushRequest, customer: str, terms: PushTerms) -> PushRequest | MailAttempt:
         """Return the request with what the customer and the operator's file add to it."""
         name = canonical_name(customer)
         credential = find_credential(self._credentials_of.get(name, ()), request.url)
@@ -153,7 +165,7 @@ class Pushes:
         return replace(
             request,
             certificate=credential.certificate if credential is not None else None,
-            keys=await self._keys_of(customer),
+            keys=terms.keys,
             allowances=self._allowances_of.get(name, ()),
         )
 
@@ -198,6 +210,6 @@ def _failed(text: str) -> MailAttempt:
     return MailAttempt(outcome=Failed(problem=Problem(code=ProblemCode.PUSH_REFUSED, text=text)))
 
 
-def _not_called(text: str, cause: str = "") -> MailAttempt:
+def _not_called(text: str, cause: str = "", after: timedelta | None = None) -> MailAttempt:
     problem = Problem(code=ProblemCode.PUSH_DEFERRED, text=text, cause=cause)
-    return MailAttempt(outcome=Retry(problem=problem), called=False)
+    return MailAttempt(outcome=Retry(problem=problem, after=after), called=False)

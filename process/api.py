@@ -3,20 +3,26 @@
 Not here: where HTTP is served (process.http), the interfaces themselves (web).
 """
 
+from functools import partial
+
 from gateway.admin.office import AdminOffice
 from gateway.application_cancel import ApplicationCancelling
 from gateway.application_inbound import ApplicationInbound
 from gateway.application_status import ApplicationStatus
 from gateway.explaining import Explaining
 from process.accept_path import AcceptPath
+from process.allowances import networks_of
 from process.doors import Doors
+from process.push import try_push
 from web.api_v2.calls import Resource
 from web.api_v2.cancels import Cancels
 from web.api_v2.inbound import Inbox
 from web.api_v2.jobs import Jobs
+from web.api_v2.pushes import PushViews
 from web.api_v2.routes import RestV2
 from web.api_v2.stops import Stops
 from web.api_v2.users import Users
+from web.api_v2.webhooks import Webhooks
 from web.basic import BasicLogins
 from web.directory_files import DirectoryFilePages
 from web.rest_v1.routes import RestV1
@@ -56,4 +62,6 @@ def _resources(core: AcceptPath, doors: Doors, status: ApplicationStatus) -> lis
         Inbox(ApplicationInbound(database)),
         Stops(office),
         Users(office),
+        Webhooks(office, networks_of(core.config.push), partial(try_push, core.config, database)),
+        PushViews(office),
     ]

@@ -20,7 +20,6 @@ from sms.report import MessageNotice, Notice
 from sms.retry import Ladder
 from store.engine.database import Database, Transaction
 from store.mail_templates import find_push_template
-from store.push_keys import find_push_keys
 from templates.pushes import form_stored_as
 from tls.contexts import ClientContexts, ClientRole
 
@@ -70,7 +69,7 @@ def build_push_out(
     pushes = Pushes(
         rules=rules,
         template_of=template_of,
-        keys_of=PushKeys(database).keys_of,
+        terms_of=PushKeys(database).terms_of,
         allowances_of=allowances_of(config.push),
         credentials_of=credentials_of(config.push),
         large=large,
@@ -113,16 +112,13 @@ async def try_push(config: Config, database: Database, notice: Notice | MessageN
         return None
 
     async def template_of(customer: str, profile: str) -> tuple[PushForm, str]:
-        return database.read_now(partial(_template_of, customer=customer, profile=profile))
-
-    async def keys_of(customer: str) -> tuple[bytes, ...]:
-        return database.read_now(partial(find_push_keys, customer=customer))
+        return await database.read(partial(_template_of, customer=customer, profile=profile))
 
     large = LargeReports()
     pushes = Pushes(
         rules=no_rules,
         template_of=template_of,
-        keys_of=keys_of,
+        terms_of=PushKeys(database).terms_of,
         allowances_of=allowances_of(config.push),
         credentials_of=credentials_of(config.push),
         large=large,

@@ -335,6 +335,7 @@ class DirectoryChanges:
             self._touch("credential", 0, login)
         self._tx.execute("DELETE FROM credential WHERE user_key = ?", (key,))
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
+        self._tx.execute("DELETE FROM push_key WHERE owner_key = ?", (key,))
         self._tx.execute("DELETE FROM mail_user WHERE user_key = ?", (key,))
         self._touch("user", key)
 

@@ -14,12 +14,15 @@ from store.engine.database import Transaction
 from store.engine.rows import query
 from store.message_pushes import MESSAGE_PUSH
 from store.outbox import change
+from store.tables import FAR
 
 
 class ListedPush(Struct, frozen=True, array_like=True):
     """One push. `subject` is the id of its job or inbound SMS; instants are microseconds, `ended_at` None: it waits."""
 
+    key: int
     public_id: str
+    customer_key: int
     customer: str
     kind: str
     subject: str
@@ -41,11 +44,16 @@ class ListedPush(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushFilter:
-    """Which pushes: of one customer (0: of all), in one state (empty: in any), written since (microseconds)."""
+    """Which pushes: of one customer (0: of all), in one state (empty: in any), written since (microseconds).
+
+    Of jobs of one `user` alone, where one is named; older than the one with the key `before`.
+    """
 
     customer_key: int = 0
     state: str = ""
     since: int = 0
+    user: str = ""
+    before: int = FAR
 
 
 def list_pushes(tx: Transaction, wanted: PushFilter, limit: int) -> Sequence[ListedPush]:
@@ -64,12 +72,6 @@ def message_ids(tx: Transaction, pushes: Iterable[ListedPush]) -> dict[int, str]
     return dict(tx.rows_in("SELECT key, public_id FROM message WHERE key IN (??)", keys))
 
 
-def push_key_of(tx: Transaction, name: str) -> int | None:
-    """Return the key of the push of this id."""
-    key: int | None = tx.value("SELECT key FROM outbox WHERE public_id = ? AND channel = 'push'", (name,))
-    return key
-
-
 def failed_pushes(tx: Transaction, wanted: PushFilter) -> list[int]:
     """Return the keys of the pushes that failed since."""
     return [key for (key,) in tx.rows(_FAILED, (wanted.customer_key, wanted.customer_key, wanted.since))]
@@ -86,21 +88,25 @@ def replay(tx: Transaction, keys: Collection[int], now: int) -> int:
 
 
 def _values(wanted: PushFilter) -> tuple[object, ...]:
-    return wanted.customer_key, wanted.customer_key, wanted.state, wanted.state, wanted.since
+    owner, state, user = wanted.customer_key, wanted.state, wanted.user
+    return owner, owner, state, state, user, user, wanted.since, wanted.before
 
 
 _JOINED = (
     "FROM outbox o LEFT JOIN job j ON j.key = o.job_key LEFT JOIN inbound_sms s ON s.key = o.sms_key"
     " WHERE o.channel = 'push'"
 )
+_CUSTOMER_KEY = "coalesce(j.customer_key, o.customer_key, s.customer_key, 0)"
 _PUSH = {
+    "customer_key": _CUSTOMER_KEY,
     "customer": "coalesce(j.customer, s.customer, '')",
     "subject": "coalesce(j.public_id, s.public_id, '')",
 }
-_OF_CUSTOMER = "(? = 0 OR coalesce(j.customer_key, o.customer_key, s.customer_key) = ?)"
+_OF_CUSTOMER = f"(? = 0 OR {_CUSTOMER_KEY} = ?)"
 _LISTED = query(
     ListedPush,
-    f"{_JOINED} AND {_OF_CUSTOMER} AND (? = '' OR o.state = ?) AND o.created_at >= ? ORDER BY o.key DESC LIMIT ?",
+    f"{_JOINED} AND {_OF_CUSTOMER} AND (? = '' OR o.state = ?) AND (? = '' OR j.user_address = ?)"
+    " AND o.created_at >= ? AND o.key < ? ORDER BY o.key DESC LIMIT ?",
     "o",
     **_PUSH,
 )

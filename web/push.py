@@ -34,14 +34,14 @@ _LONGEST_PAUSE = timedelta(hours=1)
 _PORTS = {"https": 443, "http": 80}
 
 ContextOf = Callable[[Path | None, ClientCertificate | None], ssl.SSLContext]
-RequestOf = Callable[[Item], Awaitable[PushRequest | MailAttempt]]
+RequestOf = Callable[[Item], Awaitable[PushRequest | MailAttempt | None]]
 
 
 class PushSender:
     """Fulfils gateway.ports.ItemSender.
 
-    `request_of` makes the request of an item, or says why nobody can be called. `context` verifies chain and name by
-    these authorities (None: the usual ones), and shows this certificate of ours.
+    `request_of` makes the request of an item, or says why nobody can be called; None: nobody is to be.
+    `context` verifies chain and name by these authorities (None: the usual ones), and shows this certificate of ours.
     `deadline_seconds` bounds one attempt with all its addresses.
     """
 
@@ -60,10 +60,10 @@ class PushSender:
         self._clock = clock
         self._deadline_seconds = deadline_seconds
 
-    async def send(self, item: Item) -> MailAttempt:
+    async def send(self, item: Item) -> MailAttempt | None:
         """Send one push once."""
         push = await self._request_of(item)
-        if isinstance(push, MailAttempt):
+        if push is None or isinstance(push, MailAttempt):
             return push
         url = httpx2.URL(push.url)
         host = _host(url)

@@ -152,6 +152,8 @@ class FaultCode(Code):
 
     BAD_PUSH = "bad-push", "cause"
     NO_PUSH = "no-push", "name"
+    NO_WEBHOOK = "no-webhook", "address"
+    WEBHOOK_EXISTS = "webhook-exists", "address"
     PUSH_NOT_OVER = "push-not-over", "name", "state"
 
     GRAPHIC_REMOVED_MEANWHILE = ("graphic-removed-meanwhile",)

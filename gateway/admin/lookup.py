@@ -40,6 +40,14 @@ def get_user(tx: Transaction, address: str) -> User:
     return user
 
 
+def get_user_of(tx: Transaction, customer: Customer, address: str) -> User:
+    """Return the user of a customer with this address. Raises AdminFault, for another customer's too."""
+    user = get_user(tx, address)
+    if user.customer_id != customer.id:
+        raise AdminFault(FaultCode.NO_USER, address=address)
+    return user
+
+
 def get_login(tx: Transaction, login: str) -> Credential:
     """Return the credential of this login. Raises AdminFault."""
     found = find_credential(tx, canonical_login(login))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from addressbook.hierarchy import LayerKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.mail_templates import TemplateOwner, find_owner
@@ -102,12 +103,14 @@ def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)
 
 
-def sample_push(customer: str, url: str, now: datetime, *, of_message: bool) -> Notice | MessageNotice:
+def sample_push(customer: str, url: str, now: datetime, *, of_message: bool, user: str = "") -> Notice | MessageNotice:
     """Return a push to try an application with: an invented result, of a job whose id says that it is none.
 
-    It is that of the job, or of one of its messages.
+    It is that of the job, or of one of its messages; with a `user` it is to the webhook of that user.
     """
     report = replace(next(iter(sample_reports(NoticeKind.RESULT))), customer=customer, public_id="J.test")
+    if user:
+        report = replace(report, user=user, origins={"push_url": (LayerKind.PINNED, "")})
     identity = f"N.{now:%Y%m%dT%H%M%S}Ztest"
     if of_message:
         return _told_alone(report, identity, url)

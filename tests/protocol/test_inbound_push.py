@@ -24,6 +24,7 @@ from process.push import PUSH_LADDER
 from sms.report import Channel
 from store.inbound_tables import ActionRow
 from store.outbox import OutboxEnd
+from store.push_keys import PushTerms
 from tests.kit.application import Application
 from tests.kit.fakes import until
 from tests.kit.inbound_harness import InboundHarness, piece
@@ -43,8 +44,8 @@ async def standard_template(customer, profile):
     return PushForm.JSON, ""
 
 
-async def keys_of(customer):
-    return (KEY,)
+async def terms_of(customer, user):
+    return PushTerms(keys=(KEY,))
 
 
 class World(InboundHarness):
@@ -58,7 +59,7 @@ class World(InboundHarness):
         self.pushes = Pushes(
             rules=self.rules,
             template_of=standard_template,
-            keys_of=keys_of,
+            terms_of=terms_of,
             allowances_of={"example ltd": (PushAllowance(networks=networks),)},
             credentials_of={},
             large=self.large,

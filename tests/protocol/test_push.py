@@ -15,6 +15,7 @@ from inbound.actions import InboundRules, PushForm, PushLogin
 from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
+from store.push_keys import PushTerms
 from templates.push_fields import status_fields
 from tests.kit.application import Application
 from tests.kit.clock import Clock
@@ -34,8 +35,8 @@ async def standard_template(customer, profile):
     return PushForm.JSON, ""
 
 
-async def keys_of(customer):
-    return (KEY, EARLIER_KEY) if customer == "demo" else ()
+async def terms_of(customer, user):
+    return PushTerms(keys=(KEY, EARLIER_KEY) if customer == "demo" else ())
 
 
 async def no_rules():
@@ -63,7 +64,7 @@ def sender(authority, tmp_path, large):
         pushes = Pushes(
             rules=no_rules,
             template_of=standard_template,
-            keys_of=keys_of,
+            terms_of=terms_of,
             allowances_of=dict.fromkeys(CUSTOMERS, (PushAllowance(networks=networks, **allowed),)),
             credentials_of={"demo": tuple(credentials)},
             large=large,

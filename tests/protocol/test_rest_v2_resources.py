@@ -24,6 +24,8 @@ BODIES = {
     "endStops": {"numbers": [THREE]},
     "changeUserSettings": {"settings": {"max_parts": 2}},
     "changeProfileSettings": {"settings": {"max_parts": 2}},
+    "createWebhook": {"url": "https://app.example.com/sms"},
+    "rotateWebhookSecret": {},
 }
 SECRET = "a long password"
 

@@ -145,17 +145,17 @@ async def test_a_new_key_signs_at_once_and_the_one_before_for_a_day_more(world):
     administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
     keys = PushKeys(world.database)
     administration.change_now(lambda edit: add_customer(edit, "Acme"))
-    assert await keys.keys_of("Acme") == ()
+    assert (await keys.terms_of("Acme", "")).keys == ()
     signing = []
     for secret in (b"first", b"second", b"third"):
         administration.change_now(*set_push("acme", URL, secret))
-        signing.append(await keys.keys_of("Acme"))
+        signing.append((await keys.terms_of("Acme", "")).keys)
     assert signing == [(b"first",), (b"second", b"first"), (b"third", b"second")]
     administration.change_now(lambda edit: set_push_key(edit, "Acme", b"fourth", timedelta(0)))
-    assert await keys.keys_of("Acme") == (b"fourth",)
-    assert await keys.keys_of("Other") == ()
+    assert (await keys.terms_of("Acme", "")).keys == (b"fourth",)
+    assert (await keys.terms_of("Other", "")).keys == ()
     administration.change_now(lambda edit: remove_customer(edit, "Acme", with_users=True))
-    assert await keys.keys_of("Acme") == ()
+    assert (await keys.terms_of("Acme", "")).keys == ()
     assert world.stored(PushKeyRow) == []
 
 

@@ -25,7 +25,7 @@ FROZEN = {
     "0007_tls": "30443e441485aed4",
     "0008_applications": "2cc13565734b955b",
     "0009_ranges": "f0f42d33a65f1426",
-    "0010_webhooks": "c62c2989f24f2a18",
+    "0010_webhooks": "3c2e1fd8a7285236",
     "0011_portal": "6d58a4d71cef5d37",
     "0012_reports": "f62b136ba00d9ed6",
     "0013_care": "cff23606841dbcfd",

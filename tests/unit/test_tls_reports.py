@@ -213,7 +213,7 @@ async def test_a_report_by_https_is_posted_as_it_is_without_a_signature_of_a_cus
         raise AssertionError
 
     pushes = Pushes(
-        rules=nothing, template_of=nothing, keys_of=nothing, allowances_of={}, credentials_of={}, large=LargeReports()
+        rules=nothing, template_of=nothing, terms_of=nothing, allowances_of={}, credentials_of={}, large=LargeReports()
     )
     request = await pushes.request_of(opened(row))
     pushes.close()

@@ -20,6 +20,8 @@ _ABSENT: Final[Mapping[FaultCode, str]] = MappingProxyType(
     {
         FaultCode.NO_USER: "There is no user {address}.",
         FaultCode.NO_PROFILE: "There is no profile «{name}».",
+        FaultCode.NO_WEBHOOK: "There is no webhook of {address}, or it has no key.",
+        FaultCode.NO_PUSH: "There is no push {name}.",
         FaultCode.NO_STOP: "The stop list has no entry in force for {numbers}.",
     }
 )
@@ -41,7 +43,14 @@ _MALFORMED: Final[Mapping[FaultCode, tuple[str, str]]] = MappingProxyType(
     {
         FaultCode.NO_SERVICE: ("service", "the name of a service, such as mail or rest"),
         FaultCode.NO_SETTING: ("settings", "names of settings; there is no {name}"),
+        FaultCode.BAD_PUSH: ("url", "a URL that may be pushed to: {cause}"),
         FaultCode.BAD_HANDSET: ("numbers", "numbers of phones; «{given}» is none ({cause})"),
+    }
+)
+_CONFLICTS: Final[Mapping[FaultCode, tuple[HttpProblem, str]]] = MappingProxyType(
+    {
+        FaultCode.WEBHOOK_EXISTS: (HttpProblem.WEBHOOK_EXISTS, "There is a webhook of {address} already."),
+        FaultCode.PUSH_NOT_OVER: (HttpProblem.PUSH_NOT_OVER, "The push {name} is {state}."),
     }
 )
 
@@ -59,6 +68,9 @@ def refuse_fault(fault: AdminFault) -> Response:
     if fault.code in _REFUSED:
         refusal, said = _REFUSED[fault.code]
         return refuse(Refused(refusal=refusal, detail=said.format(**facts)))
+    if fault.code in _CONFLICTS:
+        kind, said = _CONFLICTS[fault.code]
+        return problem(kind, said.format(**facts))
     if fault.code in _MALFORMED:
         name, expected = _MALFORMED[fault.code]
         return refuse_fields([BadField(field=name, expected=expected.format(**facts))])

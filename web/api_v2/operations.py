@@ -9,8 +9,10 @@ from web.api_v2.calls import Operation
 from web.api_v2.cancels import CANCEL_CALLS
 from web.api_v2.inbound import INBOUND_CALLS
 from web.api_v2.jobs import JOB_CALLS
+from web.api_v2.pushes import PUSH_CALLS
 from web.api_v2.stops import STOP_CALLS
 from web.api_v2.users import USER_CALLS
+from web.api_v2.webhooks import WEBHOOK_CALLS
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *JOB_CALLS,
@@ -18,4 +20,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *INBOUND_CALLS,
     *STOP_CALLS,
     *USER_CALLS,
+    *WEBHOOK_CALLS,
+    *PUSH_CALLS,
 )

@@ -26,6 +26,8 @@ class HttpProblem(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     REQUEST_RUNNING = "request-running"
     NOTHING_TO_CANCEL = "nothing-to-cancel"
+    WEBHOOK_EXISTS = "webhook-exists"
+    PUSH_NOT_OVER = "push-not-over"
     TOO_LARGE = "too-large"
 
 
@@ -79,6 +81,8 @@ _OWN_REMEDIES: Final[Mapping[Refusal | HttpProblem, str]] = MappingProxyType(
             "Wait a second, then send it again with the same key: you get the answer of the first."
         ),
         HttpProblem.NOTHING_TO_CANCEL: "Ask for the job to see what became of it.",
+        HttpProblem.WEBHOOK_EXISTS: "Rotate its secret, or delete it first.",
+        HttpProblem.PUSH_NOT_OVER: "Wait: it is tried again by itself. A push that has ended can be replayed.",
         HttpProblem.TOO_LARGE: "Divide the job.",
         Refusal.AUTHENTICATION_REQUIRED: (
             "Send `Authorization: Bearer` with an API key, or HTTP Basic with login and password."
@@ -127,6 +131,8 @@ _TEXTS: Final[Mapping[Refusal | HttpProblem, tuple[str, str]]] = MappingProxyTyp
             "It is too late to cancel",
             "All SMS have ended, or are at a carrier that gives nothing back.",
         ),
+        HttpProblem.WEBHOOK_EXISTS: ("There is a webhook already", "A user has one webhook at most."),
+        HttpProblem.PUSH_NOT_OVER: ("The push has not ended", "It waits, or is being sent."),
         HttpProblem.TOO_LARGE: ("The body is too large", "The request has more octets than a request may have."),
         Refusal.AUTHENTICATION_REQUIRED: ("Log in", "The request has no credentials."),
         Refusal.AUTHENTICATION_FAILED: (
@@ -217,6 +223,8 @@ _STATUS: Final[Mapping[HttpProblem, int]] = MappingProxyType(
         HttpProblem.METHOD_NOT_ALLOWED: 405,
         HttpProblem.REQUEST_RUNNING: 409,
         HttpProblem.NOTHING_TO_CANCEL: 409,
+        HttpProblem.WEBHOOK_EXISTS: 409,
+        HttpProblem.PUSH_NOT_OVER: 409,
         HttpProblem.TOO_LARGE: 413,
     }
 )
