@@ -108,6 +108,9 @@ async def test_what_waits_for_a_deleted_webhook_is_not_pushed_and_mails_nobody(s
     await site.until(lambda: [row.state for row in site.outbox_rows()] == ["skipped"])
     assert application.pushes == []
     assert site.box.mails == ()
+    (skipped,) = (await client.call("GET", "/pushes?state=skipped"))["pushes"]
+    refused = await client.call("POST", f"/pushes/{skipped['id']}/replay", status=409)
+    assert refused["type"] == "/api/v2/problems/push-not-over"
 
 
 async def test_a_push_is_shown_with_its_attempts_and_sent_again_with_the_same_id(site, application, client):

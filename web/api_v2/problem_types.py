@@ -82,7 +82,7 @@ _OWN_REMEDIES: Final[Mapping[Refusal | HttpProblem, str]] = MappingProxyType(
         ),
         HttpProblem.NOTHING_TO_CANCEL: "Ask for the job to see what became of it.",
         HttpProblem.WEBHOOK_EXISTS: "Rotate its secret, or delete it first.",
-        HttpProblem.PUSH_NOT_OVER: "Wait: it is tried again by itself. A push that has ended can be replayed.",
+        HttpProblem.PUSH_NOT_OVER: "Wait: it is tried again by itself. One that was sent or has failed can be replayed.",
         HttpProblem.TOO_LARGE: "Divide the job.",
         Refusal.AUTHENTICATION_REQUIRED: (
             "Send `Authorization: Bearer` with an API key, or HTTP Basic with login and password."
@@ -132,7 +132,10 @@ _TEXTS: Final[Mapping[Refusal | HttpProblem, tuple[str, str]]] = MappingProxyTyp
             "All SMS have ended, or are at a carrier that gives nothing back.",
         ),
         HttpProblem.WEBHOOK_EXISTS: ("There is a webhook already", "A user has one webhook at most."),
-        HttpProblem.PUSH_NOT_OVER: ("The push has not ended", "It waits, or is being sent."),
+        HttpProblem.PUSH_NOT_OVER: (
+            "The push can't be sent again",
+            "It waits, is being sent, or was skipped: its webhook was deleted, or later news overtook it.",
+        ),
         HttpProblem.TOO_LARGE: ("The body is too large", "The request has more octets than a request may have."),
         Refusal.AUTHENTICATION_REQUIRED: ("Log in", "The request has no credentials."),
         Refusal.AUTHENTICATION_FAILED: (

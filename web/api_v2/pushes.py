@@ -37,7 +37,10 @@ class ListedPushAnswer(Struct, frozen=True, kw_only=True):
     of: Annotated[str, Meta(description="The id of the job or of the inbound SMS that it tells of.")]
     message: Annotated[str, Meta(description="The id of the SMS where it tells of this one alone; else empty.")]
     url: Annotated[str, Meta(description="Where it was to go when it was written.")]
-    state: Annotated[str, Meta(description="queued, sending, held; sent, failed, skipped, dropped.")]
+    state: Annotated[
+        str,
+        Meta(description="queued, sending, held; sent, failed, dropped; skipped: nobody is told any more."),
+    ]
     problem: Annotated[str, Meta(description="Why the last attempt was none, or it was given up; else empty.")]
     written_at: datetime
     due_at: Annotated[datetime | None, Meta(description="When it is tried next; null where it waits for another one.")]
