@@ -82,7 +82,7 @@ _OWN_REMEDIES: Final[Mapping[Refusal | HttpProblem, str]] = MappingProxyType(
         ),
         HttpProblem.NOTHING_TO_CANCEL: "Ask for the job to see what became of it.",
         HttpProblem.WEBHOOK_EXISTS: "Rotate its secret, or delete it first.",
-        HttpProblem.PUSH_NOT_OVER: "Wait: it is tried again by itself. One that was sent or has failed can be replayed.",
+        HttpProblem.PUSH_NOT_OVER: "Wait: it is tried again by itself. One that was sent or failed can be replayed.",
         HttpProblem.TOO_LARGE: "Divide the job.",
         Refusal.AUTHENTICATION_REQUIRED: (
             "Send `Authorization: Bearer` with an API key, or HTTP Basic with login and password."
