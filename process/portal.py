@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from addressbook.exchange import UserFile
 from addressbook.source_options import read_options
@@ -10,6 +11,7 @@ from config.model import Config
 from config.smpp_server import SmppServerOptions
 from dirsync.files import read_users
 from gateway.admin.binds import EsmeDoorFacts
+from gateway.admin.push_actions import check_push_url
 from gateway.directory_mails import DirectoryTelling
 from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
@@ -19,7 +21,9 @@ from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
 from process.accept_path import AcceptPath
+from process.allowances import networks_of
 from process.doors import Doors
+from process.push import try_push
 from process.support import desk_of
 from process.surroundings import look_around
 from templates.portal_pages import PortalPages
@@ -60,6 +64,8 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         read_users=_read_users,
         esme_doors=[_facts_of(options, config.server.hostname) for options in config.smpp_servers],
         bound=bound,
+        check_push_url=partial(check_push_url, networks_of=networks_of(config.push)),
+        push_now=partial(try_push, config, core.database),
         operation=Operation(
             look_around=lambda: look_around(config, "this process"),
             alerts=config.alerts,

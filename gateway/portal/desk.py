@@ -4,7 +4,7 @@ Not here: any use case (gateway.admin), who may ask what (addressbook.rights).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,8 @@ from gateway.esme import BoundEsme
 from gateway.portal.operation import Operation
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
+from gateway.ports import MailAttempt
+from sms.report import MessageNotice, Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Desk(AdminOffice):
 
     `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
     `esme_doors` are where ESMEs bind, `bound` returns what is bound at this process.
+    `check_push_url` raises AdminFault where pushes of the customer of a name can't go to a URL, `push_now` pushes once.
     `operation` is what the operator's pages need, `support` who reads support requests.
     """
 
@@ -36,6 +39,8 @@ class Desk(AdminOffice):
     address: str
     directories: DirectorySync
     read_users: Callable[[bytes, str, datetime, str], UserFile]
+    check_push_url: Callable[[str, str], None]
+    push_now: Callable[[Notice | MessageNotice], Awaitable[MailAttempt | None]]
     esme_doors: Sequence[EsmeDoorFacts] = ()
     bound: Callable[[], Sequence[BoundEsme]] = lambda: ()
     operation: Operation | None = None

@@ -9,9 +9,11 @@ import pytest
 
 from addressbook.rights import Role
 from addressbook.senders import Principal
+from config.model import Config, load_config
 from gateway.admin.binds import list_binds
 from gateway.esme import BoundEsme
 from process.doors import Doors
+from tests.kit.application import Application
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.testbed import make_house, open_core
 from web.portal.rooms.interface_tabs import LOGINS
@@ -19,7 +21,12 @@ from web.portal.rooms.interface_tabs import LOGINS
 
 @pytest.fixture
 async def site(tmp_path, gateway_database):
-    core = open_core(make_house(tmp_path / "house", gateway_database))
+    file = make_house(tmp_path / "house", gateway_database).file
+    allowed = '\n[[push.allow]]\ncustomer = "acme"\nnetworks = ["127.0.0.0/8"]\n'
+    file.write_text(file.read_text("utf-8") + allowed, "utf-8")
+    config = load_config(file)
+    assert isinstance(config, Config)
+    core = open_core(config)
     try:
         async with portal_site(core) as running:
             yield running
@@ -134,7 +141,6 @@ async def test_who_may_only_see_is_shown_no_form_and_a_customer_has_the_pages_of
     visitor, at = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/interfaces"
     assert "/interfaces/" not in "".join(re.findall(r'action="([^"]+)"', (await visitor.get(at)).text))
     await site.administer(f"customer option acme {' '.join(f'--remove {item}' for item in LOGINS)}")
-    assert (await visitor.get(at)).status_code == 404
     assert (await visitor.get(f"{at}/login?login=app")).status_code == 404
 
 
@@ -165,3 +171,33 @@ async def test_limits_are_shown_with_what_is_used_of_them_and_those_of_all_custo
     assert "No limit is set" in text_of(await visitor.get(at))
     await site.administer("customer limit acme --usage sms/day=500")
     assert "sms/day 500 0 500" in text_of(await visitor.get(at))
+
+
+async def test_a_webhook_is_tried_at_once_with_its_key_and_its_answer_and_only_where_the_customer_has_set_it(site):
+    visitor, at = await site.signed_in(Role.DEVELOPER), f"/c/{site.customer()}/interfaces/webhooks"
+    assert "No webhook is set" in text_of(await visitor.get(at))
+    application = await Application(answers=[200, 503]).start()
+    url = f"http://127.0.0.1:{application.port}/hook"
+    await site.administer(f"customer push acme {url}")
+    page = await visitor.get(at)
+    assert f"Customer acme {url}" in text_of(page)
+    assert f"/c/{site.customer()}/settings/-/push_url" in page.text
+
+    old = secret_of(await visitor.post(f"{at}/key", {"keep": "0"}))
+    new = secret_of(await visitor.post(f"{at}/key", {"keep": "24"}))
+    assert new not in (await visitor.get(at)).text
+    assert "It was taken." in text_of(await visitor.post(f"{at}/test", {"url": url}))
+    assert "It was not taken." in text_of(await visitor.post(f"{at}/test", {"url": url}))
+    assert (await visitor.post(f"{at}/test", {"url": f"{url}/else"})).status_code == 404
+    first, _ = await application.has(2)
+    assert first.is_signed_with(new)
+    assert first.is_signed_with(old)
+    await application.stop()
+
+
+async def test_a_customer_with_nothing_but_pushes_comes_to_its_webhooks(site):
+    visitor, at = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/interfaces"
+    await site.administer(f"customer option acme {' '.join(f'--remove {item}' for item in LOGINS)}")
+    assert (await visitor.get(at)).headers["location"] == f"/portal{at}/webhooks"
+    assert 'method="post" action="/portal' not in (await visitor.get(f"{at}/webhooks")).text.split("<main")[1]
+    assert (await visitor.get(f"{at}/webhooks/N.nobody")).status_code == 404

@@ -24,6 +24,7 @@ from web.portal.rooms import (
     stop_lists,
     support,
     templates,
+    webhooks,
 )
 
 PAGES: Final[Sequence[Page]] = (
@@ -40,6 +41,7 @@ PAGES: Final[Sequence[Page]] = (
     *logins.PAGES,
     *binds.PAGES,
     *limits.PAGES,
+    *webhooks.PAGES,
     *accounts.PAGES,
     *documentation.PAGES,
     *declarations.PAGES,

@@ -11,8 +11,9 @@ ROOT: Final = f"{CUSTOMER}/interfaces"
 
 LOGINS: Final = frozenset({Option.REST, Option.SOAP, Option.HTTP, Option.SMPP})
 BINDS: Final = frozenset({Option.SMPP})
+WEBHOOKS: Final = frozenset({Option.PUSH, Option.APPLICATION})
 
-_TABS: Final = (("logins", "", LOGINS), ("smpp", "/smpp", BINDS))
+_TABS: Final = (("logins", "", LOGINS), ("smpp", "/smpp", BINDS), ("webhooks", "/webhooks", WEBHOOKS))
 
 
 def tabs(visit: Visit) -> Sequence[tuple[str, str]]:

@@ -23,7 +23,7 @@ from gateway.admin.faults import AdminFault
 from gateway.admin.logins import OwnLogin
 from gateway.auth.authenticator import make_verifiers
 from web.portal.page import POST, Page
-from web.portal.rooms.interface_tabs import LOGINS, ROOT, tabs
+from web.portal.rooms.interface_tabs import LOGINS, ROOT, WEBHOOKS, tabs
 from web.portal.visit import Visit
 
 _KEYS: Final = frozenset({Option.REST})
@@ -45,7 +45,9 @@ _FIELD_OF_KEY: Final = {"bad-login": "name", "login-taken": "name", "no-scope": 
 
 
 async def show_logins(visit: Visit) -> Response:
-    """Show the logins of the customer."""
+    """Show the logins of the customer; who has none contracted comes to its webhooks."""
+    if not any(map(visit.has, LOGINS)):
+        return visit.go(f"{visit.here}/interfaces/webhooks")
     return await _list(visit)
 
 
@@ -244,7 +246,7 @@ PAGES = (
         handler=show_logins,
         right=Right.SEE_INTERFACES,
         menu="interfaces.menu",
-        options=LOGINS,
+        options=LOGINS | WEBHOOKS,
     ),
     Page(path=f"{ROOT}/logins", methods=POST, handler=add_login, right=_CHANGE, options=LOGINS),
     Page(path=f"{ROOT}/login", handler=show_login, right=Right.SEE_INTERFACES, options=LOGINS),

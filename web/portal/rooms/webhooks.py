@@ -1,0 +1,156 @@
+"""Webhooks: where pushes go, the key that signs them, a test with its answer, and the log with each attempt.
+
+Not here: the URL itself, which is the setting `push_url` of a level (settings), pushes of inbound SMS (inbound).
+"""
+
+import asyncio
+import base64
+import secrets
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from addressbook.hierarchy import LayerKind
+from addressbook.rights import Right
+from gateway.admin.faults import AdminFault
+from gateway.admin.push_keys import set_push_key
+from gateway.admin.push_places import PushPlace, push_places
+from gateway.admin.push_templates import sample_push
+from gateway.admin.pushes import list_pushes, replay_push, show_push
+from gateway.ports import MailAttempt
+from sms.message import Origin
+from sms.outbox import WAITING, OutboxState
+from sms.outcome import Done
+from web.portal.page import POST, Page
+from web.portal.rooms.interface_tabs import ROOT, WEBHOOKS, tabs
+from web.portal.visit import Visit
+
+_ROWS: Final = 200
+_HOURS: Final = ("24", "168", "0")
+_DAYS: Final = ("1", "7", "")
+
+
+async def show_webhooks(visit: Visit) -> Response:
+    """Show where pushes go, and the newest of them."""
+    return await _list(visit)
+
+
+async def make_key(visit: Visit) -> Response:
+    """Make another key that signs the customer's pushes."""
+    secret, asked = secrets.token_bytes(32), visit.form.text("keep")
+    beside = timedelta(hours=int(asked)) if asked in _HOURS else timedelta()
+    await visit.change(partial(set_push_key, customer=visit.customer.name, secret=secret, beside=beside))
+    return visit.show(
+        "rooms/interfaces/secret",
+        name=visit.customer.name,
+        secret=f"whsec_{base64.b64encode(secret).decode('ascii')}",
+        kind="signing",
+        back="/interfaces/webhooks",
+    )
+
+
+async def try_url(visit: Visit) -> Response:
+    """Push a sample to one of the customer's URLs now, and show what came of it."""
+    url, customer, desk = visit.form.text("url"), visit.customer, visit.desk
+    if url not in {place.url for place in await _places(visit)}:
+        raise HTTPException(404)
+    try:
+        desk.check_push_url(url, customer.name)
+    except AdminFault as fault:
+        return await _list(visit, {"url": visit.fault(fault)})
+    states = desk.snapshot.layers.resolve(customer.id, Origin.MAIL.value).settings.push_states
+    attempt = await desk.push_now(sample_push(customer.name, url, desk.now(), of_message=bool(states)))
+    return await _list(visit, attempt=attempt)
+
+
+async def show_one(visit: Visit) -> Response:
+    """Show a push with its attempts."""
+    return visit.show("rooms/interfaces/push", push=await _push(visit), waiting=WAITING, instant=_instant)
+
+
+async def replay(visit: Visit) -> Response:
+    """Send a push that has ended again."""
+    push = await _push(visit)
+    here = f"{visit.here}/interfaces/webhooks/{push['push']}"
+    try:
+        await visit.change(partial(replay_push, name=str(push["push"])))
+    except AdminFault as fault:
+        errors = {"": visit.fault(fault)}
+        return visit.show("rooms/interfaces/push", errors=errors, push=push, waiting=WAITING, instant=_instant)
+    return visit.go(here, "interfaces.push.replayed")
+
+
+async def _list(visit: Visit, errors: dict[str, str] | None = None, attempt: MailAttempt | None = None) -> Response:
+    asked, days = visit.asked("state"), visit.asked("days")
+    since = visit.desk.now() - timedelta(days=int(days)) if days in filter(None, _DAYS) else None
+    state = asked if asked in set(OutboxState) else None
+    query = partial(list_pushes, customer=visit.customer.name, state=state, since=since, limit=_ROWS)
+    places = await _places(visit)
+    return visit.show(
+        "rooms/interfaces/webhooks",
+        errors=errors,
+        shown_tabs=tabs(visit),
+        places=[(place, _href(place)) for place in places],
+        urls=[(url, url) for url in dict.fromkeys(place.url for place in places)],
+        pushes=await visit.desk.look(query),
+        most=_ROWS,
+        attempt=attempt,
+        is_taken=attempt is not None and isinstance(attempt.outcome, Done),
+        problem="" if attempt is None or isinstance(attempt.outcome, Done) else attempt.outcome.problem.text,
+        states=[("", visit.say("interfaces.push.all"))]
+        + [(item.value, visit.say(f"reports.outbox.{item}")) for item in OutboxState],
+        days=[(item, visit.say(f"interfaces.since.d{item or '0'}")) for item in reversed(_DAYS)],
+        hours=[(hours, visit.say(f"interfaces.hours.h{hours}")) for hours in _HOURS],
+        asked=(asked, days),
+        instant=_instant,
+    )
+
+
+async def _places(visit: Visit) -> list[PushPlace]:
+    return await asyncio.to_thread(lambda: list(push_places(visit.desk.snapshot, visit.customer.id)))
+
+
+async def _push(visit: Visit) -> dict[str, object]:
+    """Return the push that the path names, which is the customer's; any other one is not there."""
+    try:
+        push = await visit.desk.look(partial(show_push, name=visit.parameter("push")))
+    except AdminFault as fault:
+        raise HTTPException(404) from fault
+    if push["customer"] != visit.customer.name:
+        raise HTTPException(404)
+    return push
+
+
+def _href(place: PushPlace) -> str:
+    match place.kind:
+        case LayerKind.CUSTOMER:
+            return "/settings/-/push_url"
+        case LayerKind.SERVICE:
+            return f"/settings/service/{place.name}/push_url"
+        case LayerKind.PROFILE:
+            return f"/settings/profile/{place.owner_key}/push_url"
+        case _:
+            return f"/settings/user/{place.owner_key}/push_url"
+
+
+def _instant(text: str) -> datetime | None:
+    """Return the instant that a view tells, None for words."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+_HERE = f"{ROOT}/webhooks"
+_CHANGE = Right.CHANGE_INTERFACES
+
+PAGES = (
+    Page(path=_HERE, handler=show_webhooks, right=Right.SEE_INTERFACES, options=WEBHOOKS),
+    Page(path=f"{_HERE}/key", methods=POST, handler=make_key, right=_CHANGE, options=WEBHOOKS),
+    Page(path=f"{_HERE}/test", methods=POST, handler=try_url, right=_CHANGE, options=WEBHOOKS),
+    Page(path=f"{_HERE}/{{push:str}}", handler=show_one, right=Right.SEE_INTERFACES, options=WEBHOOKS),
+    Page(path=f"{_HERE}/{{push:str}}/replay", methods=POST, handler=replay, right=_CHANGE, options=WEBHOOKS),
+)
