@@ -1,6 +1,6 @@
 """The portal put together. Not here: where HTTP is served (process.http), the pages (web.portal)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -11,7 +11,8 @@ from config.model import Config
 from config.smpp_server import SmppServerOptions
 from dirsync.files import read_users
 from gateway.admin.binds import EsmeDoorFacts
-from gateway.admin.push_actions import check_push_url
+from gateway.admin.inbound import simulate
+from gateway.admin.push_actions import check_push, check_push_url
 from gateway.directory_mails import DirectoryTelling
 from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
@@ -62,6 +63,8 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         address=config.portal_address,
         directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
         read_users=_read_users,
+        simulate=_simulation(config, core),
+        check_push=partial(check_push, networks_of=networks_of(config.push)),
         esme_doors=[_facts_of(options, config.server.hostname) for options in config.smpp_servers],
         bound=bound,
         check_push_url=partial(check_push_url, networks_of=networks_of(config.push)),
@@ -73,6 +76,26 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         ),
         support=desk_of(config),
     )
+
+
+def _simulation(config: Config, core: AcceptPath) -> Callable[[str, str, str], Mapping[str, object]]:
+    """Return what says what would follow from an SMS, as `inbound simulate` does."""
+    carriers = [carrier.name for carrier in config.carriers]
+
+    def run(source: str, destination: str, text: str) -> Mapping[str, object]:
+        return simulate(
+            core.database,
+            core.book.current,
+            core.book.rules,
+            core.routes,
+            source=source,
+            destination=destination,
+            text=text,
+            carriers=carriers,
+            now=core.clock.now(),
+        )
+
+    return run
 
 
 def _facts_of(options: SmppServerOptions, hostname: str) -> EsmeDoorFacts:

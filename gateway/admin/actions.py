@@ -39,7 +39,7 @@ BUILT_IN: Final[Mapping[str, ActionKind]] = MappingProxyType(
     {kind.value: kind for kind in (ActionKind.REPLY, ActionKind.STOP, ActionKind.START, ActionKind.HELP)}
 )
 _PRIVATE: Final = frozenset({"text", "header", "template", "user", "password_file"})
-_ONE_EACH: Final = frozenset({ActionKind.STOP, ActionKind.START, ActionKind.HELP})
+ONE_EACH: Final = frozenset({ActionKind.STOP, ActionKind.START, ActionKind.HELP})
 ALL_NUMBERS: Final = "all"
 NO_KEYWORD: Final = ""
 
@@ -60,7 +60,7 @@ def make_action(  # noqa: PLR0913 - an action has a name, a place and settings
     sort = ActionKind(kind)
     if not is_name(name) or canonical_name(name) in BUILT_IN:
         raise AdminFault(FaultCode.BAD_ACTION_NAME, name=name)
-    if sort in _ONE_EACH:
+    if sort in ONE_EACH:
         raise AdminFault(FaultCode.BUILT_IN_ACTION, kind=sort.value)
     if _find(edit.tx, owner, name) is not None:
         raise AdminFault(FaultCode.ACTION_EXISTS, customer=owner.name, name=name)
@@ -93,7 +93,7 @@ def change_action(  # noqa: PLR0913 - as above
     kind = before.kind if before is not None else BUILT_IN.get(canonical_name(name))
     if kind is None:
         raise AdminFault(FaultCode.NO_ACTION, customer=owner.name, name=name)
-    if canonical_name(name) in BUILT_IN and kind in _ONE_EACH and (number, keyword, active) != (None, None, None):
+    if canonical_name(name) in BUILT_IN and kind in ONE_EACH and (number, keyword, active) != (None, None, None):
         raise AdminFault(FaultCode.BUILT_IN_ACTION, kind=kind.value)
     settings = _read(edit, owner, kind, before.settings if before is not None else None, assignments, check_push)
     if before is None:

@@ -4,12 +4,13 @@ Not here: any use case (gateway.admin), who may ask what (addressbook.rights).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.exchange import UserFile
 from addressbook.runs import RunResult, RunState
+from gateway.admin.actions import CheckPush
 from gateway.admin.binds import EsmeDoorFacts
 from gateway.admin.office import AdminOffice
 from gateway.admin.support import SupportDesk
@@ -30,6 +31,8 @@ class Desk(AdminOffice):
     `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
     `esme_doors` are where ESMEs bind, `bound` returns what is bound at this process.
     `check_push_url` raises AdminFault where pushes of the customer of a name can't go to a URL, `push_now` pushes once.
+    `check_push` raises it where a push of inbound SMS can't be as it says. `simulate` says what would follow from an
+    SMS (from, to, text), and waits for the database.
     `operation` is what the operator's pages need, `support` who reads support requests.
     """
 
@@ -41,6 +44,8 @@ class Desk(AdminOffice):
     read_users: Callable[[bytes, str, datetime, str], UserFile]
     check_push_url: Callable[[str, str], None]
     push_now: Callable[[Notice | MessageNotice], Awaitable[MailAttempt | None]]
+    simulate: Callable[[str, str, str], Mapping[str, object]]
+    check_push: CheckPush
     esme_doors: Sequence[EsmeDoorFacts] = ()
     bound: Callable[[], Sequence[BoundEsme]] = lambda: ()
     operation: Operation | None = None
