@@ -13,6 +13,9 @@ from config.model import Config, load_config
 from gateway.admin.binds import list_binds
 from gateway.esme import BoundEsme
 from process.doors import Doors
+from sms.report import Channel
+from store.engine.keys import to_stored
+from store.outbox import OUTBOX, NewRow, new_row
 from tests.kit.application import Application
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.testbed import make_house, open_core
@@ -201,3 +204,29 @@ async def test_a_customer_with_nothing_but_pushes_comes_to_its_webhooks(site):
     assert (await visitor.get(at)).headers["location"] == f"/portal{at}/webhooks"
     assert 'method="post" action="/portal' not in (await visitor.get(f"{at}/webhooks")).text.split("<main")[1]
     assert (await visitor.get(f"{at}/webhooks/N.nobody")).status_code == 404
+
+
+async def test_the_log_has_the_customers_own_pushes_and_one_that_failed_is_sent_again(site):
+    await site.administer("customer add foreign")
+    url, now = "https://crm.example.com/hook", to_stored(site.core.clock.now())
+
+    def write(tx, owners):
+        for owner in owners:
+            new = NewRow(
+                kind="test", prefix="N", recipient=url, now=now, about={}, channel=Channel.PUSH, customer_key=owner
+            )
+            tx.insert(OUTBOX, [new_row(site.core.keys.take(), new)])
+        tx.execute("UPDATE outbox SET state = 'failed', ended_at = ?, problem = 'it was refused'", (now,))
+        return [tx.value("SELECT public_id FROM outbox WHERE customer_key = ?", (owner,)) for owner in owners]
+
+    theirs = await site.core.database.write(write, site.customer("foreign"))
+    own = await site.core.database.write(write, site.customer())
+    visitor, at = await site.signed_in(), f"/c/{site.customer()}/interfaces/webhooks"
+    listed = await visitor.get(f"{at}?state=failed")
+    assert (own in listed.text, theirs in listed.text) == (True, False)
+    assert "it was refused" in text_of(await visitor.get(f"{at}/{own}"))
+    assert (await visitor.get(f"{at}/{theirs}")).status_code == 404
+    assert (await visitor.post(f"{at}/{theirs}/replay")).status_code == 404
+    assert (await visitor.post(f"{at}/{own}/replay")).status_code == 303
+    assert own not in (await visitor.get(f"{at}?state=failed")).text
+    assert "tried again by itself" in text_of(await visitor.post(f"{at}/{own}/replay"))

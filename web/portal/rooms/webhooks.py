@@ -6,9 +6,10 @@ Not here: the URL itself, which is the setting `push_url` of a level (settings),
 import asyncio
 import base64
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -19,7 +20,7 @@ from gateway.admin.faults import AdminFault
 from gateway.admin.push_keys import set_push_key
 from gateway.admin.push_places import PushPlace, push_places
 from gateway.admin.push_templates import sample_push
-from gateway.admin.pushes import list_pushes, replay_push, show_push
+from gateway.admin.pushes import PushesWanted, ToldPush, push_of, pushes_before, replay_push_of
 from gateway.ports import MailAttempt
 from sms.message import Origin
 from sms.outbox import WAITING, OutboxState
@@ -28,9 +29,9 @@ from web.portal.page import POST, Page
 from web.portal.rooms.interface_tabs import ROOT, WEBHOOKS, tabs
 from web.portal.visit import Visit
 
-_ROWS: Final = 200
+_ROWS: Final = 100
 _HOURS: Final = ("24", "168", "0")
-_DAYS: Final = ("1", "7", "")
+_MOST_DIGITS: Final = 19
 
 
 async def show_webhooks(visit: Visit) -> Response:
@@ -68,26 +69,31 @@ async def try_url(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Response:
     """Show a push with its attempts."""
-    return visit.show("rooms/interfaces/push", push=await _push(visit), waiting=WAITING, instant=_instant)
+    return visit.show("rooms/interfaces/push", push=await _push(visit), waiting=WAITING)
 
 
 async def replay(visit: Visit) -> Response:
     """Send a push that has ended again."""
     push = await _push(visit)
-    here = f"{visit.here}/interfaces/webhooks/{push['push']}"
+    here = f"{visit.here}/interfaces/webhooks/{push.push}"
     try:
-        await visit.change(partial(replay_push, name=str(push["push"])))
+        await visit.change(partial(replay_push_of, customer=visit.customer.name, name=push.push))
     except AdminFault as fault:
         errors = {"": visit.fault(fault)}
-        return visit.show("rooms/interfaces/push", errors=errors, push=push, waiting=WAITING, instant=_instant)
+        return visit.show("rooms/interfaces/push", errors=errors, push=push, waiting=WAITING)
     return visit.go(here, "interfaces.push.replayed")
 
 
 async def _list(visit: Visit, errors: dict[str, str] | None = None, attempt: MailAttempt | None = None) -> Response:
-    asked, days = visit.asked("state"), visit.asked("days")
-    since = visit.desk.now() - timedelta(days=int(days)) if days in filter(None, _DAYS) else None
-    state = asked if asked in set(OutboxState) else None
-    query = partial(list_pushes, customer=visit.customer.name, state=state, since=since, limit=_ROWS)
+    before, state, user = visit.asked("before"), visit.asked("state"), visit.asked("user").strip()
+    wanted = PushesWanted(
+        state=state if state in set(OutboxState) else "",
+        user=user,
+        before=int(before) if before.isdecimal() and len(before) < _MOST_DIGITS else 0,
+    )
+    query = partial(pushes_before, customer=visit.customer.name, wanted=wanted, limit=_ROWS + 1)
+    pushes = await visit.desk.look(query)
+    asked = urlencode({"state": state, "user": user, "before": pushes[_ROWS - 1].place}) if len(pushes) > _ROWS else ""
     places = await _places(visit)
     return visit.show(
         "rooms/interfaces/webhooks",
@@ -95,17 +101,16 @@ async def _list(visit: Visit, errors: dict[str, str] | None = None, attempt: Mai
         shown_tabs=tabs(visit),
         places=[(place, _href(place)) for place in places],
         urls=[(url, url) for url in dict.fromkeys(place.url for place in places)],
-        pushes=await visit.desk.look(query),
-        most=_ROWS,
+        pushes=pushes[:_ROWS],
+        older=asked,
         attempt=attempt,
         is_taken=attempt is not None and isinstance(attempt.outcome, Done),
         problem="" if attempt is None or isinstance(attempt.outcome, Done) else attempt.outcome.problem.text,
         states=[("", visit.say("interfaces.push.all"))]
         + [(item.value, visit.say(f"reports.outbox.{item}")) for item in OutboxState],
-        days=[(item, visit.say(f"interfaces.since.d{item or '0'}")) for item in reversed(_DAYS)],
         hours=[(hours, visit.say(f"interfaces.hours.h{hours}")) for hours in _HOURS],
-        asked=(asked, days),
-        instant=_instant,
+        state=state,
+        user=user,
     )
 
 
@@ -113,15 +118,12 @@ async def _places(visit: Visit) -> list[PushPlace]:
     return await asyncio.to_thread(lambda: list(push_places(visit.desk.snapshot, visit.customer.id)))
 
 
-async def _push(visit: Visit) -> dict[str, object]:
+async def _push(visit: Visit) -> ToldPush:
     """Return the push that the path names, which is the customer's; any other one is not there."""
     try:
-        push = await visit.desk.look(partial(show_push, name=visit.parameter("push")))
+        return await visit.desk.look(partial(push_of, customer=visit.customer.name, name=visit.parameter("push")))
     except AdminFault as fault:
         raise HTTPException(404) from fault
-    if push["customer"] != visit.customer.name:
-        raise HTTPException(404)
-    return push
 
 
 def _href(place: PushPlace) -> str:
@@ -134,14 +136,6 @@ def _href(place: PushPlace) -> str:
             return f"/settings/profile/{place.owner_key}/push_url"
         case _:
             return f"/settings/user/{place.owner_key}/push_url"
-
-
-def _instant(text: str) -> datetime | None:
-    """Return the instant that a view tells, None for words."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 _HERE = f"{ROOT}/webhooks"
