@@ -46,10 +46,15 @@ def parse_handsets(given: Sequence[str], country: str) -> list[str]:
 
 
 def parse_stops(table: Table, country: str) -> list[StopLine]:
-    """Return the entries of a file; its column `service` names one service, or nothing or `all`. Raises AdminFault."""
+    """Return the entries of a file; its column `service` names one service, or nothing or `all`. Raises AdminFault.
+
+    A row whose column `ended_at` says something, as in an export, is none any more.
+    """
     lines: list[StopLine] = []
     bad: list[Fact] = []
     for row in table.rows:
+        if row.values.get("ended_at", "").strip():
+            continue
         number = parse_number(row.number, country)
         service = row.values.get("service", "").strip().lower()
         if isinstance(number, Refused):

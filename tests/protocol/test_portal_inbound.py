@@ -151,6 +151,11 @@ async def test_a_file_for_the_stop_list_is_looked_at_before_it_counts_and_comes_
     taken = (await visitor.get(f"{path}/file/csv")).content
     again = await visitor.upload(f"{path}/import", {}, {"file": ("again.csv", taken)})
     assert "2 entries in the file" in text_of(again)
+    await visitor.post(f"{path}/remove", {"number": f"+{PHONE}", "service": ""})
+    taken = (await visitor.get(f"{path}/file/csv?ended=yes")).content
+    assert PHONE.encode() in taken
+    again = await visitor.upload(f"{path}/import", {}, {"file": ("again.csv", taken)})
+    assert "1 entry in the file" in text_of(again)
 
 
 async def test_who_has_contracted_no_inbound_sms_still_has_a_stop_list(site):

@@ -84,8 +84,10 @@ async def remove(visit: Visit) -> Response:
 
 
 async def take(visit: Visit) -> Response:
-    """Give the whole list as a file that can be imported again."""
-    rows = await visit.desk.database.read_long(partial(list_stops, customer=visit.customer.name, with_ended=True))
+    """Give the list as a file that can be imported again, with what ended only where it is asked for."""
+    rows = await visit.desk.database.read_long(
+        partial(list_stops, customer=visit.customer.name, with_ended=_with_ended(visit))
+    )
     values: Any = ([str(value) for value in row.values()] for row in rows)
     return file_answer(visit, f"stop-list-{visit.customer.id}", COLUMNS, values)
 
@@ -130,7 +132,7 @@ def _import(visit: Visit, errors: Mapping[str, str] | None = None, **values: obj
 
 async def _list(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     errors = dict(errors or {})
-    page, asked, with_ended = StopsPage(entries=(), next=None), visit.asked("phone"), visit.asked("ended") == "yes"
+    page, asked, with_ended = StopsPage(entries=(), next=None), visit.asked("phone"), _with_ended(visit)
     try:
         number = read_phone(visit, asked)
         if number:
@@ -150,6 +152,10 @@ async def _list(visit: Visit, errors: Mapping[str, str] | None = None) -> Respon
         services=[("", visit.say("stops.all-services")), *_services(visit)],
         inbox=has_inbox(visit),
     )
+
+
+def _with_ended(visit: Visit) -> bool:
+    return visit.asked("ended") == "yes"
 
 
 def _services(visit: Visit) -> Sequence[tuple[str, str]]:
