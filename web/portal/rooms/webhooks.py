@@ -56,14 +56,16 @@ async def make_key(visit: Visit) -> Response:
 async def try_url(visit: Visit) -> Response:
     """Push a sample to one of the customer's URLs now, and show what came of it."""
     url, customer, desk = visit.form.text("url"), visit.customer, visit.desk
-    if url not in {place.url for place in await _places(visit)}:
+    place = next((place for place in await _places(visit) if place.url == url), None)
+    if place is None:
         raise HTTPException(404)
+    user = place.name if place.kind in {LayerKind.USER, LayerKind.PINNED} else ""  # whose own key signs
     try:
         desk.check_push_url(url, customer.name)
     except AdminFault as fault:
         return await _list(visit, {"url": visit.fault(fault)})
     states = desk.snapshot.layers.resolve(customer.id, Origin.MAIL.value).settings.push_states
-    attempt = await desk.push_now(sample_push(customer.name, url, desk.now(), of_message=bool(states)))
+    attempt = await desk.push_now(sample_push(customer.name, url, desk.now(), of_message=bool(states), user=user))
     return await _list(visit, attempt=attempt)
 
 
