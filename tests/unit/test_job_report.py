@@ -97,6 +97,7 @@ def test_a_report_has_the_fields_of_the_job():
         "validityMin": 120,
         "customerRef": "PO-2026-118",
         "qos": "EXPRESS",
+        "sandbox": False,
         "service": "mail",
         "user": "anna.keller@example.com",
         "receiptTs": "2026-11-23T07:15:04.000Z",
