@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import structlog
 
@@ -20,6 +21,7 @@ PAUSES = Ladder.of_seconds(1, 1, 2, 4, 8, 15)
 """How long a step that failed rests."""
 _TOLD_AFTER = 60.0
 _LONGEST_CAUSE = 300
+_LONGEST_REST = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,18 @@ class Worker:
         pauses: Ladder = PAUSES,
         told_after: float = _TOLD_AFTER,
         kicked: asyncio.Event | None = None,
+        rest: float = 0.0,
     ) -> None:
-        """Name what it runs; `kicked` is for who may be kicked by what is made before it."""
+        """Name what it runs; `kicked` is for who may be kicked by what is made before it.
+
+        After a step that did something it rests `rest` times as long as that took, for those who use the same.
+        """
         self._name = name
         self._step = step
         self._look_every = look_every
         self._pauses = pauses
         self._told_after = told_after
+        self._rest = rest
         self._kicked = kicked or asyncio.Event()
         self._stopped = asyncio.Event()
         self._failures = 0
@@ -84,6 +91,7 @@ class Worker:
     async def _run(self) -> None:
         while not self._stopped.is_set():
             self._kicked.clear()
+            began = monotonic()
             try:
                 is_done = not await self._step()
             except Exception as error:
@@ -97,6 +105,8 @@ class Worker:
                 self._note_success()
                 if is_done and not self._stopped.is_set():
                     await _rest(self._kicked, self._look_every)
+                elif self._rest:
+                    await _rest(self._stopped, min((monotonic() - began) * self._rest, _LONGEST_REST))
 
     def _note_failure(self, error: Exception) -> None:
         now = asyncio.get_running_loop().time()

@@ -4,10 +4,8 @@ What goes is deleted in small steps with a rest after each, so that acceptance h
 time. Not here: what a step deletes (store.retention), what is erased because somebody asks for it (gateway.admin).
 """
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import monotonic
 from typing import Final
 
 import structlog
@@ -25,7 +23,6 @@ DETAILS_KEPT: Final = timedelta(days=92)
 """So long after its end a job is kept, and an inbound SMS after it came."""
 _LOOK_EVERY: Final = 600.0
 _REST: Final = 4.0
-_LONGEST_REST: Final = 2.0
 
 
 class Retention:
@@ -35,7 +32,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._forgotten = 0
-        self._worker = Worker("retention", self.step, look_every=_LOOK_EVERY)
+        self._worker = Worker("retention", self.step, look_every=_LOOK_EVERY, rest=_REST)
 
     def start(self) -> None:
         """Begin to look."""
@@ -46,14 +43,11 @@ class Retention:
         await self._worker.stop()
 
     async def step(self) -> bool:
-        """Delete some of what is over, and rest four times as long as that took; returns whether there may be more."""
+        """Delete some of what is over; returns whether there may be more."""
         now = self._clock.now()
-        began = monotonic()
         forgotten = await self._database.write(forget_details, limits_at(now)) or await self._forget_days(now)
         self._forgotten += forgotten
-        if forgotten:
-            await asyncio.sleep(min((monotonic() - began) * _REST, _LONGEST_REST))
-        elif self._forgotten:
+        if not forgotten and self._forgotten:
             log.info("old_forgotten", rows=self._forgotten)
             self._forgotten = 0
         return forgotten > 0

@@ -17,6 +17,7 @@ from store.engine.database import Database, Transaction
 from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines
 
 _LOOK_EVERY: Final = 5.0
+_REST: Final = 2.0
 
 
 class Summing:
@@ -26,7 +27,7 @@ class Summing:
         self._database = database
         self._book = book
         self._clock = clock
-        self._worker = Worker("sums", self.step, look_every=_LOOK_EVERY)
+        self._worker = Worker("sums", self.step, look_every=_LOOK_EVERY, rest=_REST)
 
     def start(self) -> None:
         """Begin to look."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -89,3 +90,23 @@ async def test_a_worker_that_waits_after_a_failure_stops_at_once():
     async with asyncio.timeout(60):
         await worker.stop()
     assert len(step.tries) == 1
+
+
+async def test_a_worker_rests_after_each_step_in_proportion_to_it_and_stops_in_the_middle_of_a_rest():
+    loop, took = asyncio.get_running_loop(), 0.05
+    began = []
+
+    async def step():
+        began.append(loop.time())
+        await asyncio.sleep(took)
+        if len(began) == 3:
+            third.set()
+        return True
+
+    third = asyncio.Event()
+    worker = Worker("w", step, look_every=60, rest=3.0)
+    worker.start()
+    await third.wait()
+    assert all(after - before >= 3.9 * took for before, after in pairwise(began))
+    await worker.stop()
+    assert len(began) == 3
