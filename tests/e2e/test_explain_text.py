@@ -155,7 +155,7 @@ def test_what_is_refused_cut_replaced_limited_and_set_is_said(house, note):
         "cut 101 characters would not be sent:",
         "limits sms/day of customer demo: 0 of 5 used, 5 left, this mail asks for 1; begins anew 2",
         "max_parts = 2 from constraint demo (constraint of customer demo)",
-        "validity = 240m from message (subject)",
+        "validity = 4h from message (subject)",
     ):
         assert said in flat, told
     assert "status_report" not in told

@@ -149,7 +149,8 @@ VALUES = {
     "max_recipients": "12", "sender_id": "+447700900999", "inbound_preview": "off", "inbound_history": "3",
     "national_languages": "turkish,spanish", "parameters": "pe_id=1,template_id@ACME=2",
     "logo": "logo", "accent": "#0a7d4b", "contact": "helpdesk@example.com",
-    "push_states": "delivered,undelivered", "status_address": "alarms@example.com",
+    "push_states": "delivered,undelivered", "status_address": "alarms@example.com", "text_days": "30",
+    "summary_addresses": "reports@example.com",
 }  # fmt: skip
 
 

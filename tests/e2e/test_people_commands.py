@@ -95,7 +95,7 @@ def test_a_customer_from_the_first_word_to_the_last(terminal: Terminal) -> None:
     terminal.run(customer, "remove-login", "third")
     terminal.run(customer, "remove", "Third")
     listed = terminal.run(customer, "list")
-    assert listed.splitlines()[0].split() == ["name", "active", "domains", "users"]
+    assert listed.splitlines()[0].split() == ["name", "active", "suspended", "domains", "users"]
     assert [line.split()[0] for line in listed.splitlines()[1:]] == ["demo", "Example"]
     assert [row["name"] for row in json.loads(terminal.run(customer, "list", "--json"))] == ["demo", "Example"]
 

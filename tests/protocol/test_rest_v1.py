@@ -135,7 +135,8 @@ async def test_a_limit_of_use_is_answered_with_when_to_come_again(site):
     await site.administer("customer limit acme --usage sms/day=1")
     assert (await site.send()).status == 201
     limited = await site.send("Hello again")
-    assert (limited.status, limited.json["reason"], limited.headers["retry-after"]) == (429, "limit-reached", "60")
+    assert (limited.status, limited.json["reason"]) == (429, "limit-reached")
+    assert 0 < int(limited.headers["retry-after"]) <= 24 * 3600
 
 
 async def test_a_text_with_a_nul_is_no_text_and_spoils_no_other_job(site):

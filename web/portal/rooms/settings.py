@@ -40,7 +40,7 @@ GROUPS: Final = {
         "preview", "push_url", "push_states",
     ),
     "inbound": ("inbound_preview", "inbound_history"),
-    "bill": ("cost_centre", "text_days"),
+    "bill": ("cost_centre", "summary_addresses", "text_days"),
     "look": ("language", "time_zone", "logo", "accent", "contact"),
 }  # fmt: skip
 """The settings by subject, in the order of the page."""
