@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import structlog
 
 from addressbook.senders import Sender
-from gateway.admin.edit import AuditAction
 from gateway.application_status import is_public_id, owner_of
-from gateway.cancel import cancel_waiting
+from gateway.cancel import CancelOrder, cancel_as
 from gateway.ports import Clock
 from sms.lifecycle import MessageState
 from store.answers import Rules
-from store.audit import AuditLine, write_audit
 from store.cancels import MessageToCancel, find_cancelled, find_job_to_cancel, find_message_to_cancel
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_stored
@@ -76,14 +74,8 @@ class ApplicationCancelling:
         now = to_stored(self._clock.now())
         keys = (*found.waiting, *found.at_carriers(self._offering))
         if keys:
-            done = cancel_waiting(tx, self._progress, keys, now)
-            line = AuditLine(
-                action=AuditAction.CANCEL.value,
-                target=request.name,
-                detail=f"cancelled {done.ended}, asked {done.asked}",
-                customer_key=found.customer_key,
-            )
-            write_audit(tx, self._keys, request.login, now, [line])
+            order = CancelOrder(who=request.login, target=request.name, customer_key=request.customer_key)
+            cancel_as(tx, self._progress, self._keys, order, keys, now)
         ended = find_cancelled(tx, keys)
 
         def ids(*chosen: MessageToCancel) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from gateway.admin.edit import AuditAction
 from gateway.ports import Clock
 from gateway.worker import Worker
 from sms.lifecycle import FAULTS
@@ -18,8 +19,9 @@ from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Done, Outcome, Retry
 from sms.retry import chance_of
 from store import cancels
+from store.audit import AuditLine, write_audit
 from store.engine.database import Database, Transaction
-from store.engine.keys import to_stored
+from store.engine.keys import Keys, to_stored
 from store.results import Cancel, CarrierCancelled, ResultStore
 
 log = structlog.get_logger()
@@ -51,6 +53,30 @@ def cancel_waiting(tx: Transaction, progress: ResultStore, message_keys: tuple[i
     if left:
         cancels.request(tx, [cancels.CancelRequest(message_keys=message_keys, now=now)])
     return Cancelled(ended=ended, asked=left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Who cancels, as the audit names it: `target` is the id that was asked for, of this customer."""
+
+    who: str
+    target: str
+    customer_key: int
+
+
+def cancel_as(  # noqa: PLR0913, PLR0917 - what is cancelled, and all that is needed to write it
+    tx: Transaction, progress: ResultStore, keys: Keys, order: CancelOrder, message_keys: tuple[int, ...], now: int
+) -> Cancelled:
+    """Do that in somebody's name, with a line in the audit."""
+    done = cancel_waiting(tx, progress, message_keys, now)
+    line = AuditLine(
+        action=AuditAction.CANCEL.value,
+        target=order.target,
+        detail=f"cancelled {done.ended}, asked {done.asked}",
+        customer_key=order.customer_key,
+    )
+    write_audit(tx, keys, order.who, now, [line])
+    return done
 
 
 class Cancelling:

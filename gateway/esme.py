@@ -12,8 +12,7 @@ from functools import partial
 import structlog
 
 from addressbook.senders import Principal
-from gateway.admin.edit import AuditAction
-from gateway.cancel import cancel_waiting
+from gateway.cancel import CancelOrder, cancel_as
 from gateway.ports import Clock
 from gateway.worker import Worker
 from sms.esme import FINAL_BITS
@@ -23,7 +22,6 @@ from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
 from sms.settings import Unencodable
 from store.answers import Rules
-from store.audit import AuditLine, write_audit
 from store.cancels import find_job_to_cancel
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_instant, to_stored
@@ -134,13 +132,9 @@ class SubmittedMessages:
             keys = tuple(key for key in (*known.waiting, *known.at_carriers(self._offering)) if key in wanted)
             if not keys:
                 continue
-            done = cancel_waiting(tx, self._progress, keys, now)
+            order = CancelOrder(who=principal.login, target=job, customer_key=principal.customer_id)
+            done = cancel_as(tx, self._progress, self._keys, order, keys, now)
             count += done.ended + done.asked
-            detail = f"cancelled {done.ended}, asked {done.asked}"
-            line = AuditLine(
-                action=AuditAction.CANCEL.value, target=job, detail=detail, customer_key=principal.customer_id
-            )
-            write_audit(tx, self._keys, principal.login, now, [line])
         return count
 
     async def replace(self, principal: Principal, message_id: str, source: str, new: NewText) -> bool | Refused:

@@ -11,13 +11,11 @@ import structlog
 
 from addressbook.canonical import canonical_address
 from gateway.accept import SnapshotChanged
-from gateway.admin.edit import AuditAction
-from gateway.cancel import cancel_waiting
+from gateway.cancel import CancelOrder, cancel_as
 from gateway.ports import Clock
 from sms.lifecycle import MessageState
 from sms.outcome import Refusal, Refused
 from store.answers import Rules
-from store.audit import AuditLine, write_audit
 from store.cancels import JobToCancel, find_job_to_cancel, report_end
 from store.directory import read_version
 from store.engine.database import Database, StorageError, StorageFullError, Transaction
@@ -115,12 +113,8 @@ class TakingBack:
         now = to_stored(self._clock.now())
         report_end(tx, found.key)
         keys = (*found.waiting, *found.at_carriers(self._offering))
-        done = cancel_waiting(tx, self._progress, keys, now)
-        detail = f"cancelled {done.ended}, asked {done.asked}"
-        line = AuditLine(
-            action=AuditAction.CANCEL.value, target=request.job, detail=detail, customer_key=request.customer_id
-        )
-        write_audit(tx, self._keys, request.sender, now, [line])
+        order = CancelOrder(who=request.sender, target=request.job, customer_key=request.customer_id)
+        done = cancel_as(tx, self._progress, self._keys, order, keys, now)
         return TakenBack(job=request.job, cancelled=done.ended, before=would.before, asked=done.asked, late=would.late)
 
 
