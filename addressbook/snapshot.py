@@ -14,6 +14,7 @@ from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
 from addressbook.people import Customer, Directory
+from addressbook.registrations import Registrations
 from addressbook.senders import (
     Principal,
     Sender,
@@ -25,6 +26,7 @@ from addressbook.senders import (
     refuse_proof,
 )
 from addressbook.suspensions import refuse_suspended
+from countries.judge import Judge
 from sms.message import MAIL_SERVICES, Origin
 from sms.outcome import Refusal, Refused
 
@@ -37,7 +39,8 @@ _MOST_SETTINGS = 5_000
 class Snapshot:
     """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's.
 
-    Without `allow_reject` no mail is refused for its characters.
+    Without `allow_reject` no mail is refused for its characters. `judge` knows the rules of countries, `registrations`
+    the sender IDs that are registered there.
     """
 
     __slots__ = (
@@ -46,9 +49,11 @@ class Snapshot:
         "_stored",
         "default_options",
         "directory",
+        "judge",
         "layers",
         "lists",
         "numbers",
+        "registrations",
         "version",
     )
 
@@ -59,6 +64,8 @@ class Snapshot:
         lists: DistributionLists,
         *,
         numbers: OwnNumbers | None = None,
+        judge: Judge | None = None,
+        registrations: Registrations | None = None,
         default_options: frozenset[Option] = ALL_OPTIONS,
         allow_reject: bool = True,
         most_settings: int = _MOST_SETTINGS,
@@ -69,6 +76,8 @@ class Snapshot:
         self.layers = layers = layers.bound_by(self._contracts(), None if allow_reject else _NO_REJECT)
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
+        self.judge = judge or Judge()
+        self.registrations = registrations or Registrations()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._find_ranges = lru_cache(_MOST_CLIENTS)(partial(find_ranges, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))

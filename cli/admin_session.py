@@ -91,6 +91,7 @@ class AdminSession:
 
     def snapshot(self) -> "Snapshot":
         """Return the address book with all layers, those of the operator's file among them."""
+        from gateway.admin.countries import judge_by
         from gateway.directory import DirectoryFollower
 
         book = DirectoryFollower(
@@ -98,6 +99,7 @@ class AdminSession:
             self.config.settings,
             self.default_options,
             allow_reject=self.config.mail.allow_reject,
+            judge=judge_by(),
         )
         book.load_now()
         return book.current

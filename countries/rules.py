@@ -1,6 +1,6 @@
 """What is known of a country: one rule, the names of all rules, and who says so.
 
-Not here: the tables that hold them (tables). Nothing applies a rule to a message: this is information.
+Not here: the tables that hold them (tables), which of them count (book), what follows for a message (judge).
 """
 
 import re
@@ -10,6 +10,8 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from sms.settings import UseCase
 
 
 class RuleName(StrEnum):
@@ -23,22 +25,33 @@ class RuleName(StrEnum):
     ALPHA_UCS2 = "alpha_ucs2"
     ALPHA_MAX = "alpha_max"
     ID_RULE = "id_rule"
+    ID_FORM = "id_form"
     GENERIC_ID = "generic_id"
+    BLOCKED_ID = "blocked_id"
     REPLACED_BY = "replaced_by"
     LONG_LOCAL = "long_local"
     LONG_INTL = "long_intl"
     LONG_INTL_KEPT = "long_intl_kept"
     LONG_CODE_RATE = "long_code_rate"
+    RATE = "rate"
     SHORT_CODE = "short_code"
     TWO_WAY = "two_way"
     NUMBER_PORTABILITY = "number_portability"
     CONCATENATION = "concatenation"
     MAX_LENGTH = "max_length"
+    MAX_PARTS = "max_parts"
+    UCS2 = "ucs2"
+    CHARACTERS = "characters"
+    VALIDITY = "validity"
     RECEIPTS = "receipts"
     QUIET_HOURS = "quiet_hours"
     OPT_OUT = "opt_out"
+    STOP_HELP = "stop_help"
     TEXT_RULE = "text_rule"
+    TEXT_PREFIX = "text_prefix"
+    TEXT_SUFFIX = "text_suffix"
     URL_RULE = "url_rule"
+    URLS = "urls"
     CONTENT_BANS = "content_bans"
     NOTES = "notes"
 
@@ -55,6 +68,8 @@ _YES_NO: Final = re.compile(r"yes|no")
 _DAYS: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
 _HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)"
 
+_DURATION: Final = r"[1-9]\d*[smhd]"
+
 # Rules without a line here are sentences.
 _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
     {
@@ -70,6 +85,13 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.SHORT_CODE: _YES_NO,
         RuleName.TWO_WAY: re.compile(r"yes|no|(?:long|short|toll-free)(?:\+(?:long|short|toll-free))*"),
         RuleName.NUMBER_PORTABILITY: _YES_NO,
+        RuleName.BLOCKED_ID: re.compile(r"[^,]+(?:,[^,]+)*"),
+        RuleName.RATE: re.compile(rf"(?:long|toll-free|short|name) [1-9]\d*/{_DURATION}"),
+        RuleName.MAX_PARTS: re.compile(r"[1-9]\d?"),
+        RuleName.UCS2: _YES_NO,
+        RuleName.VALIDITY: re.compile(rf"{_DURATION}-{_DURATION}"),
+        RuleName.STOP_HELP: re.compile(r"mandatory"),
+        RuleName.URLS: re.compile(r"any|no-shorteners|allow-list|forbidden"),
         RuleName.QUIET_HOURS: re.compile(rf"none|{_HOURS}(?:;{_HOURS})*"),
         RuleName.CONTENT_BANS: re.compile(r"[a-z0-9]+(?:,[a-z0-9]+)*"),
     }
@@ -89,7 +111,8 @@ class Source:
 class Rule:
     """What some sources say about one thing in one country, as of a month (`YYYY-MM`).
 
-    `in_force_at` is the day from which it holds, None where it is not known or long past.
+    `in_force_at` is the day from which it holds, None where it is not known or long past. It is about one `use_case`
+    where it names one, and about `networks` (MCC and MNC without a sign between them) where it names some.
     """
 
     name: RuleName
@@ -98,6 +121,8 @@ class Rule:
     sources: tuple[Source, ...]
     as_of: str
     confidence: Confidence
+    use_case: UseCase | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +145,15 @@ class Country:
 
 def is_well_formed(name: RuleName, value: str) -> bool:
     """Return whether a value is one that the rule may have."""
+    if name is RuleName.ID_FORM:
+        return _is_pattern(value)
     form = _FORMS.get(name)
     return bool(value.strip()) and (form is None or form.fullmatch(value) is not None)
+
+
+def _is_pattern(value: str) -> bool:
+    try:
+        re.compile(value)
+    except re.error:
+        return False
+    return True

@@ -5,16 +5,19 @@ Not here: the files (data/), and who opens them.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
 
 from countries.rules import Confidence, Country, Rule, RuleName, Source, is_well_formed
+from sms.settings import UseCase
 
 COUNTRIES: Final = ("country", "name", "mcc", "dial")
-RULES: Final = ("country", "rule", "value", "in_force", "sources", "as_of", "confidence")
+RULES: Final = ("country", "rule", "value", "use_case", "networks", "in_force", "sources", "as_of", "confidence")
 SOURCES: Final = ("source", "name", "address")
 
+_NETWORK: Final = re.compile(r"\d{5,6}")
 _MONTH: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 
 
@@ -36,12 +39,12 @@ def read_countries(countries: str, rules: str, sources: str) -> Mapping[str, Cou
     }
     rows = dict(_places(countries))
     found: dict[str, list[Rule]] = {letters: [] for letters in rows}
-    seen: set[tuple[str, RuleName, str, tuple[Source, ...]]] = set()
+    seen: set[tuple[str, Rule]] = set()
     for line, (letters, *cells) in _rows("rules", rules, RULES):
         if letters not in found:
             raise TableFault("rules", line, f"«{letters}» is no country of the table of countries")
         rule = _rule(line, cells, known)
-        if (key := (letters, rule.name, rule.value, rule.sources)) in seen:
+        if (key := (letters, replace(rule, in_force_at=None, as_of="", confidence=Confidence.LOW))) in seen:
             raise TableFault("rules", line, "the same sources say the same in another line")
         seen.add(key)
         found[letters].append(rule)
@@ -67,7 +70,7 @@ def _places(text: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
 
 
 def _rule(line: int, cells: list[str], known: Mapping[str, Source]) -> Rule:
-    name, value, in_force, keys, as_of, confidence = cells
+    name, value, use_case, networks, in_force, keys, as_of, confidence = cells
     try:
         rule = RuleName(name)
     except ValueError:
@@ -78,6 +81,10 @@ def _rule(line: int, cells: list[str], known: Mapping[str, Source]) -> Rule:
         raise TableFault("rules", line, f"«{keys}»: keys of the table of sources are expected")
     if not _MONTH.fullmatch(as_of):
         raise TableFault("rules", line, f"«{as_of}»: a month such as 2026-05 is expected")
+    if use_case and use_case not in set(UseCase):
+        raise TableFault("rules", line, f"«{use_case}» is no use case; there are {', '.join(UseCase)}")
+    if not all(_NETWORK.fullmatch(network) for network in networks.split()):
+        raise TableFault("rules", line, f"«{networks}»: networks such as 26201 are expected (MCC and MNC)")
     try:
         return Rule(
             name=rule,
@@ -86,6 +93,8 @@ def _rule(line: int, cells: list[str], known: Mapping[str, Source]) -> Rule:
             sources=tuple(known[key] for key in keys.split()),
             as_of=as_of,
             confidence=Confidence(confidence),
+            use_case=UseCase(use_case) if use_case else None,
+            networks=tuple(networks.split()),
         )
     except ValueError:
         expected = f"«{in_force}», «{confidence}»: a day or nothing, and one of {', '.join(Confidence)} are expected"

@@ -16,6 +16,7 @@ from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, Option
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
+from countries.judge import Judge
 from gateway.worker import Worker
 from inbound.actions import InboundRules
 from inbound.stop_list import StopList
@@ -42,10 +43,10 @@ class DirectoryFollower:
 
     `system` is the operator's system layer, weaker than the stored one; `default_options` are what customers have
     contracted of whom nothing else is stored. Without `allow_reject` no mail is refused for its characters. `taken` is
-    given each new snapshot before it is in force.
+    given each new snapshot before it is in force. `judge` knows the rules of countries; without it there are none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a snapshot is made of
         self,
         database: Database,
         system: SettingsPatch,
@@ -53,8 +54,10 @@ class DirectoryFollower:
         taken: Callable[[Snapshot], None] = lambda _: None,
         *,
         allow_reject: bool = False,
+        judge: Judge | None = None,
     ) -> None:
         self._database = database
+        self._judge = judge
         self._taken = taken
         self._default_options = default_options
         self._allow_reject = allow_reject
@@ -146,6 +149,7 @@ class DirectoryFollower:
             numbers=numbers,
             default_options=self._default_options,
             allow_reject=self._allow_reject,
+            judge=self._judge,
         )
         self._taken(snapshot)
         self.current = snapshot

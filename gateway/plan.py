@@ -12,6 +12,8 @@ from typing import Final
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
+from countries.judge import NOTHING, Judgement
+from gateway.country_rules import judge_message
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Texts, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.routing import CarrierRoutes, Routed
@@ -40,7 +42,7 @@ class PlannedMessage:
     """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
 
     `encoded` is its own text, None where it has that of the plan, and so is `schedule`. `costs` are the labels of its
-    carriers, `parameters` what they get beside the text.
+    carriers, `parameters` what they get beside the text, `judgement` what the rules of its country do.
     """
 
     wanted: RecipientRequest
@@ -52,6 +54,7 @@ class PlannedMessage:
     encoded: EncodedText | None = None
     parameters: Parameters = ()
     schedule: Schedule | None = None
+    judgement: Judgement = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +90,11 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
 
     `snapshot` is the one that its sender and settings were looked up in.
     """
-    judged = _judge_all(submission, snapshot, routes)
+    judged = _judge_all(submission, snapshot, routes, now)
     texts = _encode(submission, judged, routes)
     if submission.esme is not None and texts.shared is not None and len(texts.shared.lengths) > 1:
         # It is not divided for its sender: only a carrier that does it may have it.
-        judged = _judge_all(submission, snapshot, routes, whole=True)
+        judged = _judge_all(submission, snapshot, routes, now, whole=True)
         texts = _encode(submission, judged, routes)
     if submission.esme is not None and texts.shared is not None and texts.shared.cut:
         # An ESME hears at once what a person reads in the status mail.
@@ -195,20 +198,29 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
 
 
 def _judge_all(
-    submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, *, whole: bool = False
+    submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now: datetime, *, whole: bool = False
 ) -> list[PlannedMessage]:
     first_given: dict[tuple[str, str | None], str] = {}
     messages = []
-    settings = submission.resolved.settings
+    sender, settings = submission.sender, submission.resolved.settings
     for wanted in submission.wanted[: settings.max_recipients + 1]:
         sender_id = wanted.sender_id or settings.sender_id
         judged = wanted.refused or judge_number(
-            submission.sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole
+            sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole
         )
         if isinstance(judged, Refused):
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
         number, routed = judged
+        judgement = judge_message(snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], now)
+        if judgement.sender_id is not None:
+            sender_id = judgement.sender_id
+            judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)
+            routed = routed if isinstance(judged, Refused) else judged[1]
+        refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
+        if refused is not None:
+            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused, judgement=judgement))
+            continue
         parameters = choose_parameters(settings.parameters, sender_id)
         fault = routes.find_parameter_fault(routed.route, parameters) if parameters else ""
         if fault:
@@ -223,6 +235,7 @@ def _judge_all(
                 costs=routed.costs,
                 parameters=parameters,
                 duplicate_of=first_given.get((number.digits, wanted.text), ""),
+                judgement=judgement,
             )
         )
         first_given.setdefault((number.digits, wanted.text), wanted.given)
@@ -373,6 +386,8 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
             reason=refused.refusal.value,
             problem=refused.detail,
             reference=wanted.reference,
+            country=country_of(number) if number is not None else "",
+            findings=message.judgement.findings,
         )
     dry_run, digest, duplicate = submission.dry_run, b"", b""
     # What is sent with a sandbox key makes nothing else a repeat.
@@ -395,8 +410,9 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         duplicate=duplicate,
         route=SANDBOX_ROUTE if submission.sandbox else message.route,
         country=country_of(number),
-        sender_id=wanted.sender_id,
+        sender_id=message.judgement.sender_id or wanted.sender_id,
         parameters=message.parameters,
+        findings=message.judgement.findings,
         reference=wanted.reference,
         schedule=message.schedule,
     )

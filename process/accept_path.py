@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from config.model import Config
+from gateway.admin.countries import judge_by
 from gateway.alerts import Alert
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
@@ -48,6 +49,7 @@ class AcceptPath:
             frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
             allow_reject=config.mail.allow_reject,
+            judge=judge_by(),
         )
         self.spent = SpentLimits()
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)

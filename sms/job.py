@@ -24,7 +24,8 @@ class NewMessage:
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
     number, ISO 3166-1 alpha-2 or empty. `reference` is what its customer calls it; its `schedule`, if it has
-    one, stands in place of the job's.
+    one, stands in place of the job's. `findings` are what rules of its country did: each a
+    rule, an effect, and what the rule says (countries.judge).
     """
 
     given: str
@@ -42,6 +43,7 @@ class NewMessage:
     parameters: Parameters = ()
     reference: str = ""
     schedule: Schedule | None = None
+    findings: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

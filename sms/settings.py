@@ -54,6 +54,14 @@ class Unencodable(StrEnum):
     REJECT = "reject"
 
 
+class UseCase(StrEnum):
+    """What an SMS is for, as countries' rules tell it apart: marketing, a one-time code, or anything else."""
+
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+    ONE_TIME_CODE = "one-time-code"
+
+
 class Overlong(StrEnum):
     """What is done with a text that needs more parts than allowed."""
 
@@ -187,6 +195,33 @@ class Settings:
         "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
         "What the phone shows as the sender. None leaves it to the carrier.",
         message=True,
+    )
+    fallback_sender_id: SenderId | None = setting(
+        None,
+        parse_sender,
+        "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
+        "The sender where the country of a recipient does not let sender_id pass.",
+    )
+    use_case: UseCase = setting(
+        UseCase.TRANSACTIONAL,
+        parse_enum(UseCase),
+        "transactional, marketing or one-time-code",
+        "What the SMS is for: countries have rules for marketing and one-time codes of their own.",
+        message=True,
+    )
+    brand: str = setting(
+        "",
+        parse_text(30),
+        "at most 30 characters",
+        "The name that a text must have where a country wants the brand in it.",
+        neutral="",
+    )
+    opt_out_text: str = setting(
+        "",
+        parse_text(60),
+        "at most 60 characters, such as STOP to 12345",
+        "How a recipient stops marketing; added to a text that lacks it where the country's rule is applied.",
+        neutral="",
     )
     priority: Priority = setting(
         Priority.NORMAL, parse_enum(Priority), "normal or express", "Express goes first everywhere.", message=True

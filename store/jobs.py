@@ -28,6 +28,7 @@ from store.leases import check_alive
 from store.message_pushes import ReachedState, push_row
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
+from store.rulings import RULINGS, ruling_row
 from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
 from store.stop_list import STOPPED, stop_messages, stops_in_force
 from store.sums import close_jobs
@@ -113,6 +114,7 @@ class Outbound:
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
         tx.insert(DETAILS, rows.details)
+        tx.insert(RULINGS, [rows.rulings[digest] for digest in sorted(rows.rulings)])
         tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
         close_jobs(tx, rows.dry_runs, now, counted=False)
@@ -219,6 +221,11 @@ class Outbound:
         several = len(encoded.lengths) > 1
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
         state = waiting if message.encoded else MessageState.REJECTED
+        ruling = ""
+        if message.findings:
+            found = ruling_row(message.country, message.findings, to_stored(job.accepted_at))
+            ruling = str(found[0])
+            rows.rulings[ruling] = found
         row = new_row(
             public_id=self._ids.take("S", job.accepted_at),
             given=message.given,
@@ -243,6 +250,7 @@ class Outbound:
             route=message.route,
             ended=state is not MessageState.QUEUED,
             customer_ref=message.reference,
+            ruling=ruling,
             **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
             **(_when(message.schedule) if message.schedule is not None else {}),
         )
@@ -385,6 +393,7 @@ class _Rows:
         self.jobs: list[Row] = []
         self.messages: list[Row] = []
         self.details: list[Row] = []
+        self.rulings: dict[str, Row] = {}
         self.notices: list[Row] = []
         self.seen: list[Row] = []
         self.dry_runs: list[tuple[int, int]] = []

@@ -117,7 +117,8 @@ class MessageRow(KeyedRow):
     `cause` is the carrier's answer that put it off last, `repeats` how often that came in a row. `tried` are the
     carriers that gave it back (part_attempt), as a route. `customer_ref` is what its customer calls it. `udh` is the
     header, in hexadecimal, of a part of a text that its sender divided; `registered` is registered_delivery of what an
-    ESME submitted. `push_states` are those at which it is pushed by itself, joined by commas.
+    ESME submitted. `push_states` are those at which it is pushed by itself, joined by commas. `ruling` is the digest of
+    what rules of its country did (store.rulings), empty where they did nothing.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -165,6 +166,7 @@ class MessageRow(KeyedRow):
     udh = peewee.TextField(default="")
     registered = peewee.SmallIntegerField(default=0)
     push_states = peewee.TextField(default="")
+    ruling = peewee.TextField(default="")
 
     class Meta:
         table_name = "message"

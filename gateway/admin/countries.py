@@ -1,9 +1,11 @@
-"""What is known of the countries that SMS go to. Not here: the schema of the tables (countries), effects of a rule."""
+"""What is known of the countries that SMS go to. Not here: the schema of the tables and what follows (countries)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
+from countries.book import RuleBook, Ruling
+from countries.judge import Judge
 from countries.rules import Country
 from countries.tables import read_countries
 
@@ -21,3 +23,8 @@ def known_countries() -> Mapping[str, Country]:
 def find_country(letters: str) -> Country | None:
     """Return a country by its two letters in either case, None where nothing is known of it."""
     return known_countries().get(letters.strip().upper())
+
+
+def judge_by(rulings: Sequence[Ruling] = ()) -> Judge:
+    """Return what judges messages by the countries as shipped, with the operator's rulings over them."""
+    return Judge(lambda: RuleBook(known_countries(), rulings))

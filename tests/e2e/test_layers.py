@@ -150,7 +150,8 @@ VALUES = {
     "national_languages": "turkish,spanish", "parameters": "pe_id=1,template_id@ACME=2",
     "logo": "logo", "accent": "#0a7d4b", "contact": "helpdesk@example.com",
     "push_states": "delivered,undelivered", "status_address": "alarms@example.com", "text_days": "30",
-    "summary_addresses": "reports@example.com",
+    "summary_addresses": "reports@example.com", "fallback_sender_id": "+447700900998", "use_case": "marketing",
+    "brand": "Example", "opt_out_text": "STOP to 12345",
 }  # fmt: skip
 
 

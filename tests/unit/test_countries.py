@@ -16,7 +16,7 @@ from gateway.admin.countries import known_countries
 HEADS = ["\t".join(columns) + "\n" for columns in (COUNTRIES, RULES, SOURCES)]
 FRANCE = "FR\tFrance\t208\t+33"
 SOURCE = "T\tTwilio\thttps://example.com/"
-RULE = "FR\tquiet_hours\tMo-Sa 22:00-08:00;Su,PH all\t\tT\t2026-05\thigh"
+RULE = "FR\tquiet_hours\tMo-Sa 22:00-08:00;Su,PH all\tmarketing\t\t\tT\t2026-05\thigh"
 
 
 def read(country=FRANCE, rule=RULE, source=SOURCE):
@@ -75,10 +75,12 @@ def test_sources_that_differ_are_all_kept():
         ({"rule": RULE.replace("quiet_hours", "quiet")}, "rules, line 2: «quiet» is no rule"),
         ({"rule": RULE.replace("Mo-Sa 22:00-08:00", "at night")}, "rules, line 2: «at night"),
         ({"rule": RULE.replace("\tT\t", "\tT Z\t")}, "rules, line 2: «T Z»: keys of the table of sources"),
-        ({"rule": RULE.replace("\tT\t", "\t\t")}, "rules, line 2: «»: keys of the table of sources"),
+        ({"rule": RULE.replace("\tT\t2", "\t\t2")}, "rules, line 2: «»: keys of the table of sources"),
         ({"rule": RULE.replace("2026-05", "May")}, "rules, line 2: «May»: a month"),
         ({"rule": RULE.replace("high", "sure")}, "rules, line 2: «», «sure»: a day or nothing"),
-        ({"rule": RULE.replace("\t\tT", "\t2026-13-01\tT")}, "rules, line 2: «2026-13-01»"),
+        ({"rule": RULE.replace("\t\t\tT", "\t\t2026-13-01\tT")}, "rules, line 2: «2026-13-01»"),
+        ({"rule": RULE.replace("marketing", "spam")}, "rules, line 2: «spam» is no use case"),
+        ({"rule": RULE.replace("marketing\t", "marketing\t208")}, "rules, line 2: «208»: networks such as 26201"),
         ({"rule": f"{RULE}\n{RULE}"}, "rules, line 3: the same sources say the same"),
         ({"source": "T\tTwilio"}, "sources, line 2: 2 cells; 3 are expected"),
         ({"source": f"{SOURCE}\n\n{SOURCE}"}, "sources, line 3: 1 cells"),

@@ -334,6 +334,7 @@ def test_the_tables_keep_names_unique_even_if_nobody_checks(world: World, again:
 
 SAMPLES = {
     "sender_id": ["+447700900123", "447700900123", "Shop", "12345", "NOTICE 24"],
+    "fallback_sender_id": ["+447700900123"],
     "validity": ["90m", "2d", "5"],
     "disclaimers": ["a, b", "x"],
     "address_prefixes": ["SMS,FAX"],

@@ -31,6 +31,7 @@ FROZEN = {
     "0013_care": "cff23606841dbcfd",
     "0014_details": "e433ab0bb9858efb",
     "0015_by_hand": "cc112922274935ad",
+    "0016_countries": "d2443bd9e94bbaec",
 }
 MODELS = tuple(
     value

@@ -171,6 +171,18 @@ _TEXTS: Final[Mapping[Refusal | HttpProblem, tuple[str, str]]] = MappingProxyTyp
         ),
         Refusal.NO_ROUTE: ("No carrier for this number", "No carrier is set up for it."),
         Refusal.SENDER_ID_NOT_PERMITTED: ("The sender ID is not permitted", "The customer may not show this sender."),
+        Refusal.SENDER_ID_IMPOSSIBLE: (
+            "The country does not let this sender ID pass",
+            "A rule of the recipient's country refuses it, and no `fallback_sender_id` is set that passes there.",
+        ),
+        Refusal.SENDER_ID_UNREGISTERED: (
+            "The sender ID is not registered in the country",
+            "The country's networks block it until it is registered, and no `fallback_sender_id` is set.",
+        ),
+        Refusal.CONTENT_NOT_ALLOWED: (
+            "The country does not let this text pass",
+            "A rule of the recipient's country refuses something in the text, such as a link.",
+        ),
         Refusal.SETTING_NOT_PERMITTED: (
             "A setting is not permitted",
             "A message may not set it, or an administrator has locked it.",

@@ -117,6 +117,11 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.STOP_LIST: Reply(code=550, enhanced="5.7.1", text="Recipient opted out (stop list)"),
         Refusal.NO_ROUTE: Reply(code=550, enhanced="5.4.4", text="No route to this number"),
         Refusal.SENDER_ID_NOT_PERMITTED: Reply(code=550, enhanced="5.7.1", text="Sender ID not permitted"),
+        Refusal.SENDER_ID_IMPOSSIBLE: Reply(code=550, enhanced="5.7.1", text="Sender ID not possible in that country"),
+        Refusal.SENDER_ID_UNREGISTERED: Reply(
+            code=550, enhanced="5.7.1", text="Sender ID not registered in that country"
+        ),
+        Refusal.CONTENT_NOT_ALLOWED: Reply(code=554, enhanced="5.7.1", text="Text not allowed in that country"),
         Refusal.SETTING_NOT_PERMITTED: Reply(code=550, enhanced="5.7.1", text="Setting not permitted"),
         Refusal.OPTION_MALFORMED: Reply(code=550, enhanced="5.5.4", text="Option not understood"),
         Refusal.TEMPLATE_INCOMPLETE: Reply(code=554, enhanced="5.6.0", text="Text and table do not fit"),

@@ -27,7 +27,8 @@ from web.portal.visit import Visit
 
 GROUPS: Final = {
     "sms": (
-        "sender_id", "priority", "flash", "coding", "unencodable", "national_languages", "max_parts", "overlong",
+        "sender_id", "fallback_sender_id", "use_case", "brand", "opt_out_text",
+        "priority", "flash", "coding", "unencodable", "national_languages", "max_parts", "overlong",
         "validity", "delivery_receipt", "duplicate_detection", "parameters",
     ),
     "mail": (

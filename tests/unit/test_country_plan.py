@@ -1,0 +1,87 @@
+"""A plan heeds the rules of the recipient's country: another sender, a refusal, or a note."""
+
+from datetime import date
+
+import pytest
+
+from addressbook.registrations import RegisteredId, Registrations
+from countries.book import Mode, RuleBook, Ruling
+from countries.judge import Case, Effect, Judge, Registration
+from countries.rules import RuleName
+from gateway.admin.countries import judge_by, known_countries
+from sms.number import SenderId, SenderKind
+from sms.outcome import Refusal
+from sms.settings import UseCase
+
+SHOP = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
+NUMBER = SenderId(value="447700900123", kind=SenderKind.NUMERIC)
+DAY = date(2026, 11, 1)
+JUDGE = judge_by()
+
+
+def case(country="GB", sender_id=SHOP, use_case=UseCase.TRANSACTIONAL, day=DAY, **facts):
+    return Case(country=country, sender_id=sender_id, use_case=use_case, day=day, **facts)
+
+
+def effects(judgement):
+    return {(finding.rule, finding.effect) for finding in judgement.findings}
+
+
+def test_a_name_that_the_country_blocks_unregistered_is_refused_and_passes_when_it_is_registered():
+    judged = JUDGE.judge(case("ES"))
+    assert judged.refused is not None
+    assert judged.refused.refusal is Refusal.SENDER_ID_UNREGISTERED
+    assert "«Shop» is not registered there" in judged.refused.detail
+    assert (RuleName.ALPHA_REGISTRATION, Effect.REFUSED) in effects(judged)
+    assert JUDGE.judge(case("ES", registration=Registration.OWN)).refused is None
+
+
+def test_a_rule_is_a_note_until_its_day():
+    before = JUDGE.judge(case("ES", day=date(2026, 9, 14)))
+    assert before.refused is None
+    assert (RuleName.ALPHA_REGISTRATION, Effect.NOTED) in effects(before)
+    assert JUDGE.judge(case("ES", day=date(2026, 9, 15))).refused is not None
+
+
+def test_the_fallback_takes_the_place_of_a_name_that_cannot_pass():
+    judged = JUDGE.judge(case("ES", fallback=NUMBER, abroad=True))
+    assert judged.refused is None
+    assert judged.sender_id == NUMBER
+    assert (RuleName.ALPHA_REGISTRATION, Effect.REPLACED) in effects(judged)
+
+
+def test_a_name_that_is_shown_as_another_is_not_refused():
+    judged = JUDGE.judge(case("SG"))
+    assert judged.refused is None
+    assert (RuleName.ALPHA_REGISTRATION, Effect.NOTED) in effects(judged)
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [(Mode.APPLY, True), (Mode.NOTE, False), (Mode.OFF, False)])
+def test_the_operator_decides_the_mode_of_a_rule_for_a_country(mode, is_refused):
+    judge = judge_by([Ruling(country="BE", name=RuleName.ALPHA, mode=mode)])
+    judged = judge.judge(case("BE"))
+    assert (judged.refused is not None) is is_refused
+    assert ((RuleName.ALPHA, Effect.NOTED) in effects(judged)) is (mode is Mode.NOTE)
+
+
+def test_the_nearest_decision_of_the_operator_wins():
+    rulings = [
+        Ruling(country="*", name=RuleName.ALPHA, mode=Mode.OFF),
+        Ruling(country="BE", name=RuleName.ALPHA, mode=Mode.APPLY),
+        Ruling(country="BE", name=RuleName.ALPHA, mode=Mode.NOTE, customer="Acme"),
+    ]
+    judge = Judge(lambda: RuleBook(known_countries(), rulings))
+    assert judge.judge(case("BE")).refused is not None
+    assert judge.judge(case("BE", customer="Acme")).refused is None
+    assert judge.judge(case("US")).refused is None
+
+
+def test_a_registration_counts_for_its_customer_country_use_case_and_until_its_last_day():
+    one = RegisteredId(customer_key=7, country="ES", value="Shop", use_case=UseCase.MARKETING, until=DAY)
+    shared = RegisteredId(customer_key=0, country="TH", value="Shop")
+    known = Registrations([one, shared])
+    assert known.find(7, SHOP, "ES", UseCase.MARKETING, DAY) is Registration.OWN
+    assert known.find(7, SHOP, "ES", UseCase.MARKETING, date(2026, 11, 2)) is Registration.NONE
+    assert known.find(7, SHOP, "ES", UseCase.TRANSACTIONAL, DAY) is Registration.NONE
+    assert known.find(8, SHOP, "ES", UseCase.MARKETING, DAY) is Registration.NONE
+    assert known.find(8, SHOP, "TH", UseCase.TRANSACTIONAL, DAY) is Registration.SHARED
