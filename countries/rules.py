@@ -52,6 +52,7 @@ class RuleName(StrEnum):
     TEXT_SUFFIX = "text_suffix"
     URL_RULE = "url_rule"
     URLS = "urls"
+    PHONE_NUMBERS = "phone_numbers"
     CONTENT_BANS = "content_bans"
     NOTES = "notes"
 
@@ -69,6 +70,7 @@ _DAYS: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
 _HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)"
 
 _DURATION: Final = r"[1-9]\d*[smhd]"
+_KIND: Final = r"(?:long|toll-free|short|name)"
 
 # Rules without a line here are sentences.
 _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
@@ -85,13 +87,19 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.SHORT_CODE: _YES_NO,
         RuleName.TWO_WAY: re.compile(r"yes|no|(?:long|short|toll-free)(?:\+(?:long|short|toll-free))*"),
         RuleName.NUMBER_PORTABILITY: _YES_NO,
+        RuleName.ALPHA_MAX: re.compile(r"(?:[1-9]\d?-)?[1-9]\d?"),
         RuleName.BLOCKED_ID: re.compile(r"[^,]+(?:,[^,]+)*"),
-        RuleName.RATE: re.compile(rf"(?:long|toll-free|short|name) [1-9]\d*/{_DURATION}"),
-        RuleName.MAX_PARTS: re.compile(r"[1-9]\d?"),
+        RuleName.RATE: re.compile(rf"{_KIND} [1-9]\d*/{_DURATION}"),
+        RuleName.CONCATENATION: re.compile(rf"yes|no|not {_KIND}|by sender type"),
+        RuleName.MAX_LENGTH: re.compile(r"[1-9]\d+/[1-9]\d+"),
+        RuleName.MAX_PARTS: re.compile(rf"(?:{_KIND} )?[1-9]\d?"),
         RuleName.UCS2: _YES_NO,
         RuleName.VALIDITY: re.compile(rf"{_DURATION}-{_DURATION}"),
+        RuleName.RECEIPTS: re.compile(r"handset|network|first-part|unreliable|false|none"),
+        RuleName.OPT_OUT: re.compile(r"required|appended|by operator"),
         RuleName.STOP_HELP: re.compile(r"mandatory"),
         RuleName.URLS: re.compile(r"any|no-shorteners|allow-list|forbidden"),
+        RuleName.PHONE_NUMBERS: re.compile(r"forbidden"),
         RuleName.QUIET_HOURS: re.compile(rf"none|{_HOURS}(?:;{_HOURS})*"),
         RuleName.CONTENT_BANS: re.compile(r"[a-z0-9]+(?:,[a-z0-9]+)*"),
     }

@@ -53,7 +53,10 @@ def test_the_page_about_the_tables_describes_every_rule():
 
 def test_a_date_from_which_a_rule_holds_stands_with_the_rule_that_it_is_about():
     assert [rule.name for rule in known_countries()["ES"].rules if rule.in_force_at] == [RuleName.ALPHA_REGISTRATION]
-    assert [rule.name for rule in known_countries()["FR"].rules if rule.in_force_at] == [RuleName.ID_RULE]
+    assert [rule.name for rule in known_countries()["FR"].rules if rule.in_force_at] == [
+        RuleName.ID_RULE,
+        RuleName.ID_FORM,
+    ]
 
 
 def test_sources_that_differ_are_all_kept():
