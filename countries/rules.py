@@ -21,6 +21,8 @@ class RuleName(StrEnum):
     ALPHA_SUPPORTED = "alpha_supported"
     ALPHA_REGISTRATION = "alpha_registration"
     ALPHA_REGISTRATION_LOCAL = "alpha_registration_local"
+    REGISTRATION_NEEDS = "registration_needs"
+    REGISTRATION_IDLE = "registration_idle"
     ALPHA_KEPT = "alpha_kept"
     ALPHA_UCS2 = "alpha_ucs2"
     ALPHA_MAX = "alpha_max"
@@ -69,6 +71,8 @@ _YES_NO: Final = re.compile(r"yes|no")
 _DAYS: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
 _HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)"
 
+_NEED: Final = r"(?:company|use-case|samples|volume|letter|local-entity)"
+
 _DURATION: Final = r"[1-9]\d*[smhd]"
 _KIND: Final = r"(?:long|toll-free|short|name)"
 
@@ -79,6 +83,8 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.ALPHA_SUPPORTED: re.compile(r"yes|no|registration required"),
         RuleName.ALPHA_REGISTRATION: re.compile(r"required|part|optional|none|impossible"),
         RuleName.ALPHA_REGISTRATION_LOCAL: re.compile(r"required|part|optional|local only"),
+        RuleName.REGISTRATION_NEEDS: re.compile(rf"{_NEED}(?:,{_NEED})*"),
+        RuleName.REGISTRATION_IDLE: re.compile(r"[1-9]\d*/(?:[1-9]|[1-8]\d|90)d"),
         RuleName.ALPHA_KEPT: _YES_NO,
         RuleName.GENERIC_ID: _YES_NO,
         RuleName.LONG_LOCAL: _YES_NO,

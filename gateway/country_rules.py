@@ -34,7 +34,7 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
             day=day,
             customer=customer.name,
             carrier=carrier,
-            registration=snapshot.registrations.find(customer.id, sender_id, country, settings.use_case, day),
+            registration=snapshot.registrations.find(customer.id, sender_id, country, settings.use_case, day, carrier),
             fallback=settings.fallback_sender_id,
             abroad=_is_abroad(sender_id, country),
             brand=settings.brand,

@@ -15,6 +15,7 @@ from addressbook.lists import DistributionLists, ListMember
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, Option
 from addressbook.people import Customer, Directory, User
+from addressbook.registrations import Registrations
 from addressbook.snapshot import Snapshot
 from countries.judge import Judge
 from gateway.worker import Worker
@@ -27,6 +28,7 @@ from store.directory import NOTHING_AWAITED, AwaitedRun, load_directory, refresh
 from store.engine.database import Database, Transaction
 from store.inbound_rules import load_numbers, load_rules
 from store.lists import load_lists, read_members
+from store.registrations import load_registrations
 from store.stop_list import stops_in_force
 
 log = structlog.get_logger()
@@ -35,7 +37,7 @@ _LOOK_EVERY = 1.0
 _PORTION = 250
 
 
-_Stored = tuple[Directory, Layers, DistributionLists, OwnNumbers, InboundRules]
+_Stored = tuple[Directory, Layers, DistributionLists, OwnNumbers, InboundRules, Registrations]
 
 
 class DirectoryFollower:
@@ -136,12 +138,12 @@ class DirectoryFollower:
     def _refreshed(self, tx: Transaction) -> _Stored | None:
         before = self.current.directory
         directory, layers = refresh(tx, before, self._layers, self._awaited)
-        return None if directory is before else (directory, layers, load_lists(tx), load_numbers(tx), load_rules(tx))
+        return None if directory is before else (directory, layers, *_load_rest(tx))
 
     def _take(self, stored: _Stored | None) -> None:
         if stored is None:
             return
-        directory, self._layers, lists, numbers, self.rules = stored
+        directory, self._layers, lists, numbers, self.rules, registrations = stored
         snapshot = Snapshot(
             directory,
             self._with_operator(self._layers),
@@ -150,6 +152,7 @@ class DirectoryFollower:
             default_options=self._default_options,
             allow_reject=self._allow_reject,
             judge=self._judge,
+            registrations=registrations,
         )
         self._taken(snapshot)
         self.current = snapshot
@@ -187,4 +190,8 @@ class DirectoryFollower:
 
 
 def _load(tx: Transaction) -> _Stored:
-    return *load_directory(tx), load_lists(tx), load_numbers(tx), load_rules(tx)
+    return *load_directory(tx), *_load_rest(tx)
+
+
+def _load_rest(tx: Transaction) -> tuple[DistributionLists, OwnNumbers, InboundRules, Registrations]:
+    return load_lists(tx), load_numbers(tx), load_rules(tx), load_registrations(tx)

@@ -51,7 +51,7 @@ _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
     *("mail_template", "template_version", "mail_graphic", "push_key", "suspension", "portal_draft"),
-    *("declaration_request", "support_request", "support_post"),
+    *("declaration_request", "support_request", "support_post", "registration", "registration_paper"),
 )
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
@@ -126,6 +126,10 @@ class DirectoryChanges:
     def touch_inbound(self) -> None:
         """Say that numbers, actions or keywords are different."""
         self._touch("inbound", 0)
+
+    def touch_registrations(self) -> None:
+        """Say that other sender IDs are registered."""
+        self._touch("registration", 0)
 
     def touch_run(self, key: int) -> None:
         """Say that a run of a directory is in force: what it touched are the users of whom it has versions."""

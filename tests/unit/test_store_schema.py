@@ -32,6 +32,7 @@ FROZEN = {
     "0014_details": "e433ab0bb9858efb",
     "0015_by_hand": "cc112922274935ad",
     "0016_countries": "d2443bd9e94bbaec",
+    "0017_registrations": "2b61bd647e40f47b",
 }
 MODELS = tuple(
     value
