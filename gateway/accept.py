@@ -12,7 +12,8 @@ import structlog
 
 from gateway.limit_watch import LimitWatch
 from gateway.metrics import Metric, Metrics
-from gateway.plan import JobPlan, stopped
+from gateway.plan import stopped
+from gateway.planned import JobPlan
 from gateway.usage_claims import refuse
 from sms.job import FirstUse, NewJob
 from sms.outcome import Refusal, Refused

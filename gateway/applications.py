@@ -19,7 +19,8 @@ from gateway.directory import DirectoryFollower
 from gateway.judging import judge_and_do
 from gateway.limits import DiskReserve, Rate
 from gateway.metrics import Metric, Metrics
-from gateway.plan import JobPlan, hold_back, plan
+from gateway.plan import hold_back, plan
+from gateway.planned import JobPlan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission

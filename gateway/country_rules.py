@@ -4,12 +4,17 @@ Not here: the rules and the judgement (countries), who registered a sender ID (a
 """
 
 from datetime import datetime
+from typing import Final
 
 from addressbook.people import Customer
 from addressbook.snapshot import Snapshot
+from countries.book import Mode
 from countries.judge import NOTHING, Case, Judgement
-from sms.number import MobileNumber, SenderId, SenderKind, country_of
+from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
 from sms.settings import Settings
+from sms.usage import Pace, parse_pace
+
+_RATED: Final = {SenderKind.NUMERIC: "long", SenderKind.SHORT_CODE: "short", SenderKind.ALPHANUMERIC: "name"}
 
 
 def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
@@ -37,10 +42,31 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
             registration=snapshot.registrations.find(customer.id, sender_id, country, settings.use_case, day, carrier),
             fallback=settings.fallback_sender_id,
             abroad=_is_abroad(sender_id, country),
+            toll_free=_is_toll_free(sender_id),
             brand=settings.brand,
             opt_out=settings.opt_out_text,
         )
     )
+
+
+def pace_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> Pace | None:
+    """Return how fast a sender ID may send to a country: the slowest of the rates that are applied, None if none is."""
+    if sender_id is None:
+        return None
+    kind = "toll-free" if _is_toll_free(sender_id) else _RATED[sender_id.kind]
+    counter = f"pace {country} {sender_id.value}"
+    paces = [
+        parse_pace(counter, rule.value.partition(" ")[2])
+        for rule in judgement.rates
+        if rule.mode is Mode.APPLY and rule.value.startswith(f"{kind} ")
+    ]
+    return min(paces, key=lambda pace: pace.parts / pace.period.total_seconds(), default=None)
+
+
+def _is_toll_free(sender_id: SenderId | None) -> bool:
+    if sender_id is None or sender_id.kind is not SenderKind.NUMERIC:
+        return False
+    return is_toll_free(MobileNumber(digits=sender_id.value))
 
 
 def _is_abroad(sender_id: SenderId | None, country: str) -> bool:

@@ -14,7 +14,7 @@ from addressbook.senders import Principal
 from gateway.admin.limits import limit_row
 from gateway.applications import ApplicationJob, Applications
 from gateway.directory import DirectoryFollower
-from gateway.plan import JobPlan, PlannedMessage
+from gateway.planned import JobPlan, PlannedMessage
 from gateway.ports import Clock
 from gateway.usage_claims import claims_of, refuse
 from sms.alphabet import find_strange, what_became

@@ -4,85 +4,38 @@ Pure: the same submission, snapshot, routes and instant give the same plan, in a
 the server share it. Not here: what a submission says and who sends it (the edges), storing (gateway.accept).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from countries.judge import NOTHING, Judgement
-from gateway.country_rules import judge_message
+from gateway.country_rules import judge_message, pace_of
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Texts, encode_own, encode_rows, encode_shared, refuse_cut
+from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
-from gateway.submission import RecipientRequest, Submission
+from gateway.scheduling import decide_schedules
+from gateway.submission import Submission
 from gateway.usage_claims import claims_of
 from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
 from sms.message import EncodedText, Origin
 from sms.number import MobileNumber, SenderId, country_of, parse_number, type_of
 from sms.outcome import ProblemCode, Refusal, Refused
-from sms.parameters import Parameters, choose_parameters
+from sms.parameters import choose_parameters
 from sms.parts import encode_divided
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.route import SANDBOX_ROUTE, SEPARATOR
-from sms.schedule import Blackout, Schedule, decide_schedule
+from sms.schedule import Schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 
 _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
 _DUPLICATE_FOR: Final = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedMessage:
-    """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
-
-    `encoded` is its own text, None where it has that of the plan, and so is `schedule`. `costs` are the labels of its
-    carriers, `parameters` what they get beside the text, `judgement` what the rules of its country do.
-    """
-
-    wanted: RecipientRequest
-    number: MobileNumber | None = None
-    refused: Refused | None = None
-    route: str = ""
-    costs: tuple[str, ...] = ()
-    duplicate_of: str = ""
-    encoded: EncodedText | None = None
-    parameters: Parameters = ()
-    schedule: Schedule | None = None
-    judgement: Judgement = NOTHING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPlan:
-    """A submission decided: each recipient judged, the texts made ready, when it goes out, and the `job` to be stored.
-
-    `refused` says why nothing of it may be kept; then there is no job, and `encoded` and `schedule` may be None.
-    `faults` has all rows that are to blame. `encoded` is also None where every recipient has a text of its own.
-    """
-
-    submission: Submission
-    encoded: EncodedText | None
-    messages: tuple[PlannedMessage, ...]
-    schedule: Schedule | None
-    job: NewJob | None = None
-    refused: Refused | None = None
-    faults: tuple[RowFault, ...] = ()
-
-    def encoded_of(self, message: PlannedMessage) -> EncodedText | None:
-        """Return the text that one of the recipients would get."""
-        return message.encoded or self.encoded
-
-    def unrepeatable(self) -> "JobPlan":
-        """Return the plan of a submission that is no repeat of one alike, and of which none will be."""
-        if self.job is None:
-            return self
-        messages = tuple(replace(message, digest=b"") for message in self.job.messages)
-        return replace(self, job=replace(self.job, messages=messages))
 
 
 def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now: datetime) -> JobPlan:
@@ -99,11 +52,9 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     if submission.esme is not None and texts.shared is not None and texts.shared.cut:
         # An ESME hears at once what a person reads in the status mail.
         texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
-    schedule, own = _decide_schedules(submission, now)
+    schedule, judged = decide_schedules(submission, judged, now)
     messages = tuple(
-        replace(message, encoded=texts.own.get(index), schedule=own.get(message.wanted.blackouts))
-        if index in texts.own or message.wanted.blackouts is not None
-        else message
+        replace(message, encoded=texts.own[index]) if index in texts.own else message
         for index, message in enumerate(judged)
     )
     refused = _refuse_all(submission, schedule, texts, messages)
@@ -119,20 +70,6 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
         refused=refused,
         faults=texts.faults,
     )
-
-
-def _decide_schedules(
-    submission: Submission, now: datetime
-) -> tuple[Schedule | Refused, Mapping[tuple[Blackout, ...] | None, Schedule]]:
-    """Return the schedule of a submission, and by their blackouts those of recipients that have other ones."""
-    start_at, validity = submission.start_at, submission.resolved.settings.validity
-    own: dict[tuple[Blackout, ...] | None, Schedule] = {}
-    for blackouts in {wanted.blackouts for wanted in submission.wanted if wanted.blackouts is not None}:
-        schedule = decide_schedule(start_at, blackouts, validity, now)
-        if isinstance(schedule, Refused):
-            return schedule, {}
-        own[blackouts] = schedule
-    return decide_schedule(start_at, submission.blackouts, validity, now), own
 
 
 def stopped() -> Refused:
@@ -219,7 +156,8 @@ def _judge_all(
             routed = routed if isinstance(judged, Refused) else judged[1]
         refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
         if refused is not None:
-            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused, judgement=judgement))
+            found = judgement.findings
+            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused, findings=found))
             continue
         parameters = choose_parameters(settings.parameters, sender_id)
         fault = routes.find_parameter_fault(routed.route, parameters) if parameters else ""
@@ -236,6 +174,8 @@ def _judge_all(
                 parameters=parameters,
                 duplicate_of=first_given.get((number.digits, wanted.text), ""),
                 judgement=judgement,
+                findings=judgement.findings,
+                pace=pace_of(judgement, sender_id, country_of(number)) if judgement.rates else None,
             )
         )
         first_given.setdefault((number.digits, wanted.text), wanted.given)
@@ -343,7 +283,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         priority=settings.priority,
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
-        notices=_first_notices(submission, ways, is_scheduled=schedule.due_at > now),
+        notices=_first_notices(submission, ways, is_scheduled=_is_scheduled(schedule, messages, now)),
         channel=settings.status_channel,
         push_url=settings.push_url,
         push_states=settings.push_states if is_pushed and not submission.dry_run else (),
@@ -361,6 +301,13 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         esme=submission.esme,
         login=submission.login,
         status_address=_address_to_tell(submission),
+    )
+
+
+def _is_scheduled(schedule: Schedule, messages: Sequence[PlannedMessage], now: datetime) -> bool:
+    """Return whether something of a job goes out later than now."""
+    return schedule.due_at > now or any(
+        message.schedule is not None and message.schedule.due_at > now for message in messages
     )
 
 
@@ -387,7 +334,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
             problem=refused.detail,
             reference=wanted.reference,
             country=country_of(number) if number is not None else "",
-            findings=message.judgement.findings,
+            findings=message.findings,
         )
     dry_run, digest, duplicate = submission.dry_run, b"", b""
     # What is sent with a sandbox key makes nothing else a repeat.
@@ -412,9 +359,10 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         country=country_of(number),
         sender_id=message.judgement.sender_id or wanted.sender_id,
         parameters=message.parameters,
-        findings=message.judgement.findings,
+        findings=message.findings,
         reference=wanted.reference,
         schedule=message.schedule,
+        pace=None if submission.sandbox or dry_run else message.pace,
     )
 
 

@@ -20,7 +20,8 @@ from addressbook.table_file import is_table_file
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMail
-from gateway.plan import JobPlan, judge_number, plan
+from gateway.plan import judge_number, plan
+from gateway.planned import JobPlan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission

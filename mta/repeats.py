@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from gateway.accept import Acceptance, Accepted, SnapshotChanged
 from gateway.dedup_keys import resubmission_key
-from gateway.plan import JobPlan
+from gateway.planned import JobPlan
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from sms.outcome import Refused
 

@@ -14,7 +14,7 @@ from sms.parameters import Parameters
 from sms.report import Addressee, NoticeKind
 from sms.schedule import Blackout, Schedule
 from sms.settings import StatusChannel, StatusReport
-from sms.usage import UsageClaim
+from sms.usage import Pace, UsageClaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class NewMessage:
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
     number, ISO 3166-1 alpha-2 or empty. `reference` is what its customer calls it; its `schedule`, if it has
     one, stands in place of the job's. `findings` are what rules of its country did: each a
-    rule, an effect, and what the rule says (countries.judge).
+    rule, an effect, and what the rule says (countries.judge). Its sender ID sends no faster than its `pace`.
     """
 
     given: str
@@ -44,6 +44,7 @@ class NewMessage:
     reference: str = ""
     schedule: Schedule | None = None
     findings: tuple[tuple[str, str, str], ...] = ()
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -360,6 +360,35 @@ def country_of(number: MobileNumber) -> str:
     return region if region.isalpha() and region != "ZZ" else ""
 
 
+@lru_cache(maxsize=32768)
+def zones_of(number: MobileNumber) -> tuple[str, ...]:
+    """Return the IANA time zones that a number may be in, none for networks without a country.
+
+    Where its own is unknown, they are those of its country's mobile numbers.
+    """
+    from phonenumbers import timezone  # noqa: PLC0415 - as the library itself
+
+    try:
+        parsed = _library().parse(number.e164, None)
+    except _library().NumberParseException:
+        return ()
+    zones = timezone.time_zones_for_geographical_number(parsed)
+    if timezone.UNKNOWN_TIMEZONE in zones:
+        kind = _library().PhoneNumberType.MOBILE
+        example = _library().example_number_for_type(country_of(number), kind)
+        zones = timezone.time_zones_for_number(example) if example is not None else ()
+    return tuple(zone for zone in zones if zone != timezone.UNKNOWN_TIMEZONE)
+
+
+def is_toll_free(number: MobileNumber) -> bool:
+    """Return whether a number is of a toll-free service, according to its country's numbering plan."""
+    try:
+        parsed = _library().parse(number.e164, None)
+    except _library().NumberParseException:
+        return False
+    return bool(_library().number_type(parsed) == _library().PhoneNumberType.TOLL_FREE)
+
+
 def _only_region(digits: str) -> str:
     """Return the country whose code the digits begin with, where no other has the same code; that needs no parsing."""
     for length in (1, 2, 3):

@@ -62,23 +62,29 @@ def parse_blackout(text: str, zone: tzinfo) -> Blackout:
 
 
 def decide_schedule(
-    start_at: datetime | None, blackouts: Collection[Blackout], validity: timedelta, now: datetime
+    start_at: datetime | None,
+    blackouts: Collection[Blackout],
+    validity: timedelta,
+    now: datetime,
+    quiet: Collection[Blackout] = (),
 ) -> Schedule | Refused:
     """Return the schedule of a job requested at `now`; OPTION_MALFORMED beyond the bounds.
 
     A start in the past is now. The validity counts from the start, without the time in blackouts: a blackout delays a
-    message and must not end it.
+    message and must not end it. `quiet` are further ones, which nobody asked for and no bound is about.
     """
     start = max(start_at or now, now)
     if start - now > FURTHEST_START:
         return _refused("The start lies more than a year ahead.")
-    if not blackouts:
+    if not blackouts and not quiet:
         return Schedule(due_at=start, expires_at=start + validity)
     ahead = tuple(period for period in merge(blackouts) if period.end_at > start)
     if ahead and ahead[-1].end_at - now > FURTHEST_START:
         return _refused("A blackout period ends more than a year ahead.")
     if sum((period.end_at - period.start_at for period in ahead), timedelta(0)) > LONGEST_BLACKOUT:
         return _refused(f"The blackout periods are longer than {LONGEST_BLACKOUT.days} days together.")
+    if quiet:
+        ahead = tuple(period for period in merge((*ahead, *quiet)) if period.end_at > start)
     due_at = postpone(start, ahead)
     return Schedule(due_at=due_at, expires_at=_after(due_at, validity, ahead), blackouts=ahead)
 

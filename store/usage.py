@@ -2,7 +2,8 @@
 
 A day or month has a count of its own; it begins at 0 when the first job of a later period comes. A minute is kept as
 the instant at which its use will have drained (the generic cell rate algorithm, ITU-T I.371 annex A): one number, and
-no two minutes' worth at the border of two minutes. Not here: which limits bind whom (gateway.plan).
+no two minutes' worth at the border of two minutes. The pace of a sender ID is kept likewise: a message gets the instant
+at which it may go. Not here: which limits and paces bind whom (gateway.plan).
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from sms.job import NewJob, NewMessage
 from sms.route import first_carrier
-from sms.usage import LimitReached, UsageClaim
+from sms.usage import LimitReached, Pace, UsageClaim
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 from store.engine.rows import query
@@ -62,12 +63,14 @@ class UsageLedger:
 
     def __init__(self, tx: Transaction, jobs: Iterable[NewJob]) -> None:
         self._tx = tx
-        counters = sorted({claim.counter for job in jobs if not job.dry_run for claim in job.usage})
+        jobs = list(jobs)
+        counters = {claim.counter for job in jobs if not job.dry_run for claim in job.usage}
+        counters |= {message.pace.counter for job in jobs for message in job.messages if message.pace is not None}
         self._used: dict[str, tuple[int, int]] = {}
         self._changed: set[str] = set()
         if counters:
             # A row that is not there can't be locked: two nodes would both begin with it.
-            tx.insert(_NEW, [_NEW.row(counter=counter, begins_at=0, amount=0) for counter in counters])
+            tx.insert(_NEW, [_NEW.row(counter=counter, begins_at=0, amount=0) for counter in sorted(counters)])
             self._used = {row.counter: (row.begins_at, row.amount) for row in tx.select_in(_Used, _LOCK, counters)}
 
     def take(self, job: NewJob, fresh: Sequence[NewMessage]) -> LimitReached | list[UsageNews]:
@@ -95,6 +98,13 @@ class UsageLedger:
         self._changed |= taken.keys()
         return news
 
+    def pace(self, pace: Pace, parts: int, due_at: datetime) -> datetime:
+        """Return when a message that is due may go, so that its sender ID keeps to the pace, and count its parts."""
+        start_at, free_at = paced(pace, parts, due_at, to_instant(self._used[pace.counter][1]))
+        self._used[pace.counter] = (0, to_stored(free_at))
+        self._changed.add(pace.counter)
+        return start_at
+
     def write(self) -> None:
         """Store the counters that moved."""
         rows = [
@@ -102,6 +112,12 @@ class UsageLedger:
             for name in sorted(self._changed)
         ]
         self._tx.insert(_PUT, rows)
+
+
+def paced(pace: Pace, parts: int, due_at: datetime, free_at: datetime) -> tuple[datetime, datetime]:
+    """Return when so many parts may begin to go, and when all that is under way with them will have drained."""
+    start_at = max(due_at, free_at - (pace.burst - 1) * pace.interval)
+    return start_at, max(start_at, free_at) + parts * pace.interval
 
 
 def _count(claim: UsageClaim, row: tuple[int, int], wanted: int, now: int) -> tuple[int, int, tuple[int, int]]:

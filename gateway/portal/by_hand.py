@@ -19,7 +19,7 @@ from gateway.accept import Accepted
 from gateway.applications import ApplicationJob, Applications
 from gateway.dedup_keys import request_use
 from gateway.directory import DirectoryFollower
-from gateway.plan import JobPlan
+from gateway.planned import JobPlan
 from gateway.ports import Clock
 from gateway.submission import RecipientRequest
 from sms.message import Origin

@@ -8,7 +8,7 @@ import pytest
 from gateway.accept import Accepted
 from gateway.application_status import ApplicationStatus
 from gateway.applications import ApplicationJob
-from gateway.plan import JobPlan
+from gateway.planned import JobPlan
 from gateway.submission import RecipientRequest
 from mta.sending.compose import MailIdentity, compose_notice
 from sms.message import Origin, Priority

@@ -13,7 +13,8 @@ from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
-from gateway.plan import JobPlan, plan
+from gateway.plan import plan
+from gateway.planned import JobPlan
 from gateway.routing import CarrierRoute, CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
 from sms.message import MailOrigin, Origin

@@ -17,7 +17,7 @@ from addressbook.options import Option
 from addressbook.rights import Right
 from addressbook.senders import Sender
 from gateway.application_status import ApplicationStatus, JobStatus
-from gateway.plan import JobPlan, PlannedMessage
+from gateway.planned import JobPlan, PlannedMessage
 from gateway.portal.by_hand import CHOICES, Draft, read_options
 from sms.message import EncodedText, Origin
 from sms.outcome import Refused

@@ -1,0 +1,88 @@
+"""When each message of a submission may go out: its start, its blackouts, and the quiet hours of its country.
+
+Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (countries.quiet).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from countries.book import Mode
+from countries.judge import Effect, Finding
+from countries.public_holidays import is_public_holiday
+from countries.quiet import HORIZON, quiet_periods
+from gateway.planned import PlannedMessage
+from gateway.submission import Submission
+from sms.number import country_of, zones_of
+from sms.outcome import Refused
+from sms.schedule import Blackout, Schedule, decide_schedule, postpone
+
+_A_WEEK: Final = timedelta(days=7)
+_Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...]]
+
+
+def decide_schedules(
+    submission: Submission, messages: Sequence[PlannedMessage], now: datetime
+) -> tuple[Schedule | Refused, list[PlannedMessage]]:
+    """Return the schedule of a submission, and its messages, of which those have their own that need another one."""
+    start_at, validity = submission.start_at, submission.resolved.settings.validity
+    schedule = decide_schedule(start_at, submission.blackouts, validity, now)
+    if isinstance(schedule, Refused):
+        return schedule, list(messages)
+    quiet_of = _QuietPeriods(max(start_at or now, now), min(HORIZON, 2 * validity + _A_WEEK))
+    known: dict[_Own, Schedule] = {}
+    decided = []
+    for message in messages:
+        quiet = quiet_of.applied(message)
+        if message.wanted.blackouts is None and not quiet:
+            decided.append(quiet_of.noted(message, schedule))
+            continue
+        own = message.wanted.blackouts, quiet
+        if own not in known:
+            blackouts = submission.blackouts if own[0] is None else own[0]
+            found = decide_schedule(start_at, blackouts, validity, now, quiet)
+            if isinstance(found, Refused):
+                return found, list(messages)
+            known[own] = found
+        decided.append(quiet_of.noted(replace(message, schedule=known[own]), known[own]))
+    return schedule, decided
+
+
+class _QuietPeriods:
+    """The quiet hours of the recipients of one submission, in its time; alike ones are computed once."""
+
+    def __init__(self, since: datetime, span: timedelta) -> None:
+        self._since = since
+        self._until = since + span
+        self._known: dict[tuple[str, tuple[str, ...], tuple[str, ...]], tuple[Blackout, ...]] = {}
+
+    def applied(self, message: PlannedMessage) -> tuple[Blackout, ...]:
+        """Return the quiet hours that a message heeds."""
+        return self._of(message, Mode.APPLY)
+
+    def noted(self, message: PlannedMessage, schedule: Schedule) -> PlannedMessage:
+        """Return a message with what its quiet hours did: they delayed it, or it goes out in noted ones."""
+        if not message.judgement.quiet:
+            return message
+        found = []
+        delayed = postpone(self._since, self.applied(message)) != self._since
+        inside = postpone(schedule.due_at, self._of(message, Mode.NOTE)) != schedule.due_at
+        for rule in message.judgement.quiet:
+            if rule.mode is Mode.APPLY and delayed:
+                found.append(Finding(rule.name, Effect.DELAYED, rule.value))
+            elif rule.mode is Mode.NOTE and inside:
+                found.append(Finding(rule.name, Effect.NOTED, rule.value))
+        return replace(message, findings=(*message.findings, *found)) if found else message
+
+    def _of(self, message: PlannedMessage, mode: Mode) -> tuple[Blackout, ...]:
+        values = tuple(rule.value for rule in message.judgement.quiet if rule.mode is mode)
+        if not values or message.number is None:
+            return ()
+        key = country_of(message.number), values, zones_of(message.number)
+        if key not in self._known:
+            self._known[key] = quiet_periods(
+                values, key[2], self._since, self._until, partial(is_public_holiday, key[0])
+            )
+        return self._known[key]
