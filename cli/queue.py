@@ -14,11 +14,13 @@ from types import MappingProxyType
 
 import click
 
+from cli.admin_session import admin_session
 from cli.context import config_option, opened, read_config, who_serves
 from cli.printed import count, plain, when
 from cli.shapes import change_command, each_command
 from cli.use_cases import queue as admin
 from gateway.admin.waiting import WaitsFor, Ways, decide_why
+from gateway.rerouting import Keeps
 from sms.number import mask_number
 from sms.outbox import OutboxState
 from store.carrier_links import list_links
@@ -182,6 +184,50 @@ def status(file: Path, job: str, *, as_json: bool) -> None:
     print_trace(file, job, as_json=as_json)
 
 
+_KEEPS: Mapping[Keeps, str] = MappingProxyType(
+    {
+        Keeps.ON_IT: "on this route already",
+        Keeps.BEGUN: "a carrier has a part of it, or may have",
+        Keeps.NOT_SERVED: "a carrier of the route does not serve its number or customer",
+        Keeps.PINNED: "its sender ID is a number of ours, which other carriers serve",
+        Keeps.GIVEN_BACK: "a carrier of the route gave it back before",
+        Keeps.UNFIT: "a carrier of the route cannot take its text or parameters",
+        Keeps.IN_FLIGHT: "taken by a carrier meanwhile",
+    }
+)
+
+
+@click.command()
+@config_option
+@click.option("--to", required=True, metavar="ROUTE", help="The carrier that gets them, or a route such as alpha>beta.")
+@click.option("--from", "carrier", default="", metavar="CARRIER", help="Those that wait for this carrier («-»: none).")
+@click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
+@click.option("--country", default="", metavar="CC", help="Only those to this country, such as GB.")
+@click.option("--dry-run", is_flag=True, help="Only show how many would go, and why others stay.")
+@click.argument("name", metavar="[ID]", default="")
+def reroute(*, file: Path, dry_run: bool, **chosen: str) -> None:
+    """Give messages that wait to another carrier: those under an ID, or those that options choose.
+
+    What a carrier has, or may have, stays with it. What is accepted later goes by the routes of the operator's file.
+    """
+    from gateway.admin.rerouting import Wanted
+    from process.accept_path import AcceptPath
+    from process.rerouting import rerouting_of
+
+    with admin_session(file) as session:
+        core = AcceptPath(session.config, session.database)
+        core.book.load_now()
+        rerouting = rerouting_of(core, session.who)
+        wanted = Wanted(**chosen)
+        done = rerouting.look(wanted) if dry_run else rerouting.carry_out(wanted)
+    for route, moved in sorted(done.before.items()):
+        click.echo(f"{count(moved, 'message')} of {route} {'would go' if dry_run else 'went'} to {wanted.to}.")
+    for reason, kept in sorted(done.kept.items()):
+        click.echo(f"{count(kept, 'message')} {'would stay' if dry_run else 'stayed'}: {_KEEPS[reason]}.")
+    if not done.before and not done.kept:
+        click.echo("No such message waits.")
+
+
 queue = click.Group(
     "queue",
     help="Look at the queue and handle what waits in it.",
@@ -194,6 +240,7 @@ queue = click.Group(
             admin.flush_queue,
         ),
         postmaster,
+        reroute,
         each_command(
             "hold", "Keep jobs, messages or notices from going out until they are released.", admin.hold_waiting
         ),

@@ -141,6 +141,11 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     ]
     if message.parameters:
         lines.append(f"  parameters {message.parameters}")
+    lines += [
+        f"  rerouted {when(item.rerouted_at)}: from {item.before} to {item.after} by {item.who}"
+        for item in trace.reroutes
+        if item.message_id == message.public_id
+    ]
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
         lines += [

@@ -16,6 +16,7 @@ from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from cli.portal_words import PORTAL_DONE, PORTAL_FAULTS
 from cli.printed import constraint_words, count, join
+from cli.queue_words import QUEUE_DONE, QUEUE_FAULTS
 from cli.report_words import REPORT_DONE, REPORT_FAULTS
 from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
@@ -151,7 +152,6 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NOT_CONTRACTED: (
         "The customer «{customer}» has not contracted the option {option}; «customer option» adds it."
     ),
-    FaultCode.NOTHING_OF_THIS_ID: "{name}: there is no job, message or notice of this id.",
     FaultCode.BAD_CUSTOMER_NAME: "«{name}» cannot be a customer's name: 1 to 100 visible characters are expected.",
     FaultCode.CUSTOMER_EXISTS: "There is already a customer «{name}».",
     FaultCode.CUSTOMER_HAS_USERS: "The customer «{customer}» has {users:user}; --with-users removes them too.",
@@ -219,6 +219,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     **PORTAL_FAULTS,
     **INBOUND_FAULTS,
     **REPORT_FAULTS,
+    **QUEUE_FAULTS,
     **DIRECTORY_FAULTS,
     FaultCode.BAD_DIRECTORY: _bad_directory,
     FaultCode.TLS_RULE_UNUSABLE: lambda fault, **facts: (
@@ -399,16 +400,6 @@ def _tls(before: str, after: str, *, changes: bool, enforced: bool, **mail: str)
     return f"For {_mail_to(**mail)}: {before} became {after}. {effect}"
 
 
-def _cancelled(name: str, cancelled: int, asked: int) -> str:
-    if not cancelled and not asked:
-        return f"{name}: everything of it has ended already."
-    told = f"{name}: {count(cancelled, 'message')} cancelled."
-    if asked:
-        what, them = ("1 message is", "it") if asked == 1 else (f"{asked} messages are", "them")
-        told += f"\n{name}: {what} with a carrier; the running gateway asks for {them} back."
-    return told
-
-
 def _domain_added(customer: str, domain: str, outside: int, strangers: int = 0) -> str:
     told = f"The domain {domain} now belongs to «{customer}»."
     if outside:
@@ -462,6 +453,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     **PORTAL_DONE,
     **INBOUND_DONE,
     **REPORT_DONE,
+    **QUEUE_DONE,
     **DIRECTORY_DONE,
     AuditAction.ENFORCE_TLS: _tls,
     AuditAction.LOWER_TLS: _tls,
@@ -478,9 +470,4 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
         f"Pushes{f' of «{customer}»' if customer else ''} that failed since {since} and are sent again: {pushes}."
     ),
-    AuditAction.HOLD: "{name}: {held} held.",
-    AuditAction.RELEASE: "{name}: {released} released.",
-    AuditAction.DELETE: "{name}: {cancelled:message} cancelled, {dropped:notice} dropped.",
-    AuditAction.CANCEL: _cancelled,
-    AuditAction.FLUSH: "{due} made due.",
 }

@@ -38,6 +38,10 @@ class CarrierRoute:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     national_shift: bool = False
 
+    def is_for(self, customer: str) -> bool:
+        """Return whether it serves a customer, by its canonical name."""
+        return not self.customers or customer in map(canonical_name, self.customers)
+
 
 class Repertoire(NamedTuple):
     """What all carriers of a route can say: all of GSM-7 but for `lacking`, and `national` shift tables or not."""
@@ -68,7 +72,7 @@ class CarrierRoutes:
     """
 
     def __init__(self, carriers: Iterable[CarrierRoute]) -> None:
-        listed = tuple(carriers)
+        listed = self._listed = tuple(carriers)
         self._costs = {item.carrier: item.cost for item in listed}
         self._names = tuple(item.carrier for item in listed)
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
@@ -114,6 +118,15 @@ class CarrierRoutes:
         which = f"of {', '.join(among)}, which the sender ID needs, " if among else ""
         return Refused(
             refusal=Refusal.NO_ROUTE, detail=f"No carrier {which}serves numbers that begin with +{digits[:3]}."
+        )
+
+    def serves(self, carrier: str, number: MobileNumber, customer: str) -> bool:
+        """Return whether a carrier serves a customer's messages to a number, whoever else does so better."""
+        return any(
+            item.carrier == carrier
+            and item.is_for(canonical_name(customer))
+            and any(number.digits.startswith(prefix) for prefix in item.prefixes or ("",))
+            for item in self._listed
         )
 
     def cost_of(self, carrier: str) -> str:
@@ -193,7 +206,7 @@ def _narrowed(whole: Routed, among: Collection[str]) -> Routed | None:
 
 def _table(carriers: tuple[CarrierRoute, ...], customer: str = "") -> Mapping[str, Routed]:
     """Return the route per prefix for one customer, or for those without carriers of their own."""
-    serving = [item for item in carriers if not item.customers or customer in map(canonical_name, item.customers)]
+    serving = [item for item in carriers if item.is_for(customer)]
     prefixes = {prefix for item in serving for prefix in item.prefixes or ("",)}
     table = {}
     for prefix in prefixes:

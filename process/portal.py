@@ -25,6 +25,7 @@ from process.accept_path import AcceptPath
 from process.allowances import networks_of
 from process.doors import Doors
 from process.push import try_push
+from process.rerouting import rerouting_of
 from process.support import desk_of
 from process.surroundings import look_around
 from templates.portal_pages import PortalPages
@@ -72,6 +73,8 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         operation=Operation(
             look_around=lambda: look_around(config, "this process"),
             alerts=config.alerts,
+            rerouting=partial(rerouting_of, core),
+            routes=lambda: core.routes.known,
             hours={carrier.name: carrier.hours for carrier in config.carriers if carrier.hours is not None},
         ),
         support=desk_of(config),

@@ -81,10 +81,15 @@ _ROUTES = (
 )
 
 
+def list_routes(tx: Transaction) -> list[str]:
+    """Return the routes on which messages are queued."""
+    return [route for (route,) in tx.rows(_ROUTES)]
+
+
 def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
     """Return messages that have not ended: what is queued in the order in which it will be taken, then the others."""
     rows: list[_WaitingMessage] = []
-    for (route,) in tx.rows(_ROUTES):
+    for route in list_routes(tx):
         for priority in (0, 1):
             rows += tx.select(_WaitingMessage, _QUEUED, (route, priority, limit))
     rows = sorted(rows, key=attrgetter("priority", "due_at", "key"))[:limit]

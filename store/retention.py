@@ -106,6 +106,7 @@ def delete_messages(tx: Transaction, keys: Collection[int]) -> None:
     _delete(tx, "part_attempt", "part_key", parts)
     _delete(tx, "part", "key", parts)
     _delete(tx, "cancel_request", "message_key", keys)
+    _delete(tx, "message_reroute", "message_key", keys)
     tx.rows_in(_DETAILS, keys)
     _delete(tx, "message", "key", keys)
 

@@ -19,6 +19,7 @@ from store.engine.keys import to_indexed, to_instant, to_instant_if_set
 from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
 from store.queue_views import when_due
+from store.rerouting import TracedReroute, load_reroutes
 from store.serialise import thaw_lengths, thaw_replaced
 
 
@@ -364,12 +365,13 @@ class Trace:
     report: JobReport
     proof: TracedProof
     attempts: tuple[TracedAttempt, ...]
+    reroutes: tuple[TracedReroute, ...]
     receipts: tuple[TracedReceipt, ...]
     notices: tuple[TracedNotice, ...]
 
 
 def load_trace(tx: Transaction, job_key: int) -> Trace:
-    """Return a job's report with attempts, receipts and notices, oldest first. Raises KeyError for one that is gone."""
+    """Return a job's report with what happened to it, oldest first. Raises KeyError for one that is gone."""
     report = load_reports(tx, [job_key])[job_key]
     receipts = [
         TracedReceipt(
@@ -389,6 +391,7 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
         report=report,
         proof=proof,
         attempts=tuple(attempts),
+        reroutes=load_reroutes(tx, job_key),
         receipts=tuple(receipts),
         notices=trace_notices(tx, job_key),
     )

@@ -121,6 +121,7 @@ class AuditAction(Code):
     DELETE = "queue.delete", "name", "cancelled", "dropped"
     CANCEL = "queue.cancel", "name", "cancelled", "asked"
     FLUSH = "queue.flush", "due"
+    REROUTE = "queue.reroute", "to", "messages"
     ERASE = "erase", "name", "what"
     CANCEL_FOR_ERASURE = "erase.cancel", "name", "what", "cancelled", "asked"
 

@@ -19,6 +19,8 @@ class FaultCode(Code):
     NO_PROOF = "no-proof", "given"
     NO_SETTING = "no-setting", "name", "near"
     NOTHING_OF_THIS_ID = "nothing-of-this-id", "name"
+    NO_SUCH_ROUTE = "no-such-route", "route", "known"
+    NOTHING_CHOSEN = ("nothing-chosen",)
     NO_OPTION = "no-option", "name"
     NO_MONTH = "no-month", "given"
     NOT_OVER = "not-over", "what", "cancelled", "messages", "untold", "fragments"

@@ -4,13 +4,14 @@ Not here: what may be changed (gateway.admin.queue, gateway.admin.suspensions).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from config.alerts import AlertOptions
 from gateway.admin.health import HealthReport, Surroundings, report_health
+from gateway.admin.rerouting import Rerouting
 from gateway.admin.waiting import Ways, Why, decide_why
 from sms.route import first_carrier
 from sms.schedule import Hours
@@ -29,10 +30,15 @@ _HOUR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What the operator's file says of that; `look_around` tells what the machine is like, and may block."""
+    """What the operator's file says of that; `look_around` tells what the machine is like, and may block.
+
+    `rerouting` gives what waits to other carriers in somebody's name, by one of `routes`; it may block.
+    """
 
     look_around: Callable[[], Surroundings]
     alerts: AlertOptions
+    rerouting: Callable[[str], Rerouting]
+    routes: Callable[[], Collection[str]]
     hours: Mapping[str, Hours] = field(default_factory=dict)
 
 

@@ -1,4 +1,7 @@
-"""`python -m tests.kit.killed_at MODULE:FUNCTION WORDS`: the command line, ended by SIGKILL when it calls a function."""
+"""`python -m tests.kit.killed_at MODULE:FUNCTION WORDS`: the command line, ended by SIGKILL when it calls a function.
+
+`MODULE:FUNCTION@2` lets it be called once.
+"""
 
 import importlib
 import os
@@ -30,5 +33,6 @@ def code_of(place: str) -> CodeType:
 
 
 if __name__ == "__main__":
-    kill_at(code_of(sys.argv.pop(1)))
+    place, _, times = sys.argv.pop(1).partition("@")
+    kill_at(code_of(place), int(times or 1))
     importlib.import_module("cli.__main__").main()

@@ -103,6 +103,35 @@ async def test_the_operator_sees_what_waits_and_why_and_holds_and_releases_it(co
     assert (await operator.post("/operator/queue", {"act": "drop", "name": message})).status_code == 400
 
 
+async def test_the_operator_looks_first_and_then_gives_what_waits_to_another_carrier(core, site):
+    kept = await core.acceptance.keep(judge(core, "acme", to=("+447700900101", "+447700900102")).plan)
+    strand = "UPDATE message SET route = CASE number WHEN '447700900101' THEN 'gone' ELSE '-' END"
+    await core.database.write(lambda tx, _: [tx.execute(strand)], None)
+    operator = await site.signed_in(Role.OPERATOR)
+    assert 'href="/portal/operator/queue/reroute"' in (await operator.get("/operator/queue")).text
+    (carrier,) = (one.name for one in core.config.carriers)
+    asked = f"/operator/queue/reroute?to={carrier}"
+    assert "Choose which SMS" in text_of(await operator.get(asked))
+    assert "There is no customer “nobody”." in text_of(await operator.get(f"{asked}&customer=nobody"))
+    assert "No such SMS waits." in text_of(await operator.get(f"{asked}&country=FR"))
+    looked = text_of(await operator.get(f"{asked}&customer=acme"))
+    assert f"1 SMS of gone go by {carrier}." in looked
+    assert f"1 SMS of - go by {carrier}." in looked
+    assert f"Give 2 SMS to {carrier}" in looked
+    assert {row.route for row in core.messages()} == {"gone", "-"}
+    assert (await operator.post("/operator/queue/reroute", {"to": carrier, "country": "XX"})).status_code == 422
+    assert location(await operator.post("/operator/queue/reroute", {"to": carrier, "customer": "acme"})) == (
+        "/operator/queue"
+    )
+    assert {row.route for row in core.messages()} == {carrier}
+    looked = text_of(await operator.get(f"{asked}&name={kept.job_id}"))
+    assert "2 SMS stay: they are on this route already." in looked
+    customer = await site.signed_in()
+    told = text_of(await customer.get(f"/c/{site.customer()}/reports/job/{kept.job_id}"))
+    assert "given to another carrier" in told
+    assert "gone" not in told
+
+
 async def test_the_operator_suspends_a_customer_with_a_reason_and_resumes_it(core, site):
     operator = await site.signed_in(Role.OPERATOR)
     one = f"/operator/customers/{site.customer()}"

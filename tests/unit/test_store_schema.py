@@ -33,6 +33,7 @@ FROZEN = {
     "0015_by_hand": "cc112922274935ad",
     "0016_countries": "d2443bd9e94bbaec",
     "0017_registrations": "2b61bd647e40f47b",
+    "0019_portal": "118889e210d81957",
 }
 MODELS = tuple(
     value

@@ -12,16 +12,30 @@ from addressbook.people import Customer
 from addressbook.rights import Right
 from gateway.admin import queue, suspensions
 from gateway.admin.faults import AdminFault
+from gateway.admin.rerouting import Wanted
 from gateway.portal.care import list_suspensions
 from gateway.portal.operation import Operation, read_operation, read_waiting
+from sms.route import LOST_ROUTE, SEPARATOR
 from web.portal.page import POST, Page
 from web.portal.visit import Visit
 
 _HOUR = timedelta(hours=1)
 _MOST_HOURS = 9_999
 _HEALTH, _QUEUE, _CUSTOMERS = "/operator", "/operator/queue", "/operator/customers"
+_REROUTE = f"{_QUEUE}/reroute"
 _ACTS = {"hold": queue.hold_waiting, "release": queue.release_waiting, "delete": queue.delete_waiting}
-_FIELD_OF = {"bad-reason": "reason", "ends-before": "until", "no-option": "only"}
+_FIELD_OF = {
+    "bad-reason": "reason",
+    "ends-before": "until",
+    "no-option": "only",
+    "no-carrier": "to",
+    "no-such-route": "to",
+    "nothing-chosen": "carrier",
+    "bad-country": "country",
+    "no-customer": "customer",
+    "nothing-of-this-id": "name",
+}
+_CHOSEN = ("to", "carrier", "customer", "country", "name")
 
 
 async def show_health(visit: Visit) -> Response:
@@ -50,6 +64,21 @@ async def act_on_queue(visit: Visit) -> Response:
     except AdminFault as fault:
         return await _queue(visit, fault)
     return visit.go(_QUEUE, f"operate.queue.done.{act}", name=name)
+
+
+async def show_reroute(visit: Visit) -> Response:
+    """Show what can be given to another carrier; and what would become of it, once something is chosen."""
+    return await _reroute(visit, Wanted(**{name: visit.asked(name).strip() for name in _CHOSEN}))
+
+
+async def reroute(visit: Visit) -> Response:
+    """Give what waits to another carrier."""
+    wanted = Wanted(**{name: visit.form.line(name) for name in _CHOSEN})
+    try:
+        done = await asyncio.to_thread(_operation(visit).rerouting(visit.account.address).carry_out, wanted)
+    except AdminFault as fault:
+        return await _reroute(visit, wanted, fault)
+    return visit.go(_QUEUE, "operate.reroute.done", moved=done.moved, to=wanted.to, kept=sum(done.kept.values()))
 
 
 async def show_customers(visit: Visit) -> Response:
@@ -102,6 +131,29 @@ async def _queue(visit: Visit, fault: AdminFault | None = None) -> Response:
     return visit.show("rooms/operate/queue", errors=errors, messages=messages, notices=notices)
 
 
+async def _reroute(visit: Visit, wanted: Wanted, fault: AdminFault | None = None) -> Response:
+    operation, found = _operation(visit), None
+    if wanted.to and fault is None:
+        try:
+            found = await asyncio.to_thread(operation.rerouting(visit.account.address).look, wanted)
+        except AdminFault as refused:
+            fault = refused
+    routes = sorted(operation.routes(), key=lambda route: (SEPARATOR in route, route))
+    carriers = [route for route in routes if SEPARATOR not in route]
+    return visit.show(
+        "rooms/operate/reroute",
+        errors={} if fault is None else {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)},
+        wanted=wanted,
+        found=found,
+        routes=[(route, route) for route in routes],
+        carriers=[
+            ("", visit.say("operate.reroute.any")),
+            *((name, name) for name in carriers),
+            (LOST_ROUTE, visit.say("operate.reroute.lost")),
+        ],
+    )
+
+
 async def _customer(visit: Visit, errors: dict[str, str] | None = None) -> Response:
     customer = _named(visit)
     lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.id))
@@ -134,6 +186,8 @@ PAGES = (
     Page(path=_HEALTH, handler=show_health, right=Right.SEE_OPERATE, menu="operate.health.menu"),
     Page(path=_QUEUE, handler=show_queue, right=Right.SEE_OPERATE, menu="operate.queue.menu"),
     Page(path=_QUEUE, methods=POST, handler=act_on_queue, right=Right.CHANGE_OPERATE),
+    Page(path=_REROUTE, handler=show_reroute, right=Right.SEE_OPERATE),
+    Page(path=_REROUTE, methods=POST, handler=reroute, right=Right.CHANGE_OPERATE),
     Page(path=_CUSTOMERS, handler=show_customers, right=Right.SEE_OPERATE, menu="operate.customers.menu"),
     Page(path=_ONE, handler=show_customer, right=Right.SEE_OPERATE),
     Page(path=f"{_ONE}/suspend", methods=POST, handler=suspend, right=Right.CHANGE_OPERATE),
