@@ -408,11 +408,11 @@ def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]], delimite
     return "".join(csv_lines(columns, rows, delimiter))
 
 
-def csv_lines(columns: Sequence[str], rows: Iterable[Iterable[object]], delimiter: str = ",") -> Iterator[str]:
-    """Yield the same line by line, of however many rows."""
+def csv_lines(columns: Sequence[str] | None, rows: Iterable[Iterable[object]], delimiter: str = ",") -> Iterator[str]:
+    """Yield the same line by line, of however many rows; None is a table that goes on, without heads."""
     line = io.StringIO(newline="")
     writer = csv.writer(line, delimiter=delimiter)
-    for row in chain([columns], rows):
+    for row in rows if columns is None else chain([columns], rows):
         writer.writerow([cell if type(cell) is int else formula_safe(str(cell)) for cell in row])
         yield line.getvalue()
         line.seek(0)

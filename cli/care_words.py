@@ -1,4 +1,4 @@
-"""What the command line says of suspensions, declarations and support: rows of the tables in cli.words."""
+"""What the command line says of suspensions, declarations, support and downloads: rows of the tables in cli.words."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -27,6 +27,8 @@ CARE_FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_SUBJECT: "A subject of 1 to {most} characters is expected.",
     FaultCode.BAD_TEXT: "A text of 1 to {most} characters is expected.",
     FaultCode.NO_SUCH_JOB: "The customer has no job {job}.",
+    FaultCode.DOWNLOADS_WAIT: "{most} downloads of the customer are not written yet; another one has to wait for them.",
+    FaultCode.DOWNLOADS_FULL: "The files of the customer's downloads have {most} MiB, which is all that they may have.",
 }
 
 
@@ -47,5 +49,7 @@ CARE_DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.OPEN_REQUEST: "The support request {request} of «{customer}» was opened.",
     AuditAction.ANSWER_REQUEST: "The support request {request} is answered, and is now {state}.",
     AuditAction.CLOSE_REQUEST: "The support request {request} is now {state}.",
+    AuditAction.ASK_DOWNLOAD: "The download {download} of «{customer}» is asked for.",
+    AuditAction.END_DOWNLOAD: "The download {download} of «{customer}» is deleted.",
     AuditAction.APPLY_SUSPENSIONS: "{suspensions:suspension} began or ended.",
 }

@@ -40,10 +40,12 @@ def erase(  # noqa: PLR0913 - every option by name
     if bool(number) is bool(user):
         raise click.UsageError("a NUMBER or --user ADDRESS is needed, and not both")
     from gateway.admin.erase import Erasing
+    from reports.downloads import sweep_files
 
     with admin_session(file) as session:
         erasing = Erasing(session.database, session.administration, lambda: datetime.now(UTC))
         done = erasing.erase_number(number, cancel=cancel) if number else erasing.erase_user(user, cancel=cancel)
+        sweep_files(session.config.server.data_dir, session.database)
     text = json.dumps(asdict(done), default=plain, indent=2) if as_json else "\n".join(_lines(done))
     if receipt is not None:
         with file_faults("; it is erased all the same, and this is the receipt:\n" + text):
@@ -70,6 +72,7 @@ def _lines(done: "ErasureReceipt") -> list[str]:
         ]
         if done.kept.users:
             lines.append("Stays: the user itself, whom «user remove» takes away")
+    lines.append(f"Taken back: {done.downloads} files that accounts had asked for, of whatever customer")
     lines.append(
         "Stays: sums, states, parts and times; lines of the audit from before; words of support requests; backups."
     )

@@ -206,7 +206,7 @@ def build(
             *([service_of("tls-reports", telling.tls_reports)] if telling.tls_reports is not None else []),
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
-            *report_services(core, telling.outbox.kick),
+            *report_services(config, core, telling.outbox.kick),
             service_of(
                 "care",
                 CareWatch(

@@ -62,6 +62,7 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         ),
         studio=Studio(database=core.database, keys=core.keys, clock=core.clock),
         address=config.portal_address,
+        data_dir=config.server.data_dir,
         directories=DirectorySync(core.database, core.keys, core.clock.now, tell=telling.tell),
         read_users=_read_users,
         simulate=_simulation(config, core),

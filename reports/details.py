@@ -23,13 +23,16 @@ from store.views import Trace
 
 __all__ = [
     "COLUMNS",
+    "PORTION",
     "Detail",
     "DetailFilter",
     "DetailPage",
     "DetailQuery",
     "Details",
+    "Portion",
     "name_place",
     "read_place",
+    "read_portion",
     "read_query",
     "trace_details",
 ]
@@ -44,7 +47,8 @@ COLUMNS: Final = (
 )
 """The columns of a table of details, in their order."""
 
-_PORTION: Final = 500
+PORTION: Final = 500
+"""So many rows of a table are read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,22 @@ def read_query(customer_key: int, query: DetailQuery, country: str = "") -> Deta
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Some rows of a table; the next ones are behind `place`, where there are `more`."""
+
+    rows: Sequence[Sequence[Cell]] = ()
+    place: Place | None = None
+    more: bool = True
+
+
+def read_portion(tx: Transaction, wanted: DetailFilter, after: Place | None) -> Portion:
+    """Return the rows of a table that come after a place."""
+    found = search_details(tx, wanted, PORTION, after)
+    rows = [tuple(_detail(one).values()) for one in found]
+    return Portion(rows=rows, place=found[-1].place if found else after, more=len(found) == PORTION)
+
+
 class Details:
     """The use case; a long question of it holds up no short one."""
 
@@ -109,13 +129,10 @@ class Details:
 
     def rows(self, wanted: DetailFilter) -> Iterator[Sequence[Cell]]:
         """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
-        place: Place | None = None
-        while True:
-            found = self._database.read_long_now(partial(search_details, wanted=wanted, most=_PORTION, after=place))
-            yield from (tuple(_detail(one).values()) for one in found)
-            if len(found) < _PORTION:
-                return
-            place = found[-1].place
+        portion = Portion()
+        while portion.more:
+            portion = self._database.read_long_now(partial(read_portion, wanted=wanted, after=portion.place))
+            yield from portion.rows
 
 
 def trace_details(tx: Transaction, customer_key: int, name: str) -> Trace | None:

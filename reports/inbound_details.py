@@ -12,7 +12,7 @@ from typing import Final
 from gateway.admin.jobs import read_number, read_sender
 from gateway.admin.lookup import get_customer
 from gateway.phone_names import find_names
-from reports.details import DetailPage, name_place, read_place
+from reports.details import PORTION, DetailPage, Portion, name_place, read_place
 from reports.tables import Cell
 from store.details import Place
 from store.directory_lookup import find_customer
@@ -27,6 +27,7 @@ __all__ = [
     "InboundFilter",
     "InboundQuery",
     "list_inbound",
+    "read_inbound_portion",
     "read_inbound_query",
     "trace_inbound_details",
 ]
@@ -35,8 +36,6 @@ INBOUND_COLUMNS: Final = (
     *("sms", "received_at", "from", "name", "to", "customer", "keyword", "parts", "missing", "handed_over", "reason"),
 )
 """The columns of a table of inbound SMS, in their order."""
-
-_PORTION: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +71,13 @@ def read_inbound_query(customer_key: int | None, query: InboundQuery, country: s
     )
 
 
+def read_inbound_portion(tx: Transaction, wanted: InboundFilter, after: Place | None) -> Portion:
+    """Return the rows of a table that come after a place."""
+    found, rows = _portion(tx, wanted, PORTION, after)
+    place = found[-1].place if found else after
+    return Portion(rows=[tuple(row.values()) for row in rows], place=place, more=len(found) == PORTION)
+
+
 class InboundDetails:
     """The use case; it reads as Details does."""
 
@@ -87,13 +93,10 @@ class InboundDetails:
 
     def rows(self, wanted: InboundFilter) -> Iterator[Sequence[Cell]]:
         """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
-        place: Place | None = None
-        while True:
-            found, rows = self._database.read_long_now(partial(_portion, wanted=wanted, most=_PORTION, after=place))
-            yield from (tuple(row.values()) for row in rows)
-            if len(found) < _PORTION:
-                return
-            place = found[-1].place
+        portion = Portion()
+        while portion.more:
+            portion = self._database.read_long_now(partial(read_inbound_portion, wanted=wanted, after=portion.place))
+            yield from portion.rows
 
 
 def list_inbound(  # noqa: PLR0913 - every filter by name

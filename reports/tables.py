@@ -6,7 +6,7 @@ No cell becomes a formula or a link, whatever it begins with. Not here: what sta
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
@@ -42,6 +42,39 @@ class TableForm(StrEnum):
         return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+class TableWriter:
+    """Writes a table into a file portion by portion, in constant memory; `close` completes the file."""
+
+    def __init__(self, form: TableForm, heads: Sequence[str], zone: str, file: IO[bytes], folder: str) -> None:
+        """Begin; a workbook keeps what it has not yet put together in files of the folder."""
+        self._form = form
+        self._heads = heads
+        self._place = ZoneInfo(zone)
+        self._file = file
+        self._book: _Workbook | None = None
+        if form is TableForm.XLSX:
+            self._book = _Workbook(file, heads, self._place, folder)
+        else:
+            file.write("".join(csv_lines(heads, ())).encode(SPREADSHEET))
+
+    def write(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Write rows."""
+        if self._book is not None:
+            self._book.write(rows)
+        else:
+            self._file.write("".join(csv_lines(None, (_texts(row, self._place) for row in rows))).encode())
+
+    def close(self) -> None:
+        """Complete the file."""
+        if self._book is not None:
+            self._book.close()
+
+    def abandon(self) -> None:
+        """Leave the file as it is."""
+        if self._book is not None:
+            self._book.abandon()
+
+
 def write_table(
     form: TableForm, heads: Sequence[str], rows: Iterable[Sequence[Cell]], zone: str = "UTC"
 ) -> Iterator[bytes]:
@@ -58,7 +91,9 @@ def write_table(
             yield piece.encode()
         return
     with TemporaryFile() as file:
-        _write_workbook(file, heads, iter(rows), place)
+        book = _Workbook(file, heads, place)
+        book.write(rows)
+        book.close()
         file.seek(0)
         while piece_of := file.read(_CHUNK):
             yield piece_of
@@ -74,27 +109,44 @@ def _texts(row: Sequence[Cell], zone: ZoneInfo) -> Iterator[str]:
             yield "" if cell is None else str(cell)
 
 
-def _write_workbook(file: IO[bytes], heads: Sequence[str], rows: Iterator[Sequence[Cell]], zone: ZoneInfo) -> None:
-    from xlsxwriter import Workbook  # noqa: PLC0415 - who writes CSV loads nothing of it
+class _Workbook:
+    """A workbook that continues on a further sheet where one has no more room."""
 
-    book = Workbook(file, _OPTIONS)
-    book.use_zip64()
-    bold = book.add_format({"bold": True})
-    instant = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-    first: Sequence[Cell] | None = next(rows, None)
-    while True:
-        sheet = book.add_worksheet()
-        sheet.freeze_panes(1, 0)
-        for column, head in enumerate(heads):
-            sheet.write_string(0, column, head, bold)
-        here = islice(chain([first], rows), _SHEET) if first is not None else ()
-        for index, row in enumerate(here, 1):
+    def __init__(self, file: IO[bytes], heads: Sequence[str], zone: ZoneInfo, folder: str | None = None) -> None:
+        from xlsxwriter import Workbook  # noqa: PLC0415 - who writes CSV loads nothing of it
+
+        self._book = Workbook(file, {**_OPTIONS, "tmpdir": folder})
+        self._book.use_zip64()
+        self._heads = heads
+        self._zone = zone
+        self._bold = self._book.add_format({"bold": True})
+        self._instant = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        self._begin_sheet()
+
+    def write(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Write rows below those that are there."""
+        for row in rows:
+            if self._lines == _SHEET:
+                self._begin_sheet()
+            self._lines += 1
             for column, cell in enumerate(row):
-                _write_cell(sheet, index, column, cell, instant, zone)
-        first = next(rows, None)
-        if first is None:
-            break
-    book.close()
+                _write_cell(self._sheet, self._lines, column, cell, self._instant, self._zone)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._book.close()
+
+    def abandon(self) -> None:
+        """Close the files of what is not yet put together."""
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
+
+    def _begin_sheet(self) -> None:
+        self._sheet = self._book.add_worksheet()
+        self._sheet.freeze_panes(1, 0)
+        for column, head in enumerate(self._heads):
+            self._sheet.write_string(0, column, head, self._bold)
+        self._lines = 0
 
 
 def _write_cell(sheet: Any, row: int, column: int, cell: Cell, instant: Any, zone: ZoneInfo) -> None:  # noqa: PLR0913, PLR0917 - a place and its content

@@ -193,6 +193,15 @@ def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Plac
     return [found[place.key] for place in newest if place.key in found]
 
 
+def count_details(tx: Transaction, wanted: DetailFilter, most: int) -> int:
+    """Return how many messages fit, `most` where there are more."""
+    total = 0
+    for source, conditions, values in _questions(wanted):
+        fitting = f"SELECT 1 FROM {source} WHERE {' AND '.join(conditions)} LIMIT ?"  # noqa: S608 - ours
+        total += int(tx.value(f"SELECT count(*) FROM ({fitting}) c", (*values, most)))  # noqa: S608 - ours
+    return min(total, most)
+
+
 def _questions(wanted: DetailFilter) -> Iterator[tuple[str, list[str], list[Any]]]:
     """Yield what is asked together: a source, conditions, and their values.
 

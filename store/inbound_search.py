@@ -101,6 +101,22 @@ _MAILED = "EXISTS (SELECT 1 FROM inbound_effect e WHERE e.sms_key = s.key AND e.
 
 def search_inbound(tx: Transaction, wanted: InboundFilter, most: int, after: Place | None = None) -> list[ListedSms]:
     """Return the newest inbound SMS that fit, at most so many; those `after` a place are older than what is there."""
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        conditions.append("(s.received_at, s.key) < (?, ?)")
+        values += after
+    sql = f"{_LISTED} WHERE {' AND '.join(conditions)} ORDER BY s.received_at DESC, s.key DESC LIMIT ?"
+    return [_listed(row) for row in tx.select(_ListedSms, sql, (*values, most))]
+
+
+def count_inbound(tx: Transaction, wanted: InboundFilter, most: int) -> int:
+    """Return how many inbound SMS fit, `most` where there are more."""
+    conditions, values = _conditions(wanted)
+    fitting = f"SELECT 1 FROM inbound_sms s WHERE {' AND '.join(conditions)} LIMIT ?"  # noqa: S608 - ours
+    return int(tx.value(f"SELECT count(*) FROM ({fitting}) c", (*values, most)))  # noqa: S608 - ours
+
+
+def _conditions(wanted: InboundFilter) -> tuple[list[str], list[Any]]:
     asked: list[tuple[str, Any]] = [
         ("s.customer_key = ?", wanted.customer_key),
         ("s.phone = ?", wanted.phone or None),
@@ -114,11 +130,7 @@ def search_inbound(tx: Transaction, wanted: InboundFilter, most: int, after: Pla
     values = [value for _, value in asked if value is not None]
     if wanted.handed:
         conditions.append(f"({' OR '.join(_HANDED[one] for one in sorted(wanted.handed))})")
-    if after is not None:
-        conditions.append("(s.received_at, s.key) < (?, ?)")
-        values += after
-    sql = f"{_LISTED} WHERE {' AND '.join(conditions)} ORDER BY s.received_at DESC, s.key DESC LIMIT ?"
-    return [_listed(row) for row in tx.select(_ListedSms, sql, (*values, most))]
+    return conditions, values
 
 
 def find_inbound_of(tx: Transaction, customer_key: int, public_id: str) -> int | None:

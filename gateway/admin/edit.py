@@ -48,6 +48,8 @@ class AuditAction(Code):
     OPEN_REQUEST = "support.open", "request", "customer"
     ANSWER_REQUEST = "support.answer", "request", "state"
     CLOSE_REQUEST = "support.close", "request", "state"
+    ASK_DOWNLOAD = "download.ask", "download", "customer"
+    END_DOWNLOAD = "download.delete", "download", "customer"
     ADD_PROFILE = "profile.add", "customer", "profile", "default"
     CHOOSE_DEFAULT_PROFILE = "profile.default", "customer", "profile"
     REMOVE_PROFILE = "profile.remove", "customer", "profile"

@@ -18,6 +18,7 @@ from gateway.cancel import cancel_waiting
 from store import erase
 from store.answers import Rules
 from store.directory_lookup import find_user
+from store.downloads import erase_downloads
 from store.engine.database import BatchFunction, Database, Transaction
 from store.engine.keys import public_id, to_stored
 from store.erase import Kept, Open
@@ -31,7 +32,7 @@ T = TypeVar("T")
 class ErasureReceipt:
     """What was erased, under an id that the audit has too; it names neither number nor address.
 
-    `sums` counts for no user any more, and `kept` stays.
+    `sums` counts for no user any more, `downloads` are files of tables that were taken back, and `kept` stays.
     """
 
     id: str
@@ -43,6 +44,7 @@ class ErasureReceipt:
     conversations: int = 0
     mails: int = 0
     sums: int = 0
+    downloads: int = 0
     kept: Kept
 
 
@@ -68,6 +70,7 @@ class Erasing:
             messages=self._repeat(erase.erase_messages_to, digits),
             inbound=self._repeat(erase.erase_sms_from, digits),
             conversations=self._database.write_now(erase.erase_traces_of, digits),
+            downloads=self._database.write_now(erase_downloads, None),
             kept=self._database.read_long_now(partial(erase.kept_of_number, digits=digits)),
         )
 
@@ -90,6 +93,7 @@ class Erasing:
             jobs=sum(self._database.write_now(erase.erase_senders_of, portion) for portion in _portions(jobs)),
             mails=mails,
             sums=self._each(erase.erase_sums_of, erase.sums_of_user, name),
+            downloads=self._database.write_now(erase_downloads, None),
             kept=Kept(users=int(self._database.read_long_now(partial(find_user, address=name)) is not None)),
         )
 

@@ -38,6 +38,8 @@ class FaultCode(Code):
     BAD_SUBJECT = "bad-subject", "most"
     BAD_TEXT = "bad-text", "most"
     NO_SUCH_JOB = "no-such-job", "job"
+    DOWNLOADS_WAIT = "downloads-wait", "most"
+    DOWNLOADS_FULL = "downloads-full", "most"
 
     BAD_CUSTOMER_NAME = "bad-customer-name", "name"
     CUSTOMER_EXISTS = "customer-exists", "name"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from addressbook.exchange import UserFile
 from addressbook.runs import RunResult, RunState
@@ -28,6 +29,7 @@ from sms.report import MessageNotice, Notice
 class Desk(AdminOffice):
     """What all pages share. `address` is where people reach the portal, such as https://sms.example.net.
 
+    `data_dir` is where files of the gateway are kept.
     `read_users` reads a file of users of that name, as of an instant, with the country of its numbers; it never raises.
     `esme_doors` are where ESMEs bind, `bound` returns what is bound at this process.
     `check_push_url` raises AdminFault where pushes of the customer of a name can't go to a URL, `push_now` pushes once.
@@ -40,6 +42,7 @@ class Desk(AdminOffice):
     sign_in: SignIn
     studio: Studio
     address: str
+    data_dir: Path
     directories: DirectorySync
     read_users: Callable[[bytes, str, datetime, str], UserFile]
     check_push_url: Callable[[str, str], None]

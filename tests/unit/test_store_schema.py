@@ -34,6 +34,7 @@ FROZEN = {
     "0016_countries": "d2443bd9e94bbaec",
     "0017_registrations": "2b61bd647e40f47b",
     "0019_portal": "118889e210d81957",
+    "0018_downloads": "9d915b89e89f6593",
 }
 MODELS = tuple(
     value

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from addressbook.rights import Right
 from gateway.admin.faults import AdminFault
 from reports.details import COLUMNS, DetailFilter, DetailQuery, Details, read_query, trace_details
+from reports.downloads import DIRECT_MOST, Direction, Wanted, count_lines
 from reports.inbound_details import (
     INBOUND_COLUMNS,
     InboundDetails,
@@ -64,12 +65,10 @@ async def show_sent(visit: Visit) -> Response:
 
 async def take_sent(visit: Visit) -> Response:
     """Give all that fits as a file."""
-    asked = _asked(visit, _FILTERS)
-    try:
-        rows = Details(visit.desk.database).rows(_sent(visit, asked))
-    except AdminFault:
-        raise HTTPException(404) from None
-    return _file(visit, "sent", COLUMNS, rows)
+    wanted = read_sent(visit)
+    if await is_long(visit, wanted):
+        return _by_mail(visit, Direction.SENT)
+    return _file(visit, "sent", COLUMNS, Details(visit.desk.database).rows(wanted))
 
 
 async def show_received(visit: Visit) -> Response:
@@ -95,12 +94,38 @@ async def show_received(visit: Visit) -> Response:
 
 async def take_received(visit: Visit) -> Response:
     """Give all that fits as a file."""
-    asked = _asked(visit, _INBOUND_FILTERS)
+    wanted = read_received(visit)
+    if await is_long(visit, wanted):
+        return _by_mail(visit, Direction.RECEIVED)
+    return _file(visit, "received", INBOUND_COLUMNS, InboundDetails(visit.desk.database).rows(wanted))
+
+
+def read_sent(visit: Visit) -> DetailFilter:
+    """Return the filter that the address has; an address that can't be read there is not."""
     try:
-        rows = InboundDetails(visit.desk.database).rows(_received(visit, asked))
+        return _sent(visit, _asked(visit, _FILTERS))
     except AdminFault:
         raise HTTPException(404) from None
-    return _file(visit, "received", INBOUND_COLUMNS, rows)
+
+
+def read_received(visit: Visit) -> InboundFilter:
+    """Return the same of what came."""
+    try:
+        return _received(visit, _asked(visit, _INBOUND_FILTERS))
+    except AdminFault:
+        raise HTTPException(404) from None
+
+
+async def is_long(visit: Visit, wanted: Wanted) -> bool:
+    """Return whether a table is too long to be given at once."""
+    lines = await visit.desk.database.read_long(partial(count_lines, wanted=wanted, most=DIRECT_MOST + 1))
+    return lines > DIRECT_MOST
+
+
+def _by_mail(visit: Visit, direction: Direction) -> Response:
+    """Return the way to the page that offers to write the table and to tell by mail where it is."""
+    asked = {"direction": direction.value, "form": _form(visit).value, **visit.request.query_params}
+    return visit.go(f"{visit.here}/reports/downloads/new?{urlencode(asked)}")
 
 
 async def show_one(visit: Visit) -> Response:
@@ -125,12 +150,16 @@ async def show_one_received(visit: Visit) -> Response:
 
 def file_answer(visit: Visit, name: str, heads: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
     """Return a table as the file that the path asks for, in the visitor's zone, piece by piece."""
-    try:
-        form = TableForm(visit.parameter("form"))
-    except ValueError:
-        raise HTTPException(404) from None
+    form = _form(visit)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"', "Cache-Control": "no-store"}
     return StreamingResponse(write_table(form, heads, rows, visit.zone), media_type=form.media_type, headers=headers)
+
+
+def _form(visit: Visit) -> TableForm:
+    try:
+        return TableForm(visit.parameter("form"))
+    except ValueError:
+        raise HTTPException(404) from None
 
 
 def _file(visit: Visit, what: str, columns: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
