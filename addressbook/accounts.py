@@ -28,10 +28,19 @@ class LinkKind(StrEnum):
 
 
 class SessionStage(StrEnum):
-    """How far somebody has signed in: `CODE` has a password behind it and waits for the code of the authenticator."""
+    """How far somebody has signed in: `CODE` has a password behind it and waits for the code of the authenticator.
+
+    `AT_ISSUER` is open too, by the word of a customer's own identity provider.
+    """
 
     CODE = "code"
     OPEN = "open"
+    AT_ISSUER = "issuer"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pages are shown."""
+        return self is not SessionStage.CODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,10 @@ class Account:
     def is_operator(self) -> bool:
         """Whether it is above all customers."""
         return any(item.role is Role.OPERATOR for item in self.memberships)
+
+    def belongs_to(self, customer_key: int) -> bool:
+        """Return whether it has a role at this customer, and nowhere else."""
+        return [item.customer_key for item in self.memberships] == [customer_key]
 
     def role_at(self, customer_key: int) -> Role | None:
         """Return its role at a customer, None for a stranger."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from addressbook.rights import Role
-from cli.admin_session import AdminSession, admin_session, one_customer_option
+from addressbook.rights import Role, roles_of_customers
+from cli.admin_session import AdminSession, admin_session, one_customer_option, read_password
 from cli.context import config_option
 from cli.shapes import change_command, table_command
-from cli.use_cases import account_links, accounts
+from cli.use_cases import account_links, accounts, portal_issuer
 
 ADDRESS = click.argument("address")
 CUSTOMER = click.option("--customer", default="", metavar="NAME", help="Whose it is; without, the operator's.")
@@ -62,6 +62,46 @@ def reset(file: Path, address: str) -> None:
         session.change(partial(account_links.reset_account, address=address, portal=_portal_address(session)))
 
 
+@click.command("issuer")
+@config_option
+@click.option("--customer", required=True, metavar="NAME", help="Whose accounts sign in so.")
+@click.option(
+    "--client", default="", metavar="ID", help="What the portal is called at the customer's identity provider."
+)
+@click.option(
+    "--secret-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file whose first line is the portal's secret there.",
+)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in roles_of_customers()]),
+    help="What somebody is who has no role at the customer yet; without, nobody gets one by signing in.",
+)
+@click.option("--off", is_flag=True, help="Sign in by password alone again.")
+def issuer(  # noqa: PLR0913 - the options of the command
+    *, file: Path, customer: str, client: str, secret_file: Path | None, role: str | None, off: bool
+) -> None:
+    """Let a customer's accounts sign in at its identity provider, which `customer oidc` names."""
+    if off == bool(client) or bool(client) != (secret_file is not None) or (off and role):
+        raise click.UsageError("give --client with --secret-file, or --off alone")
+    secret = read_password(secret_file) if secret_file is not None else ""
+    if secret_file is not None and not secret:
+        raise click.ClickException(f"{secret_file}: the first line is empty; it must be the secret")
+    with admin_session(file) as session:
+        portal = _portal_address(session) if client else ""
+        session.change(
+            partial(
+                portal_issuer.set_portal_issuer,
+                customer=customer,
+                portal=portal,
+                client=client,
+                secret=secret,
+                role=role or "",
+            )
+        )
+
+
 portal_commands = click.Group(
     "portal",
     help="Handle who signs in to the portal: accounts and their roles at customers.",
@@ -70,6 +110,7 @@ portal_commands = click.Group(
         table_command("list", "List the accounts with their roles.", accounts.list_accounts, one_customer_option),
         change_command("set", "Give an account another role.", accounts.set_role, ADDRESS, CUSTOMER, ROLE),
         reset,
+        issuer,
         change_command(
             "enable", "Let an account sign in again.", partial(accounts.set_account_active, active=True), ADDRESS
         ),

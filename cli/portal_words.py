@@ -13,6 +13,9 @@ PORTAL_FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_ACCOUNT: lambda address, customer: (
         f"{address} has no {f'role at «{customer}»' if customer else 'account'}; «portal list» shows who has."
     ),
+    FaultCode.NO_ISSUER: (
+        "«{customer}» has no identity provider yet; «customer oidc {customer} --issuer URL --audience TEXT» names it."
+    ),
     FaultCode.LINK_USED: "The link was used before.",
     FaultCode.NO_ZONE: "There is no time zone «{name}»; one is named such as Europe/Berlin.",
     FaultCode.NO_ROLE: f"There is no role «{{name}}»; the roles are {', '.join(Role)}.",
@@ -50,5 +53,13 @@ PORTAL_DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.SET_PORTAL_RULE: lambda customer, totp_required: (
         f"Accounts {_where(customer)} {'must' if totp_required else 'need not'} have an authenticator."
     ),
+    AuditAction.SET_PORTAL_ISSUER: lambda customer, issuer, client, role, redirect: (
+        f"Accounts of «{customer}» sign in at {issuer} too, where the portal is {client}. "
+        + (f"Who has none yet gets one there as {role}." if role else "Who has none there gets none by that.")
+        + f" The address to register as redirect URI:\n{redirect}"
+        if client
+        else f"Accounts of «{customer}» sign in by password alone."
+    ),
+    AuditAction.JOIN_ACCOUNT: "{address} is {role} at «{customer}», by the word of its identity provider.",
     AuditAction.REMOVE_ROLE: lambda address, customer: f"{address} has no role {_where(customer)} any more.",
 }

@@ -3,16 +3,21 @@
 Not here: the doors themselves (listeners, http), the parts that judge mail (accept_path).
 """
 
+from time import monotonic
+
 from config.model import Config
 from gateway.accept import Acceptance
 from gateway.applications import Applications
 from gateway.auth.api_keys import ApiKeys
 from gateway.auth.authenticator import Authenticator
+from gateway.auth.tokens import IssuerKeys
 from gateway.caller_limits import CallerLimits, LoginTurns
 from gateway.directory_files import DirectoryFiles
 from gateway.limits import DiskReserve, Rate
 from process.accept_path import AcceptPath
 from process.services import Service
+from tls.contexts import ClientContexts, verified_peer_role
+from web.issuer import IssuerFetcher
 
 
 class Doors:
@@ -26,6 +31,9 @@ class Doors:
             workers=config.limits.argon2_workers,
             shared_key=lambda: core.conversations.secret,
         )
+        contexts, role = ClientContexts(), verified_peer_role(config.server.issuer_ca_file)
+        self.issuer_fetcher = IssuerFetcher(lambda: contexts.get(role))
+        self.issuers = IssuerKeys(self.issuer_fetcher, monotonic)
         self.disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
         self.rate = Rate(config.limits.mails_per_minute)
         self.caller_limits = CallerLimits(

@@ -2,13 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
-from time import monotonic
 
 import structlog
 
 from config.model import AuthMode, BareNewlines, Config, LimitOptions, ListenerOptions
 from gateway.auth.authenticator import Authenticator
-from gateway.auth.tokens import IssuerKeys, Tokens
+from gateway.auth.tokens import Tokens
 from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
 from mta.identify import ListenerTerms, login_hook
@@ -26,9 +25,7 @@ from process.contexts import ListenerContexts
 from process.doors import Doors
 from process.mail_out import build_resolver
 from sms.message import Origin
-from tls.contexts import ClientContexts, verified_peer_role
 from tls.server_contexts import ServerContexts
-from web.issuer import IssuerFetcher
 
 log = structlog.get_logger()
 
@@ -147,11 +144,7 @@ def build_listeners(
 ) -> Listeners:
     """Return the operator's listeners, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = doors.authenticator
-    contexts, issuers = ClientContexts(), verified_peer_role(config.server.issuer_ca_file)
-    fetcher = IssuerFetcher(lambda: contexts.get(issuers))
-    tokens = Tokens(
-        directory=lambda: core.book.current.directory, keys=IssuerKeys(fetcher, monotonic), clock=core.clock
-    )
+    tokens = Tokens(directory=lambda: core.book.current.directory, keys=doors.issuers, clock=core.clock)
     sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
     room = ContentRoom(config.limits.content_memory)
     rooms = ContentRooms(room, largest=max(options.max_size for options in config.listeners))

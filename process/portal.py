@@ -17,6 +17,7 @@ from gateway.directory_mails import DirectoryTelling
 from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
 from gateway.portal.desk import Desk
+from gateway.portal.issuers import IssuerSignIn
 from gateway.portal.operation import Operation
 from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
@@ -58,6 +59,17 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
             clock=core.clock,
             authenticator=doors.authenticator,
             sessions=sessions,
+            address=config.portal_address,
+        ),
+        issuers=IssuerSignIn(
+            database=core.database,
+            keys=core.keys,
+            clock=core.clock,
+            directory=lambda: core.book.current.directory,
+            authenticator=doors.authenticator,
+            sessions=sessions,
+            issuers=doors.issuers,
+            fetcher=doors.issuer_fetcher,
             address=config.portal_address,
         ),
         studio=Studio(database=core.database, keys=core.keys, clock=core.clock),

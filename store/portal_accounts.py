@@ -169,6 +169,41 @@ def put_totp_rule(tx: Transaction, customer_key: int, *, required: bool) -> None
     )
 
 
+class PortalClient(Struct, frozen=True, array_like=True):
+    """What the portal is at a customer's identity provider: its name and secret there, and the role of newcomers.
+
+    Without a role nobody gets an account by signing in.
+    """
+
+    name: str
+    secret: str
+    role: str
+
+
+def find_portal_client(tx: Transaction, customer_key: int) -> PortalClient | None:
+    """Return what the portal is at a customer's identity provider, None where nobody signs in there."""
+    found = tx.rows(
+        "SELECT oidc_client, oidc_secret, oidc_role FROM portal_rule WHERE customer_key = ? AND oidc_client <> ''",
+        (customer_key,),
+    )
+    return next((PortalClient(*map(str, row)) for row in found), None)
+
+
+def customers_with_portal_client(tx: Transaction) -> set[int]:
+    """Return the customers whose accounts may sign in at their identity provider."""
+    return {int(key) for (key,) in tx.rows("SELECT customer_key FROM portal_rule WHERE oidc_client <> ''")}
+
+
+def put_portal_client(tx: Transaction, customer_key: int, client: PortalClient) -> None:
+    """Store what the portal is at a customer's identity provider; without a name nobody signs in there."""
+    tx.execute(
+        "INSERT INTO portal_rule (customer_key, totp_required, oidc_client, oidc_secret, oidc_role)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (customer_key) DO UPDATE SET oidc_client = excluded.oidc_client,"
+        " oidc_secret = excluded.oidc_secret, oidc_role = excluded.oidc_role",
+        (customer_key, False, client.name, client.secret, client.role),
+    )
+
+
 def _with_memberships(tx: Transaction, found: Sequence[_AccountRecord]) -> list[Account]:
     memberships: defaultdict[int, list[Membership]] = defaultdict(list)
     rows = tx.rows_in(

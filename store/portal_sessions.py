@@ -60,7 +60,7 @@ def add_session(tx: Transaction, digest: str, session: SessionRecord) -> None:
         agent=session.agent,
     )
     tx.insert(_SESSIONS, [row])
-    if session.stage is SessionStage.OPEN:
+    if session.stage.is_open:
         tx.execute(
             "UPDATE portal_account SET signed_in_at = ? WHERE key = ?", (session.created_at, session.account_key)
         )

@@ -52,7 +52,7 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
     canonical = canonical_address(address)
     if canonical is None:
         raise AdminFault(FaultCode.BAD_ADDRESS, address=address)
-    owner, asked = _role_at(edit.tx, customer, role)
+    owner, asked = role_at(edit.tx, customer, role)
     account = find_account(edit.tx, canonical)
     if account is None:
         key = edit.keys.take()
@@ -76,7 +76,7 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
         Outbox(edit.keys).add(edit.tx, [letter])
     return edit.done(
         AuditAction.INVITE_ACCOUNT,
-        _subject(canonical, owner, account, asked),
+        subject_of(canonical, owner, account, asked),
         address=canonical,
         customer=owner.name if owner is not None else "",
         role=asked.value,
@@ -86,13 +86,13 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
 
 def set_role(edit: Edit, address: str, *, customer: str, role: str) -> Changed:
     """Give an account another role at a customer where it has one."""
-    owner, asked = _role_at(edit.tx, customer, role)
+    owner, asked = role_at(edit.tx, customer, role)
     account = get_account_of(edit.tx, address, owner)
     _check_last_administrator(edit.tx, account, owner, asked)
     put_membership(edit.tx, account.key, owner.id if owner is not None else OPERATOR_KEY, asked)
     return edit.done(
         AuditAction.SET_ROLE,
-        _subject(account.address, owner, account, asked),
+        subject_of(account.address, owner, account, asked),
         address=account.address,
         customer=owner.name if owner is not None else "",
         role=asked.value,
@@ -109,7 +109,7 @@ def remove_role(edit: Edit, address: str, *, customer: str) -> Changed:
         end_sessions(edit.tx, account.key)
     return edit.done(
         AuditAction.REMOVE_ROLE,
-        _subject(account.address, owner, account, None),
+        subject_of(account.address, owner, account, None),
         address=account.address,
         customer=owner.name if owner is not None else "",
     )
@@ -172,8 +172,8 @@ def find_accounts(tx: Transaction, customer_key: int) -> list[Account]:
     return accounts_of(tx, customer_key)
 
 
-def _role_at(tx: Transaction, customer: str, text: str) -> tuple[Customer | None, Role]:
-    """Return whose role it is, None for the operator's."""
+def role_at(tx: Transaction, customer: str, text: str) -> tuple[Customer | None, Role]:
+    """Return whose role it is, None for the operator's. Raises AdminFault."""
     try:
         role = Role(text.strip().lower())
     except ValueError:
@@ -192,7 +192,8 @@ def _check_last_administrator(tx: Transaction, account: Account, owner: Customer
         raise AdminFault(FaultCode.LAST_ADMINISTRATOR, address=account.address, customer=owner.name)
 
 
-def _subject(address: str, owner: Customer | None, before: Account | None, role: Role | None) -> Subject:
+def subject_of(address: str, owner: Customer | None, before: Account | None, role: Role | None) -> Subject:
+    """Return how the audit tells that an account has another role (None: no longer one)."""
     key = owner.id if owner is not None else OPERATOR_KEY
     had = None if before is None else next((item.role for item in before.memberships if item.customer_key == key), None)
     change = ValueChange("role", had.value if had is not None else "", role.value if role is not None else "")

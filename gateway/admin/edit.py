@@ -81,6 +81,8 @@ class AuditAction(Code):
     SET_ACCOUNT = "account.set", "address"
     END_SESSIONS = "account.end-sessions", "address"
     SET_PORTAL_RULE = "customer.portal", "customer", "totp_required"
+    SET_PORTAL_ISSUER = "customer.portal-issuer", "customer", "issuer", "client", "role", "redirect"
+    JOIN_ACCOUNT = "account.join", "address", "customer", "role"
     IMPORT_USERS = "people.import", "added", "changed", "unchanged", "not_in_file", "faults"
     SET_SETTINGS = "settings.set", "kind", "name", "customer", "service", "cells", "clamped"
     SET_CONSTRAINTS = "constraints.set", "kind", "name", "customer", "service", "constraints"

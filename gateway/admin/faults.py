@@ -59,6 +59,7 @@ class FaultCode(Code):
 
     BAD_ISSUER = "bad-issuer", "issuer"
     NO_AUDIENCE = "no-audience", "issuer"
+    NO_ISSUER = "no-issuer", "customer"
 
     BAD_PROFILE_NAME = "bad-profile-name", "name"
     PROFILE_EXISTS = "profile-exists", "customer", "name"

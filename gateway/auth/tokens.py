@@ -1,15 +1,16 @@
 """Whose login a token is: signed by the issuer that a customer named, for the audience that it named (OpenID Connect).
 
 Only addresses of configured issuers are asked for keys, never one that a token names. Needs the extra `oidc`. Not here:
-the exchange on the wire (mta.mechanisms), fetching by HTTPS (web.issuer).
+the exchange on the wire (mta.mechanisms), signing in to the portal (gateway.portal.issuers), HTTPS (web.issuer).
 """
 
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ from addressbook.canonical import canonical_login
 from addressbook.people import Customer, Directory
 from addressbook.proof import IdentityProvider, Proof, ProofKind
 from addressbook.senders import Principal
+from gateway.log_lines import for_log
 from gateway.ports import Clock
 from sms.outcome import Refusal, Refused
 
@@ -36,14 +38,22 @@ log = structlog.get_logger()
 
 
 class IssuerUnavailableError(Exception):
-    """An issuer's keys cannot be had now; the message says why."""
+    """What an issuer has to say cannot be had now; the message says why."""
 
 
 class DocumentFetcher(Protocol):
-    """Fetches small documents of issuers."""
+    """Asks issuers for small documents."""
 
-    async def fetch(self, url: str) -> bytes:
-        """Return what is at an https URL. Raises IssuerUnavailableError."""
+    async def fetch(self, url: str, bearer: str = "") -> bytes:
+        """Return what is at an https URL for who has a token (RFC 6750 §2.1). Raises IssuerUnavailableError."""
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str], credentials: tuple[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Return status and body of the answer to a form, sent with the name and the secret of a client.
+
+        Raises IssuerUnavailableError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,21 @@ def is_available() -> bool:
     return find_spec("joserfc") is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What an issuer says of itself, and its key set (RFC 7517 §5), as of `at` (monotonic seconds)."""
+
+    at: float
+    configuration: Mapping[str, Any]
+    keys: Mapping[str, Any]
+
+    def has_key(self, key_id: str) -> bool:
+        """Return whether there is a key of this name."""
+        return any(key.get("kid", "") == key_id for key in self.keys["keys"])
+
+
 class IssuerKeys:
-    """The signing keys of issuers: an hour fresh, a day where the issuer cannot be reached, asked again for a new key.
+    """What issuers publish: an hour fresh, a day where the issuer cannot be reached, asked again for a new key.
 
     `clock` is monotonic seconds.
     """
@@ -68,41 +91,53 @@ class IssuerKeys:
     def __init__(self, fetcher: DocumentFetcher, clock: Callable[[], float]) -> None:
         self._fetcher = fetcher
         self._clock = clock
-        self._kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._kept: dict[str, Published] = {}
         self._asked: dict[str, float] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def keys_of(self, issuer: str, key_id: str) -> Mapping[str, Any]:
-        """Return the key set of an issuer (RFC 7517 §5). Raises IssuerUnavailableError."""
+    async def keys_of(self, issuer: str, key_id: str, *, at_once: bool = False) -> Mapping[str, Any]:
+        """Return the key set of an issuer (RFC 7517 §5). Raises IssuerUnavailableError.
+
+        A key that is not known is asked for once a minute, or `at_once` where the issuer itself has just named it.
+        """
+        return (await self._published(issuer, key_id, 0.0 if at_once else _PAUSE)).keys
+
+    async def configuration_of(self, issuer: str) -> Mapping[str, Any]:
+        """Return what an issuer says of itself (OpenID Connect Discovery 1.0 §3). Raises IssuerUnavailableError."""
+        return (await self._published(issuer, None, _PAUSE)).configuration
+
+    async def _published(self, issuer: str, key_id: str | None, pause: float) -> Published:
         async with self._locks.setdefault(issuer, asyncio.Lock()):
-            now = self._clock()
-            at, keys = self._kept.get(issuer, (-_KEPT, {}))
-            known = any(key.get("kid", "") == key_id for key in keys.get("keys", ()))
-            if (now - at < _FRESH and known) or now - self._asked.get(issuer, -_PAUSE) < _PAUSE:
-                return self._usable(issuer, now)
-            self._asked[issuer] = now
-            try:
-                self._kept[issuer] = (now, await self._fetch(issuer))
-            except IssuerUnavailableError as error:
-                log.warning("issuer_unavailable", issuer=issuer, cause=str(error)[:300])
-            return self._usable(issuer, now)
+            now, kept = self._clock(), self._kept.get(issuer)
+            known = kept is not None and (key_id is None or kept.has_key(key_id))
+            fresh = known and kept is not None and now - kept.at < _FRESH
+            if not fresh and now - self._asked.get(issuer, -_PAUSE) >= pause:
+                self._asked[issuer] = now
+                try:
+                    kept = self._kept[issuer] = await self._fetch(issuer, now)
+                except IssuerUnavailableError as error:
+                    log.warning("issuer_unavailable", issuer=issuer, cause=for_log(str(error)))
+            if kept is None or now - kept.at >= _KEPT:
+                raise IssuerUnavailableError("what it publishes is not known")
+            return kept
 
-    def _usable(self, issuer: str, now: float) -> Mapping[str, Any]:
-        at, keys = self._kept.get(issuer, (-_KEPT, {}))
-        if now - at >= _KEPT:
-            raise IssuerUnavailableError("its keys are not known")
-        return keys
-
-    async def _fetch(self, issuer: str) -> Mapping[str, Any]:
+    async def _fetch(self, issuer: str, now: float) -> Published:
         # OpenID Connect Discovery 1.0 §4
-        found = _object(await self._fetcher.fetch(f"{issuer.removesuffix('/')}/.well-known/openid-configuration"))
-        address = found.get("jwks_uri")
-        if found.get("issuer") != issuer or not isinstance(address, str) or not address.startswith("https://"):
-            raise IssuerUnavailableError("its configuration names another issuer, or no https address of keys")
-        keys = _object(await self._fetcher.fetch(address))
+        found = read_object(await self._fetcher.fetch(f"{issuer.removesuffix('/')}/.well-known/openid-configuration"))
+        if found.get("issuer") != issuer:
+            raise IssuerUnavailableError(f"its configuration is that of the issuer {found.get('issuer')!r}")
+        keys = read_object(await self._fetcher.fetch(endpoint_of(found, "jwks_uri")))
         if not isinstance(keys.get("keys"), list) or not all(isinstance(key, dict) for key in keys["keys"]):
             raise IssuerUnavailableError("it has no set of keys")
-        return keys
+        return Published(at=now, configuration=found, keys=keys)
+
+
+def endpoint_of(configuration: Mapping[str, Any], name: str) -> str:
+    """Return an address that an issuer's configuration names. Raises IssuerUnavailableError where it is not https."""
+    address = configuration.get(name)
+    if not isinstance(address, str) or not address.startswith("https://"):
+        raise IssuerUnavailableError(f"its configuration has no https address as {name}")
+    return address
 
 
 class Tokens:
@@ -123,13 +158,13 @@ class Tokens:
 
     async def prove(self, claim: TokenClaim) -> Principal | Refused:
         """Return whose token it is; INTERNAL where the keys of its issuer cannot be had."""
-        header, said = (_unverified(claim.token, part) for part in (0, 1))
+        header, said = (read_unverified(claim.token, part) for part in (0, 1))
         for customer, provider in self._named_by(said):
             try:
                 keys = await self._keys.keys_of(provider.issuer, str(header.get("kid", "")))
             except IssuerUnavailableError:
                 return Refused(refusal=Refusal.INTERNAL)
-            claims = _verified(claim.token, keys)
+            claims = read_verified(claim.token, keys)
             if claims is not None and self._holds(claims, provider):
                 proven = self._owner(customer, provider, claims, claim.identity)
                 if proven is not None:
@@ -144,12 +179,8 @@ class Tokens:
                 yield customer, provider
 
     def _holds(self, claims: Mapping[str, Any], provider: IdentityProvider) -> bool:
-        """Return whether verified claims are of now and for us (RFC 7519 §4.1)."""
-        now = self._clock.now().timestamp()
-        until, since = claims.get("exp"), claims.get("nbf", 0)
-        if not isinstance(until, int | float) or not isinstance(since, int | float):
-            return False
-        return _is_for(claims, provider) and since - _LEEWAY <= now < until + _LEEWAY
+        """Return whether verified claims are of now and for us."""
+        return _is_for(claims, provider) and is_current(claims, self._clock.now())
 
     def _owner(
         self, customer: Customer, provider: IdentityProvider, claims: Mapping[str, Any], identity: str
@@ -180,13 +211,24 @@ class Tokens:
 
 
 def _is_for(claims: Mapping[str, Any], provider: IdentityProvider) -> bool:
+    return claims.get("iss") == provider.issuer and provider.audience in audiences_of(claims)
+
+
+def audiences_of(claims: Mapping[str, Any]) -> Sequence[object]:
+    """Return whom a token is for (RFC 7519 §4.1.3)."""
     audience = claims.get("aud")
-    return claims.get("iss") == provider.issuer and (
-        audience == provider.audience or (isinstance(audience, list) and provider.audience in audience)
-    )
+    return audience if isinstance(audience, list) else [audience]
 
 
-def _verified(token: str, keys: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def is_current(claims: Mapping[str, Any], at: datetime) -> bool:
+    """Return whether a token counts at an instant, with a minute between the clocks (RFC 7519 §4.1.4, §4.1.5)."""
+    now, until, since = at.timestamp(), claims.get("exp"), claims.get("nbf", 0)
+    if not isinstance(until, int | float) or not isinstance(since, int | float):
+        return False
+    return since - _LEEWAY <= now < until + _LEEWAY
+
+
+def read_verified(token: str, keys: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the claims of a token that one of the keys signed, by an algorithm that we take."""
     from joserfc import jwk, jws, jwt  # noqa: PLC0415 - an extra
     from joserfc.errors import JoseError  # noqa: PLC0415 - an extra
@@ -203,16 +245,18 @@ def _verified(token: str, keys: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None
 
 
-def _unverified(token: str, part: int) -> Mapping[str, Any]:
+def read_unverified(token: str, part: int) -> Mapping[str, Any]:
+    """Return what a token's header (0) or its claims (1) say, which proves nothing."""
     try:
         words = token.split(".")
         octets = base64.urlsafe_b64decode(words[part] + "=" * (-len(words[part]) % 4))
-        return _object(octets)
+        return read_object(octets)
     except (ValueError, IndexError, IssuerUnavailableError):
         return {}
 
 
-def _object(octets: bytes) -> Mapping[str, Any]:
+def read_object(octets: bytes) -> Mapping[str, Any]:
+    """Return a JSON object. Raises IssuerUnavailableError where it is none."""
     try:
         found = json.loads(octets)
     except (ValueError, RecursionError):

@@ -18,6 +18,7 @@ from gateway.admin.support import SupportDesk
 from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
+from gateway.portal.issuers import IssuerSignIn
 from gateway.portal.operation import Operation
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
@@ -40,6 +41,7 @@ class Desk(AdminOffice):
 
     applications: Applications
     sign_in: SignIn
+    issuers: IssuerSignIn
     studio: Studio
     address: str
     data_dir: Path

@@ -72,8 +72,11 @@ class Sessions:
         self._keys = keys
         self._clock = clock
 
-    async def begin(self, account: Account, stage: SessionStage, client: str, agent: str) -> str:
-        """Store a new session with a line of the audit, and return its token."""
+    async def begin(self, account: Account, stage: SessionStage, client: str, agent: str, proof: str = "") -> str:
+        """Store a new session with a line of the audit, which names what proved it unless that is a password.
+
+        Returns its token.
+        """
         token, now = secrets.token_urlsafe(32), self._clock.now()
         record = SessionRecord(
             key=self._keys.take(),
@@ -85,12 +88,12 @@ class Sessions:
             client=client,
             agent=agent[:_LONGEST_AGENT],
         )
-        line = AuditLine(action=AuditAction.SIGN_IN.value, target=account.address, detail=client)
+        line = AuditLine(action=AuditAction.SIGN_IN.value, target=account.address, detail=f"{client} {proof}".rstrip())
 
         def write(tx: Transaction, records: list[SessionRecord]) -> list[None]:
             for one in records:
                 add_session(tx, _digest(token), one)
-                if stage is SessionStage.OPEN:
+                if stage.is_open:
                     write_audit(tx, self._keys, account.address, one.created_at, [line])
             return [None for _ in records]
 
@@ -108,7 +111,9 @@ class Sessions:
             account = find_account_by_key(tx, record.account_key)
             if account is None or account.state is not AccountState.ACTIVE:
                 return None
-            return record, account, not account.has_totp and asks_for_authenticator(tx, account.key)
+            # Who decides about its only customer decides how it signs in there.
+            proved = record.stage is SessionStage.AT_ISSUER and len(account.memberships) == 1
+            return record, account, not (proved or account.has_totp) and asks_for_authenticator(tx, account.key)
 
         found = await self._database.read(look)
         if found is None:
@@ -131,7 +136,7 @@ class Sessions:
                 agent=record.agent,
             )
             for record in records
-            if record.used_at > idle and record.stage is SessionStage.OPEN
+            if record.used_at > idle and record.stage.is_open
         ]
 
     async def end(self, session: Session) -> None:

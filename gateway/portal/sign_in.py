@@ -137,10 +137,6 @@ class SignIn:
             return None
         return await self._begin(linked.account, browser)
 
-    async def begin(self, account: Account, browser: Browser) -> str:
-        """Return the token of a session of somebody whom an identity provider has proved."""
-        return await self.sessions.begin(account, SessionStage.OPEN, browser.client, browser.agent)
-
     def forget(self, address: str, language: str) -> None:
         """Send a link for a new password, if there is such an account; nobody can tell by when this returns."""
         task = asyncio.get_running_loop().create_task(self._reset(address, language))

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from addressbook.accounts import SessionStage
 from addressbook.people import Customer
 from gateway.portal.desk import Desk
 from web.body_limit import allow_body
@@ -75,7 +74,7 @@ class Gate:
 
     async def _answer(self, page: Page, request: Request) -> Response:
         session = await self._desk.sign_in.sessions.find(token_of(request))
-        if session is None or session.stage is not SessionStage.OPEN:
+        if session is None or not session.stage.is_open:
             return _to_sign_in(request)
         if session.needs_authenticator and not page.is_before_authenticator:
             return RedirectResponse(f"/portal{AUTHENTICATOR}", status_code=303)

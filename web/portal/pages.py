@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from web.portal import sign_in
+from web.portal import issuer, sign_in
 from web.portal.page import OpenPage, Page
 from web.portal.rooms import (
     accounts,
@@ -53,4 +53,4 @@ PAGES: Final[Sequence[Page]] = (
     *own.PAGES,
     *sign_in.PAGES,
 )
-OPEN_PAGES: Final[Sequence[OpenPage]] = sign_in.OPEN_PAGES
+OPEN_PAGES: Final[Sequence[OpenPage]] = (*sign_in.OPEN_PAGES, *issuer.OPEN_PAGES)

@@ -4,6 +4,7 @@ Not here: what proves somebody (gateway.portal.sign_in), signing in at an issuer
 """
 
 import re
+from collections.abc import Mapping
 
 from starlette.responses import RedirectResponse, Response
 
@@ -25,7 +26,7 @@ _OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?|/portal/c(/[A-Za-z0-9._~-
 
 async def ask_password(guest: Guest) -> Response:
     """Ask for address and password."""
-    return guest.show("sign-in", next=guest.asked("next"))
+    return await show_sign_in(guest, guest.asked("next"))
 
 
 async def take_password(guest: Guest) -> Response:
@@ -34,7 +35,7 @@ async def take_password(guest: Guest) -> Response:
     token = await sign_in.by_password(guest.form.line("address"), guest.form.text("password"), browser_of(guest))
     if isinstance(token, Refusal):
         said = guest.say(f"sign-in.{'wrong' if token is Refusal.AUTHENTICATION_FAILED else 'busy'}")
-        return guest.show("sign-in", status=status_of(token), errors={"address": said}, next=back)
+        return await show_sign_in(guest, back, status=status_of(token), errors={"address": said})
     return await enter(guest, token, back)
 
 
@@ -63,7 +64,7 @@ async def open_link(guest: Guest) -> Response:
     """Show what a link does; it is used by the form alone, since programs that read mail follow links."""
     linked = await guest.desk.sign_in.find_link(guest.asked("link"))
     session = await guest.desk.sign_in.sessions.find(token_of(guest.request))
-    if linked is None and session is not None and session.stage is SessionStage.OPEN:
+    if linked is None and session is not None and session.stage.is_open:
         return guest.go("/")
     return _show_link(guest, linked, guest.asked("link"))
 
@@ -99,6 +100,14 @@ async def sign_out(visit: Visit) -> Response:
     """End the session."""
     await visit.desk.sign_in.sessions.end(visit.session)
     return drop_token(visit.go(SIGN_IN, "sign-in.signed-out"), visit.request)
+
+
+async def show_sign_in(
+    guest: Guest, back: str, *, status: int = 200, errors: Mapping[str, str] | None = None
+) -> Response:
+    """Return the page that asks for address and password, or sends to an issuer where some customer has one."""
+    at_issuer = await guest.desk.issuers.is_offered()
+    return guest.show("sign-in", status=status, errors=errors, next=back, at_issuer=at_issuer)
 
 
 async def enter(guest: Guest, token: str, back: str) -> Response:
