@@ -99,7 +99,7 @@ class AdminSession:
             self.config.settings,
             self.default_options,
             allow_reject=self.config.mail.allow_reject,
-            judge=judge_by(),
+            judge=judge_by(self.config.rulings),
         )
         book.load_now()
         return book.current

@@ -1,18 +1,52 @@
-"""`mail2sms country …`: what is known of the countries that SMS go to; nothing of it is applied yet.
+"""`mail2sms country …`: the rules of countries: what is known, what is applied, what an issue of them changes.
 
 Not here: the rules (countries), who reads them (gateway.admin.countries).
 """
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.admin_session import csv_option, json_option, print_rows, print_view
-from countries.rules import Country, Rule, RuleName
-from gateway.admin.countries import find_country, known_countries
+from cli.context import CONFIG_VARIABLE, read_config
+from cli.country_words import MODES, change_sentence, origin_of
+from config.default_file import find_default
+from countries.book import Place, RuleBook, RuleInForce, Ruling
+from countries.changes import RuleChange, find_changes
+from countries.rules import Country, RuleName
+from countries.tables import TableFault
+from gateway.admin.countries import (
+    changes_since_start,
+    find_country,
+    known_countries,
+    read_issue,
+    version_of_tables,
+)
+from sms.settings import UseCase
 
 _LISTED = (RuleName.ALPHA, RuleName.ALPHA_REGISTRATION, RuleName.TWO_WAY, RuleName.QUIET_HOURS)
+
+
+def _find_config(context: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
+    """Return the operator's file, None where there is none: what is shipped can be read without."""
+    if given is not None or context.resilient_parsing:
+        return given
+    named = os.environ.get(CONFIG_VARIABLE, "")
+    return Path(named) if named else find_default(Path()).file
+
+
+config_option = click.option(
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=_find_config,
+    help="The operator's file, where it is not the default one; its rules count, too.",
+)
 
 
 @click.command("list")
@@ -24,29 +58,103 @@ def list_all(*, as_json: bool, as_csv: bool) -> None:
 
 
 @click.command("show")
+@config_option
 @json_option
+@click.option("--use-case", type=click.Choice([*map(str, UseCase)]), default=str(UseCase.TRANSACTIONAL))
+@click.option("--customer", default="", metavar="NAME", help="As it is for this customer.")
+@click.option("--carrier", default="", metavar="NAME", help="Where this carrier is the first.")
 @click.argument("country", metavar="XX")
-def show_one(*, country: str, as_json: bool) -> None:
-    """Show everything that is known of a country, such as GB: each rule with its sources, date and confidence."""
+def show_one(  # noqa: PLR0913 - what the command is given
+    *, file: Path | None, as_json: bool, use_case: str, country: str, customer: str, carrier: str
+) -> None:
+    """Show the rules of a country, such as GB: what each says and does, who decided that, with sources and date.
+
+    Rules of another purpose than --use-case are left out.
+    """
     found = find_country(country)
     if found is None:
         raise click.ClickException(
             f"Nothing is known of «{country}»; «country list» names all countries by two letters."
         )
-    rules = [_rule(rule) for rule in found.rules]
+    place = Place(country=found.letters, use_case=UseCase(use_case), customer=customer, carrier=carrier)
+    rules = [_rule(rule) for rule in RuleBook(known_countries(), _rulings(file)).rules_at(place)]
     if as_json:
-        click.echo(json.dumps({**_place(found), "applied": False, "rules": rules}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**_place(found), "rules": rules}, indent=2, ensure_ascii=False))
         return
     print_view(_place(found), as_json=False)
-    click.echo("Information, not yet applied: no SMS is changed, delayed or refused by it.\n")
+    click.echo(f"Purpose {use_case}. «applied»: messages are changed, delayed or refused; «a note»: only told of.\n")
     for rule in rules:
         since = f"from {rule['in_force']}, " if rule["in_force"] else ""
-        click.echo(
-            f"{rule['rule']}: {rule['value']}   ({since}{rule['sources']}, {rule['as_of']}, {rule['confidence']})"
-        )
+        known = f"{since}{rule['sources']}, {rule['as_of']}, {rule['confidence']}" if rule["sources"] else since
+        click.echo(f"{rule['rule']}: {rule['value']}   [{rule['does']} by {rule['by']}]   ({known.rstrip(', ')})")
     click.echo()
     for key, source in sorted({source.key: source for rule in found.rules for source in rule.sources}.items()):
         click.echo(f"{key}: {source.name}, {source.address}")
+
+
+@click.command("diff")
+@json_option
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def show_changes(*, as_json: bool, folder: Path) -> None:
+    """Show what the shipped tables say otherwise than those in DIR, which has another issue of them.
+
+    That is countries.tsv, rules.tsv and sources.tsv. The gateway keeps those that were in force when it
+    started last in the folder «countries» of its data directory.
+    """
+    try:
+        before = read_issue(folder)
+    except (OSError, TableFault) as error:
+        raise click.ClickException(f"The tables in {folder} can't be read: {error}") from error
+    _print_changes(find_changes(before, known_countries()), as_json=as_json)
+
+
+@click.command("check")
+@config_option
+@json_option
+def check(*, file: Path | None, as_json: bool) -> None:
+    """Name what the shipped tables change since the gateway started last, and rules of yours that do nothing."""
+    if file is None:
+        raise click.ClickException(f"There is no operator's file: give --config FILE, or set {CONFIG_VARIABLE}.")
+    config = read_config(file)
+    changes = changes_since_start(config.server.data_dir)
+    idle = [ruling for ruling in config.rulings if not _is_used(ruling)]
+    if as_json:
+        told: dict[str, Any] = {"version": version_of_tables(), "changes": [*map(_change, changes)]}
+        click.echo(json.dumps({**told, "without_effect": [ruling.by for ruling in idle]}, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"The shipped tables are of {version_of_tables()}, with {len(known_countries())} countries.")
+    for ruling in idle:
+        click.echo(f"{ruling.by}: no rule {ruling.name} is shipped for {ruling.country}: its mode does nothing")
+    _print_changes(changes, as_json=False)
+
+
+def _rulings(file: Path | None) -> tuple[Ruling, ...]:
+    return read_config(file).rulings if file is not None else ()
+
+
+def _is_used(ruling: Ruling) -> bool:
+    countries = known_countries()
+    named = [countries[ruling.country]] if ruling.country in countries else countries.values()
+    return bool(ruling.value) or any(country.said(ruling.name) for country in named)
+
+
+def _print_changes(changes: list[RuleChange], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([*map(_change, changes)], indent=2, ensure_ascii=False))
+        return
+    for change in changes:
+        click.echo(change_sentence(change))
+    click.echo(f"{len(changes)} differences, {sum(change.is_stricter for change in changes)} of them applied anew.")
+
+
+def _change(change: RuleChange) -> Mapping[str, object]:
+    return {
+        "country": change.country,
+        "rule": change.name.value,
+        "before": [rule.value for rule in change.before],
+        "after": [rule.value for rule in change.after],
+        "applied_anew": change.is_stricter,
+    }
 
 
 def _place(country: Country) -> Mapping[str, object]:
@@ -63,19 +171,23 @@ def _line(country: Country) -> Mapping[str, object]:
     return {**_place(country), **said}
 
 
-def _rule(rule: Rule) -> Mapping[str, object]:
+def _rule(rule: RuleInForce) -> Mapping[str, object]:
+    shipped = rule.rule
     return {
         "rule": rule.name.value,
         "value": rule.value,
+        "does": MODES[rule.mode],
+        "by": origin_of(rule),
+        "networks": " ".join(rule.networks),
         "in_force": rule.in_force_at.isoformat() if rule.in_force_at else "",
-        "sources": " ".join(source.key for source in rule.sources),
-        "as_of": rule.as_of,
-        "confidence": rule.confidence.value,
+        "sources": " ".join(source.key for source in shipped.sources) if shipped is not None else "",
+        "as_of": shipped.as_of if shipped is not None else "",
+        "confidence": shipped.confidence.value if shipped is not None else "",
     }
 
 
 country = click.Group(
     "country",
-    help="Look at what is known of the countries that SMS go to; nothing of it is applied yet.",
-    commands=[list_all, show_one],
+    help="Look at the rules of the countries that SMS go to, and at what an issue of them changes.",
+    commands=[list_all, show_one, show_changes, check],
 )

@@ -17,8 +17,10 @@ import click
 import structlog
 
 from cli.context import config_option, database_of, read_config
+from cli.country_words import change_sentence
 from cli.words import contradiction_sentences
 from config.model import Config
+from gateway.admin.countries import keep_issue
 from process.gateway import running_gateway
 from process.log import configure_log
 from process.routes import contradictions_of
@@ -74,6 +76,8 @@ async def serve_until_told(config: Config, *, only_http: bool = False) -> None:
         found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current)
         for sentence in contradiction_sentences(found):
             log.warning("configuration", problem=sentence)
+        for change in await asyncio.to_thread(keep_issue, config.server.data_dir):
+            log.warning("country_rule_changed", change=change_sentence(change), stricter=change.is_stricter)
         loop.add_signal_handler(signal.SIGHUP, gateway.reload)
         tune_gc()
         notify_system("READY=1")

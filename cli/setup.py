@@ -13,11 +13,13 @@ import click
 
 from cli.admin_session import admin_session, verifiers_of
 from cli.context import config_option, database_of
+from cli.country_words import change_sentence
 from cli.files import file_faults, write_private
 from cli.words import contradiction_sentences
 from config.example import render_config
 from config.field_types import HostPort, parse_host_port
 from config.model import Config, line_of_table, load_config
+from gateway.admin.countries import changes_since_start
 from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
@@ -72,7 +74,8 @@ def check(file: Path) -> None:
         click.echo(f"{file}: warning: {sentence}")
     if not config.postmaster:
         click.echo(f"{file}: warning: {NO_POSTMASTER}")
-    for sentence in contradictions:
+    stricter = [change for change in changes_since_start(config.server.data_dir) if change.is_stricter]
+    for sentence in (*contradictions, *map(change_sentence, stricter)):
         click.echo(f"{file}: warning: {sentence}")
     click.echo(f"{file}: ok")
 

@@ -13,6 +13,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from config.certificates import one_without_the_other
+from config.countries import Network
 from config.dialects import check_dialect, check_name
 from config.field_types import (
     Centre,
@@ -170,6 +171,11 @@ class CarrierOptions:
         "Only for these customers, before the carriers that are for everybody. Empty: everybody.",
         default=(),
         example=["demo"],
+    )
+    networks: tuple[Network, ...] = option(
+        "All networks that it delivers to, as MCC and MNC, so that rules of single networks count. Empty: any.",
+        default=(),
+        example=["26201"],
     )
     hours: HoursText | None = option(
         "When it is used; empty: always.", default=None, example="08:00-20:00 Europe/Berlin"

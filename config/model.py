@@ -17,6 +17,7 @@ from config.alerts import AlertOptions
 from config.carriers import CarrierOptions, find_conflicts
 from config.certificates import CertificateOptions, one_without_the_other, own_certificate
 from config.contracts import ContractOptions
+from config.countries import CountryOptions, RuleFile
 from config.field_types import (
     Count,
     HostPort,
@@ -40,6 +41,7 @@ from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
 from config.smpp_server import SmppServerOptions
+from countries.book import Ruling
 from sms.setting_texts import is_loopback
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
 from tls.listening import CertificateRequest, ListenerTls, TlsMode
@@ -277,6 +279,7 @@ class Config:
     alerts: AlertOptions = option("", default=AlertOptions)
     portal: PortalOptions = option("", default=PortalOptions)
     contracts: ContractOptions = option("", default=ContractOptions)
+    countries: CountryOptions = option("", default=CountryOptions)
     log: LogOptions = option("", default=LogOptions)
     limits: LimitOptions = option("", default=LimitOptions)
     settings: SystemSettings = option(
@@ -284,6 +287,7 @@ class Config:
         "«mail2sms customer set» knows the same names.",
         default=dict,
     )
+    rulings: tuple[Ruling, ...] = field(default=(), metadata={"hidden": True})
     warnings: tuple[ConfigProblem, ...] = field(default=(), metadata={"hidden": True})
     file: Path = field(default=Path(), metadata={"hidden": True})
 
@@ -375,9 +379,32 @@ def load_config(path: Path) -> Config | list[ConfigProblem]:
     reader, table = found
     config = reader.read(Config, table)
     problems = sorted(reader.problems, key=lambda problem: problem.line)
+    rulings: tuple[Ruling, ...] = ()
+    if config is not None and config.countries.rules_file is not None:
+        rulings, wrong = _read_rulings(config.countries.rules_file, config)
+        problems += wrong
     if config is None or not all(problem.warning for problem in problems):
         return problems
-    return replace(config, warnings=tuple(problems), file=reader.file)
+    return replace(config, rulings=rulings, warnings=tuple(problems), file=reader.file)
+
+
+def _read_rulings(file: Path, config: Config) -> tuple[tuple[Ruling, ...], list[ConfigProblem]]:
+    """Return what the operator decides of countries, and everything that is wrong with the file."""
+    found = read_toml(file)
+    if isinstance(found, ConfigProblem):
+        return (), [found]
+    reader, table = found
+    read = reader.read(RuleFile, table)
+    rules = read.rules if read is not None else ()
+    carriers = [carrier.name for carrier in config.carriers]
+    for index, rule in enumerate(rules):
+        if rule.carrier is not None and rule.carrier not in carriers:
+            reader.tell(("rule", index, "carrier"), unknown_key(rule.carrier, carriers))
+    rulings = tuple(
+        rule.ruling(f"{reader.file.name}, line {line_of(reader.lines, ('rule', index))}")
+        for index, rule in enumerate(rules)
+    )
+    return rulings, sorted(reader.problems, key=lambda problem: problem.line)
 
 
 def line_of_table(file: Path, where: str) -> int:

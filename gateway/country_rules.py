@@ -10,6 +10,7 @@ from addressbook.people import Customer
 from addressbook.snapshot import Snapshot
 from countries.book import Mode
 from countries.judge import NOTHING, Case, Judgement
+from gateway.routing import CarrierRoutes
 from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
 from sms.settings import Settings
 from sms.usage import Pace, parse_pace
@@ -24,6 +25,7 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
     number: MobileNumber,
     sender_id: SenderId | None,
     carrier: str,
+    routes: CarrierRoutes,
     now: datetime,
 ) -> Judgement:
     """Return what the rules of a number's country do to a customer's message from a sender ID by a carrier at `now`."""
@@ -39,6 +41,7 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
             day=day,
             customer=customer.name,
             carrier=carrier,
+            networks=routes.networks_of(carrier),
             registration=snapshot.registrations.find(customer.id, sender_id, country, settings.use_case, day, carrier),
             fallback=settings.fallback_sender_id,
             abroad=_is_abroad(sender_id, country),

@@ -149,7 +149,9 @@ def _judge_all(
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
         number, routed = judged
-        judgement = judge_message(snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], now)
+        judgement = judge_message(
+            snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], routes, now
+        )
         if judgement.sender_id is not None:
             sender_id = judgement.sender_id
             judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)

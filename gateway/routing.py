@@ -24,7 +24,8 @@ class CarrierRoute:
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
     the parts of a long text to have a 16-bit reference, for which they must leave room; `whole_texts` that it splits
     long texts itself; `lacking` are the characters of GSM-7 that it cannot say; `parameters` what it takes beside a
-    text; `national_shift` says that it takes national shift tables.
+    text; `national_shift` says that it takes national shift tables; `networks` are all that it delivers to, by MCC and
+    MNC, none where that is not known.
     """
 
     carrier: str
@@ -37,6 +38,7 @@ class CarrierRoute:
     lacking: frozenset[str] = frozenset()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     national_shift: bool = False
+    networks: frozenset[str] = frozenset()
 
     def is_for(self, customer: str) -> bool:
         """Return whether it serves a customer, by its canonical name."""
@@ -78,6 +80,7 @@ class CarrierRoutes:
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
         self._whole = frozenset(item.carrier for item in listed if item.whole_texts)
         self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
+        self._networks = {item.carrier: item.networks for item in listed if item.networks}
         self._national = frozenset(item.carrier for item in listed if item.national_shift)
         self._parameters = {item.carrier: item.parameters for item in listed if item.parameters}
         self.customers = frozenset(name for item in listed for name in item.customers)
@@ -132,6 +135,10 @@ class CarrierRoutes:
     def cost_of(self, carrier: str) -> str:
         """Return the label of what a carrier costs, empty where it has none."""
         return self._costs.get(carrier, "")
+
+    def networks_of(self, carrier: str) -> frozenset[str]:
+        """Return all networks that a carrier delivers to, none where that is not known."""
+        return self._networks.get(carrier, frozenset())
 
     def routes_for(self, customer: str) -> tuple[str, ...]:
         """Return the routes that a customer's messages can have."""

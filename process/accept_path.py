@@ -49,7 +49,7 @@ class AcceptPath:
             frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
             allow_reject=config.mail.allow_reject,
-            judge=judge_by(),
+            judge=judge_by(config.rulings),
         )
         self.spent = SpentLimits()
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)

@@ -34,6 +34,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             lacking=carrier.dialect.lacking,
             parameters=carrier.dialect.parameters,
             national_shift=carrier.dialect.national_shift,
+            networks=frozenset(carrier.networks),
         )
         for carrier in carriers
         if carrier.bind is not BindMode.RECEIVER

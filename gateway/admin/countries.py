@@ -3,20 +3,68 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
 
 from countries.book import RuleBook, Ruling
+from countries.changes import RuleChange, find_changes
 from countries.judge import Judge
 from countries.rules import Country
-from countries.tables import read_countries
+from countries.tables import TableFault, read_countries
+
+_TABLES: Final = ("countries", "rules", "sources")
+_ISSUE: Final = "countries"
+"""The folder of the data directory that has the tables which were in force when the gateway started last."""
 
 
 @cache
 def known_countries() -> Mapping[str, Country]:
     """Return all countries by their ISO 3166-1 letters, in their order; read once, when first asked for."""
-    folder = files("countries") / "data"
-    countries, rules, sources = (
-        (folder / f"{name}.tsv").read_text("utf-8") for name in ("countries", "rules", "sources")
-    )
+    return _read(files("countries") / "data")
+
+
+def version_of_tables() -> str:
+    """Return the name of the issue of the tables that is shipped, such as 2026.11."""
+    return (files("countries") / "data" / "VERSION").read_text("utf-8").strip()
+
+
+def read_issue(folder: Path) -> Mapping[str, Country]:
+    """Return the countries of another issue of the tables.
+
+    Raises OSError where a table can't be read, and TableFault for the first line that breaks the schema.
+    """
+    return _read(folder)
+
+
+def changes_since_start(data_dir: Path) -> list[RuleChange]:
+    """Return what differs from the tables that were in force when the gateway started last; nothing before its first.
+
+    Tables of a schema that is no longer read count as the first.
+    """
+    before, shipped = data_dir / _ISSUE, files("countries") / "data"
+    try:
+        if all((before / f"{name}.tsv").read_bytes() == (shipped / f"{name}.tsv").read_bytes() for name in _TABLES):
+            return []
+        return find_changes(read_issue(before), known_countries())
+    except (OSError, TableFault):
+        return []
+
+
+def keep_issue(data_dir: Path) -> list[RuleChange]:
+    """Keep the shipped tables as those in force from now on; return what differs from those before."""
+    changes = changes_since_start(data_dir)
+    folder = data_dir / _ISSUE
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name in _TABLES:
+        part = folder / f"{name}.tsv.part"
+        part.write_bytes((files("countries") / "data" / f"{name}.tsv").read_bytes())
+        part.replace(folder / f"{name}.tsv")
+    return changes
+
+
+def _read(folder: Traversable) -> Mapping[str, Country]:
+    countries, rules, sources = ((folder / f"{name}.tsv").read_text("utf-8") for name in _TABLES)
     return read_countries(countries, rules, sources)
 
 

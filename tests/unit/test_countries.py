@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import main
+from config.model import Config, load_config
 from countries.rules import Confidence, RuleName, is_well_formed
 from countries.tables import COUNTRIES, RULES, SOURCES, TableFault, read_countries
-from gateway.admin.countries import known_countries
+from gateway.admin.countries import changes_since_start, keep_issue, known_countries
+from sms.settings import UseCase
 
 HEADS = ["\t".join(columns) + "\n" for columns in (COUNTRIES, RULES, SOURCES)]
 FRANCE = "FR\tFrance\t208\t+33"
@@ -106,15 +108,101 @@ def test_unknown_is_no_value(value):
     assert not is_well_formed(RuleName.ALPHA, value)
 
 
-def test_a_country_is_shown_with_its_sources_and_that_nothing_is_applied():
+def test_a_country_is_shown_with_what_each_rule_does_who_decided_it_and_its_sources():
     done = CliRunner().invoke(main, ["country", "show", "es"])
     assert done.exit_code == 0
-    assert "Information, not yet applied" in done.output
-    assert "alpha_registration: required   (from 2026-09-15, T B I C1 C2 C3, 2026-06, high)" in done.output
+    applied = (
+        "alpha_registration: required   [applied by the product]   (from 2026-09-15, T B I C1 C2 C3, 2026-06, high)"
+    )
+    assert applied in done.output
+    assert "[a note by the product]" in done.output
     assert "C1: CNMC" in done.output
     shown = json.loads(CliRunner().invoke(main, ["country", "show", "ES", "--json"]).output)
-    assert shown["applied"] is False
-    assert len(shown["rules"]) == len(known_countries()["ES"].rules)
+    every = [rule for rule in known_countries()["ES"].rules if rule.use_case in (None, UseCase.TRANSACTIONAL)]
+    assert len(shown["rules"]) == len(every)
+
+
+@pytest.fixture
+def operator(tmp_path):
+    """Return an operator's file that names a file of rules."""
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "house")]).exit_code == 0
+    file = tmp_path / "house" / "mail2sms.toml"
+    text = file.read_text("utf-8").replace("#rules_file =", "rules_file =")
+    file.write_text(text, "utf-8")
+    return file
+
+
+def write_rules(operator, text):
+    (operator.parent / "countries.toml").write_text(text, "utf-8")
+
+
+def data_dir(operator):
+    config = load_config(operator)
+    assert isinstance(config, Config)
+    return config.server.data_dir
+
+
+def run(*words):
+    done = CliRunner().invoke(main, [*map(str, words)])
+    return done.output
+
+
+def test_the_operator_decides_in_a_file_of_its_own_and_show_says_so(operator):
+    write_rules(
+        operator,
+        '[[rule]]\ncountry = "BE"\nrule = "alpha"\nmode = "apply"\nreason = "letter of the regulator"\n'
+        '[[rule]]\ncountry = "BE"\nrule = "text_suffix"\nvalue = "STOP {opt_out}"\nuse_case = "marketing"\n',
+    )
+    shown = run("country", "show", "--config", operator, "BE")
+    assert "alpha: none   [applied by countries.toml, line 1]" in shown
+    assert "text_suffix" not in shown
+    marketing = run("country", "show", "--config", operator, "--use-case", "marketing", "BE")
+    assert "text_suffix: STOP {opt_out}   [applied by countries.toml, line 6]" in marketing
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('country = "XX"\nrule = "alpha"', 'countries.toml:2: rule[1].country: "XX" is no country'),
+        ('country = "BE"\nrule = "alfa"', "countries.toml:3: rule[1].rule: expected"),
+        ('country = "BE"\nrule = "alpha"\nvalue = "maybe"', '"maybe" is nothing that alpha can say'),
+        ('country = "BE"\nrule = "alpha"\ncarrier = "sandbx"', 'did you mean "sandbox"?'),
+        ('country = "BE"\nrule = "alpha"\nfrom = 2026-12-01', "expected a value with networks or from"),
+        ('country = "BE"\nrule = "alpha"\nnetworks = ["262"]', 'a network as MCC and MNC, such as "26201"'),
+    ],
+)
+def test_what_the_file_of_rules_cannot_mean_is_told_at_its_line(operator, rule, said):
+    write_rules(operator, f"[[rule]]\n{rule}\n")
+    assert said in " ".join(run("check", "--config", operator).split())
+
+
+def older_issue(folder, line):
+    """Write the shipped tables with one line of the rules taken out."""
+    folder.mkdir(parents=True)
+    for name in ("countries", "rules", "sources"):
+        text = (files("countries") / "data" / f"{name}.tsv").read_text("utf-8")
+        assert name != "rules" or line in text
+        (folder / f"{name}.tsv").write_text(text.replace(line, ""), "utf-8")
+
+
+APPLIED = "AE\talpha_registration\trequired\t\t\t\tT B I\t2026-05\thigh\n"
+
+
+def test_a_new_issue_that_refuses_more_is_named_before_the_gateway_starts_with_it(operator):
+    write_rules(operator, "# none")
+    older_issue(data_dir(operator) / "countries", APPLIED)
+    named = "AE: alpha_registration: nothing → «required» [applied]; it is applied from now on"
+    assert named in run("check", "--config", operator)
+    assert named in run("country", "check", "--config", operator)
+    assert "1 differences, 1 of them applied anew." in run("country", "diff", data_dir(operator) / "countries")
+    assert [change.country for change in keep_issue(data_dir(operator))] == ["AE"]
+    assert changes_since_start(data_dir(operator)) == []
+    assert named not in run("check", "--config", operator)
+
+
+def test_a_mode_for_a_rule_that_is_not_shipped_is_named(operator):
+    write_rules(operator, '[[rule]]\ncountry = "BE"\nrule = "validity"\nmode = "off"\n')
+    assert "countries.toml, line 1: no rule validity is shipped for BE" in run("country", "check", "--config", operator)
 
 
 def test_countries_are_listed():
