@@ -27,10 +27,11 @@ def letter_row(  # noqa: PLR0913 - what a letter consists of
     language: str = "",
     attached: str = "",
     table: bytes = b"",
+    workbook: bytes = b"",
 ) -> NewRow:
     """Return a letter as a row in a language (empty: the customer's, else English). `now` is in microseconds.
 
-    `table` is CSV, attached under the name `attached`.
+    `table` is CSV, attached under the name `attached`; `workbook` is the same as XLSX.
     """
     return NewRow(
         kind=LETTER,
@@ -43,8 +44,9 @@ def letter_row(  # noqa: PLR0913 - what a letter consists of
             "reply_to": reply_to,
             "language": language,
             "attached": attached,
+            "workbook": len(workbook),
         },
-        content=pack(table) if table else None,
+        content=pack(table + workbook) if table else None,
         customer_key=customer_key,
     )
 
@@ -52,6 +54,8 @@ def letter_row(  # noqa: PLR0913 - what a letter consists of
 def open_letter(taken: TakenRow) -> Letter:
     """Return a taken row as the letter that it is."""
     about = json.loads(taken.about)
+    files = unpack(taken.content) if taken.content else b""
+    end = len(files) - about.get("workbook", 0)  # those of an earlier version have none
     return Letter(
         identity=taken.public_id,
         recipient=taken.recipient,
@@ -61,5 +65,6 @@ def open_letter(taken: TakenRow) -> Letter:
         reply_to=about["reply_to"],
         language=about["language"],
         attached=about["attached"],
-        table=unpack(taken.content) if taken.content else b"",
+        table=files[:end],
+        workbook=files[end:],
     )

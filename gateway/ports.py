@@ -118,7 +118,7 @@ class AlertMail:
 class Letter:
     """A mail to a person in words of ours (`gateway.letters`); `customer_key` is 0 for the operator's.
 
-    `table` is CSV that is attached under the name `attached`, if it has any.
+    `table` is CSV that is attached under the name `attached`, `workbook` the same as XLSX, if it has any.
     """
 
     identity: str
@@ -130,6 +130,7 @@ class Letter:
     language: str = ""
     attached: str = ""
     table: bytes = b""
+    workbook: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 
-from addressbook.exchange import SPREADSHEET, write_csv
 from gateway.directory import DirectoryFollower
 from gateway.letters import letter_row
 from gateway.ports import Clock
@@ -20,6 +19,7 @@ from gateway.worker import Worker
 from reports.archive import COLUMNS, MONTHS_KEPT, Month, MonthSummary, summarise_month
 from reports.counting import Direction
 from reports.summing import zone_of
+from reports.tables import TableForm, write_table
 from sms.lifecycle import MessageState
 from store.archive import ArchiveStore, ClosedMonth, Closing, find_open_months, is_summed
 from store.engine.database import Database
@@ -87,7 +87,7 @@ class Monthly:
         found = await self._database.read_long(
             partial(summarise_month, customer_key=customer_key, customer=customer.name, month=month)
         )
-        table = await asyncio.to_thread(lambda: write_csv(COLUMNS, found.rows()).encode(SPREADSHEET))
+        table, workbook = await asyncio.to_thread(lambda: [_file(found, form) for form in TableForm])
         return tuple(
             letter_row(
                 address,
@@ -97,9 +97,14 @@ class Monthly:
                 customer_key=customer_key,
                 attached=f"{customer.name}-{month}",
                 table=table,
+                workbook=workbook,
             )
             for address in dict.fromkeys(addresses)
         )
+
+
+def _file(found: MonthSummary, form: TableForm) -> bytes:
+    return b"".join(write_table(form, COLUMNS, found.rows()))
 
 
 def _fields(found: MonthSummary) -> dict[str, str]:

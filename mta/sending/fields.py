@@ -159,10 +159,21 @@ def part(content_type: str, encoding: str, body: bytes, *fields: str) -> bytes:
 
 
 def attached_csv(name: str, at: datetime, content: bytes) -> bytes:
-    """Return a file of a name and a day as an attached part (RFC 4180 §3, RFC 2183 §2.1)."""
-    file = f"{_UNFIT_FOR_FILE.sub('-', name)[:_LONGEST_FILE_NAME]}-{at:%Y-%m-%d}.csv"
+    """Return a table of a name and a day as an attached part (RFC 4180 §3)."""
+    return _attached(name, at, content, "csv", "text/csv; charset=utf-8; header=present")
+
+
+def attached_workbook(name: str, at: datetime, content: bytes) -> bytes:
+    """Return the same as a workbook of Excel."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return _attached(name, at, content, "xlsx", kind)
+
+
+def _attached(name: str, at: datetime, content: bytes, ending: str, kind: str) -> bytes:
+    # RFC 2183 §2.1
+    file = f"{_UNFIT_FOR_FILE.sub('-', name)[:_LONGEST_FILE_NAME]}-{at:%Y-%m-%d}.{ending}"
     return part(
-        f'text/csv; charset=utf-8; header=present;\r\n name="{file}"',
+        f'{kind};\r\n name="{file}"',
         "base64",
         base64_lines(content),
         f'Content-Disposition: attachment;\r\n filename="{file}"',

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gateway.ports import Letter
 from mta.sending.compose import ComposedMail, MailIdentity, alternatives, boundary_of, notice_message_id, with_files
-from mta.sending.fields import attached_csv, date, mailbox, unstructured
+from mta.sending.fields import attached_csv, attached_workbook, date, mailbox, unstructured
 from templates.render import Rendered, Renderer
 
 
@@ -34,6 +34,8 @@ def compose_letter(
     )
     html = renderer.render_letter(subject, text, words, answered=bool(letter.reply_to))
     files = [attached_csv(letter.attached, now, letter.table)] if letter.table else []
+    if letter.workbook:
+        files.append(attached_workbook(letter.attached, now, letter.workbook))
     rendered = Rendered(subject=subject, html=html, text=text, language=words.language)
     return ComposedMail(
         recipient=letter.recipient,

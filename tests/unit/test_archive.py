@@ -1,5 +1,7 @@
 """The archive of months: closed when all of it is summed, as it was then, with what was corrected since."""
 
+import io
+import zipfile
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
@@ -180,9 +182,14 @@ async def test_a_closed_month_is_mailed_once_to_each_address_that_wants_it_with_
     plain = read.get_body(("plain",))
     assert plain is not None
     assert "Gesendet: 1 SMS mit 2 Teilen, von denen Netzbetreiber 2 angenommen haben." in plain.get_content()
-    (attached,) = read.iter_attachments()
-    assert attached.get_filename() == "Example-Ltd-2026-11-2026-12-01.csv"
-    assert attached.get_content_type() == "text/csv"
+    table, workbook = read.iter_attachments()
+    assert table.get_filename() == "Example-Ltd-2026-11-2026-12-01.csv"
+    assert table.get_content_type() == "text/csv"
+    assert workbook.get_filename() == "Example-Ltd-2026-11-2026-12-01.xlsx"
+    with zipfile.ZipFile(io.BytesIO(workbook.get_content())) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == 2
+    assert "anna@example.com" in sheet
 
 
 async def test_a_month_that_nobody_wants_mailed_is_closed_without_a_mail(world):

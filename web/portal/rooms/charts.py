@@ -53,7 +53,8 @@ async def show_archive(visit: Visit) -> Response:
 async def show_one_month(visit: Visit) -> Response:
     """Show a month by service, cost centre, user and country, with its corrections."""
     summary = await _month(visit)
-    return visit.show("rooms/reports/month", summary=summary, tables=[(by[0], summary.by(*by)) for by in _BY])
+    tables = [(by[0], summary.by(*by)) for by in _BY]
+    return visit.show("rooms/reports/month", summary=summary, tables=tables, now=visit.desk.now())
 
 
 async def take_month(visit: Visit) -> Response:
