@@ -284,6 +284,9 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
         sender = stacked.settings.sender_id
         if rule.sender_ids is not None and sender is not None and sender.value not in rule.sender_ids:
             refused.append(_sender_refused(sender, rule))
+        fallback = changed.get("fallback_sender_id", stacked.settings.fallback_sender_id)
+        if rule.sender_ids is not None and isinstance(fallback, SenderId) and fallback.value not in rule.sender_ids:
+            clamp("fallback_sender_id", None, rule, f"{rule.name} does not permit {fallback.value}")
     return Resolved(
         settings=replace(stacked.settings, **changed) if changed else stacked.settings,  # type: ignore[arg-type]  # by name
         explained={**stacked.explained, **decided} if decided else stacked.explained,

@@ -1,11 +1,11 @@
-"""What the rules of a country do to one message: its sender ID, its wording, when it may go, what is told of it.
+"""What the rules of a country do to one message: its sender ID, when it may go, what is told of it.
 
 Pure and apart from the text, so that one judgement serves all messages that are alike. Not here: which rules count
-(book), a text under the judgement (wording), quiet hours as periods (quiet), who registered what (addressbook).
+(book), what they want of a text (wording), quiet hours as periods (quiet), who registered what (addressbook).
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -13,36 +13,22 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from countries.book import Mode, Place, RuleBook, RuleInForce
-from countries.rules import RuleName
+from countries.findings import Effect, Finding
+from countries.rules import KindOfSender, RuleName
+from countries.wording import Wording, wording_of
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
 from sms.settings import UseCase
 
 _MOST_JUDGEMENTS: Final = 20_000
+_WORTH_LESS: Final = ("network", "unreliable", "false", "none")
+"""Receipts that do not say what a receipt says: that the handset has the text."""
 
 GENERIC_IDS: Final = frozenset(
     {"alert", "alerts", "bank", "info", "infosms", "message", "msg", "news", "notice", "notify", "otp", "parcel"}
     | {"service", "sms", "smsinfo", "test", "textmessage", "verify"}
 )
 """Names that say nothing of who sends, in small letters; networks refuse or replace them."""
-
-
-class Effect(StrEnum):
-    """What a rule did: nothing but a note, another sender ID, another text, a later time, or a refusal."""
-
-    NOTED = "noted"
-    REPLACED = "replaced"
-    CHANGED = "changed"
-    DELAYED = "delayed"
-    REFUSED = "refused"
-
-
-class Finding(NamedTuple):
-    """What one rule did to a message, and what the rule says."""
-
-    rule: RuleName
-    effect: Effect
-    value: str
 
 
 class Registration(StrEnum):
@@ -56,7 +42,8 @@ class Registration(StrEnum):
 class Case(NamedTuple):
     """What a judgement depends on. `sender_id` is None where the carrier chooses it.
 
-    `abroad` says that a number as the sender ID is none of the country; `toll_free` that it is a toll-free one.
+    `abroad` says that a number as the sender ID is none of the country; `toll_free` that it is a toll-free one;
+    `is_answerable` that answers to it would reach the customer. So do `fallback_abroad` and `fallback_registration`.
     """
 
     country: str
@@ -72,26 +59,30 @@ class Case(NamedTuple):
     toll_free: bool = False
     brand: str = ""
     opt_out: str = ""
+    is_answerable: bool = False
+    fallback_registration: Registration = Registration.NONE
+    fallback_abroad: bool = False
+
+    def with_fallback(self) -> "Case":
+        """Return the case with the fallback as its sender ID."""
+        return self._replace(
+            sender_id=self.fallback,
+            registration=self.fallback_registration,
+            abroad=self.fallback_abroad,
+            toll_free=False,
+            is_answerable=False,
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
-    """What a text must look like: words before and after it, and what it may not have.
-
-    `lacking` are characters that the country's networks lose; `links` is how links are judged, and in which mode.
-    `opt_out` is the wording to be added where the text has none; `wants_opt_out` says that there ought to be one.
-    """
-
-    before: str = ""
-    after: str = ""
-    most_parts: int = 0
-    gsm7_only: bool = False
-    lacking: frozenset[str] = frozenset()
-    opt_out: str = ""
-    wants_opt_out: RuleInForce | None = None
-    links: RuleInForce | None = None
-    concatenation: RuleInForce | None = None
-    banned: RuleInForce | None = None
+def kind_of_sender(case: Case) -> KindOfSender | None:
+    """Return what the sender ID of a case is, None where the carrier chooses it."""
+    if case.sender_id is None:
+        return None
+    if case.sender_id.kind is SenderKind.ALPHANUMERIC:
+        return KindOfSender.NAME
+    if case.sender_id.kind is SenderKind.SHORT_CODE:
+        return KindOfSender.SHORT
+    return KindOfSender.TOLL_FREE if case.toll_free else KindOfSender.LONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,18 +147,23 @@ class Judge:
             carrier=case.carrier,
             networks=case.networks,
         )
-        rules: dict[RuleName, list[RuleInForce]] = {}
-        for rule in self.book.rules_at(place):
-            if (counting := _as_it_counts(rule, case)) is not None:
-                rules.setdefault(rule.name, []).append(counting)
+        rules = _strictest_place(
+            rule for rule in (_as_it_counts(rule, case) for rule in self.book.rules_at(place)) if rule is not None
+        )
         if not rules:
             return NOTHING
         draft = _Draft()
         _judge_sender(draft, case, rules)
+        shown = case if draft.sender_id is None else case.with_fallback()
+        if draft.refused is None:
+            _note_the_rest(draft, shown, rules)
         return Judgement(
             findings=tuple(dict.fromkeys(draft.findings)),
             refused=draft.refused,
             sender_id=draft.sender_id,
+            wording=wording_of(
+                case.country, rules, kind_of_sender(shown), case.use_case, brand=case.brand, opt_out=case.opt_out
+            ),
             quiet=tuple(rule for rule in rules.get(RuleName.QUIET_HOURS, ()) if rule.value != "none"),
             rates=tuple(rules.get(RuleName.RATE, ())),
         )
@@ -188,55 +184,54 @@ def _as_it_counts(rule: RuleInForce, case: Case) -> RuleInForce | None:
     return _noted(rule) if early or unsure else rule
 
 
+def _strictest_place(counting: Iterable[RuleInForce]) -> "Rules":
+    """Return rules by name; what is known of the message's network stands in place of what is said of the country."""
+    rules: dict[RuleName, list[RuleInForce]] = {}
+    for rule in counting:
+        rules.setdefault(rule.name, []).append(rule)
+    for name, said in rules.items():
+        if any(rule.networks and rule.mode is Mode.APPLY for rule in said):
+            rules[name] = [rule for rule in said if rule.networks]
+    return rules
+
+
+Rules = Mapping[RuleName, list[RuleInForce]]
+
+
 def _noted(rule: RuleInForce) -> RuleInForce:
     return replace(rule, mode=Mode.NOTE)
 
 
-def _first(rules: dict[RuleName, list[RuleInForce]], name: RuleName, *values: str) -> RuleInForce | None:
+def _first(rules: Rules, name: RuleName, *values: str) -> RuleInForce | None:
     """Return the strictest rule of a name that says one of these: one to apply before a note."""
     said = [rule for rule in rules.get(name, ()) if not values or rule.value in values]
     return min(said, key=lambda rule: rule.mode is Mode.NOTE, default=None)
 
 
-def _judge_sender(draft: _Draft, case: Case, rules: dict[RuleName, list[RuleInForce]]) -> None:
-    if case.sender_id is None:
-        return
-    for problem in _problems_of(case.sender_id, case, rules):
-        rule, refusal = problem
+def _judge_sender(draft: _Draft, case: Case, rules: Rules) -> None:
+    for rule, refusal in _problems_of(case, rules):
         if rule.mode is Mode.NOTE:
             draft.note(rule)
             continue
-        fallback = case.fallback
-        if fallback is not None and not any(
-            other.mode is Mode.APPLY for other, _ in _problems_of(fallback, case, rules)
+        if case.fallback is not None and not any(
+            other.mode is Mode.APPLY for other, _ in _problems_of(case.with_fallback(), rules)
         ):
-            draft.sender_id = fallback
+            draft.sender_id = case.fallback
             draft.note(rule, Effect.REPLACED)
             return
         draft.note(rule, Effect.REFUSED)
         draft.refused = Refused(refusal=refusal, detail=_refusal_detail(case, rule, refusal))
         return
-    shown = _first(rules, RuleName.REPLACED_BY)
-    if shown is not None and _first(rules, RuleName.ALPHA_KEPT, "no") is not None:
-        draft.note(shown)
 
 
-def _problems_of(
-    sender: SenderId, case: Case, rules: dict[RuleName, list[RuleInForce]]
-) -> Iterable[tuple[RuleInForce, Refusal]]:
-    """Yield what a country has against a sender ID."""
-    impossible, unregistered = Refusal.SENDER_ID_IMPOSSIBLE, Refusal.SENDER_ID_UNREGISTERED
+def _problems_of(case: Case, rules: Rules) -> Iterator[tuple[RuleInForce, Refusal]]:
+    """Yield what a country has against the sender ID of a case."""
+    sender = case.sender_id
+    impossible = Refusal.SENDER_ID_IMPOSSIBLE
+    if sender is None:
+        return
     if sender.kind is SenderKind.ALPHANUMERIC:
-        if (rule := _first(rules, RuleName.ALPHA, "none")) is not None:
-            yield rule, impossible
-        required = _first(rules, RuleName.ALPHA_REGISTRATION, "required")
-        if required is not None and case.registration is Registration.NONE:
-            # Where it is shown as another name, it is not blocked.
-            yield (_noted(required) if _first(rules, RuleName.REPLACED_BY) is not None else required), unregistered
-        yield from ((rule, impossible) for rule in rules.get(RuleName.ID_FORM, ()) if not _has_form(sender, rule))
-        yield from ((rule, impossible) for rule in rules.get(RuleName.BLOCKED_ID, ()) if _is_named(sender, rule))
-        if (rule := _first(rules, RuleName.GENERIC_ID, "no")) is not None and _is_generic(sender):
-            yield rule, impossible
+        yield from _problems_of_name(sender, case, rules)
     elif sender.kind is SenderKind.SHORT_CODE:
         if (rule := _first(rules, RuleName.SHORT_CODE, "no")) is not None:
             yield rule, impossible
@@ -244,8 +239,31 @@ def _problems_of(
         yield rule, impossible
 
 
+def _problems_of_name(sender: SenderId, case: Case, rules: Rules) -> Iterator[tuple[RuleInForce, Refusal]]:
+    impossible = Refusal.SENDER_ID_IMPOSSIBLE
+    if (rule := _first(rules, RuleName.ALPHA, "none")) is not None:
+        yield rule, impossible
+    required = _first(rules, RuleName.ALPHA_REGISTRATION, "required")
+    if required is not None and case.registration is Registration.NONE:
+        # Where it is shown as another name, it is not blocked.
+        is_shown = _first(rules, RuleName.REPLACED_BY) is not None and not required.networks
+        yield (_noted(required) if is_shown else required), Refusal.SENDER_ID_UNREGISTERED
+    yield from ((rule, impossible) for rule in rules.get(RuleName.ID_FORM, ()) if not _has_form(sender, rule))
+    yield from ((rule, impossible) for rule in rules.get(RuleName.ALPHA_MAX, ()) if not _fits(sender, rule))
+    yield from ((rule, impossible) for rule in rules.get(RuleName.BLOCKED_ID, ()) if _is_named(sender, rule))
+    generic = _first(rules, RuleName.GENERIC_ID, "no")
+    # One that the country registers beforehand, for everybody, passes.
+    if generic is not None and _is_generic(sender) and case.registration is Registration.NONE:
+        yield generic, impossible
+
+
 def _has_form(sender: SenderId, rule: RuleInForce) -> bool:
     return re.fullmatch(rule.value, sender.value) is not None
+
+
+def _fits(sender: SenderId, rule: RuleInForce) -> bool:
+    fewest, _, most = rule.value.rpartition("-")
+    return int(fewest or 1) <= len(sender.value) <= int(most)
 
 
 def _is_named(sender: SenderId, rule: RuleInForce) -> bool:
@@ -254,6 +272,37 @@ def _is_named(sender: SenderId, rule: RuleInForce) -> bool:
 
 def _is_generic(sender: SenderId) -> bool:
     return sender.value.casefold().strip() in GENERIC_IDS
+
+
+def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
+    """Note what a country does that changes nothing here: what is shown, what a receipt is worth, what it wants."""
+    sender, name = case.sender_id, RuleName
+    noted: list[RuleInForce | None] = []
+    if sender is not None and sender.kind is SenderKind.ALPHANUMERIC:
+        is_registered = case.registration is not Registration.NONE
+        is_required = _first(rules, name.ALPHA_REGISTRATION, "required") is not None
+        if not (is_registered or is_required):
+            noted.append(
+                _first(rules, name.ALPHA_REGISTRATION, "part")
+                or _first(rules, name.ALPHA_REGISTRATION_LOCAL, "required", "part", "local only")
+                or _first(rules, name.ALPHA, "registered", "registered on some networks")
+            )
+        shown = _first(rules, name.ALPHA_KEPT, "no") or _first(rules, name.ALPHA, "replaced", "mixed")
+        if shown is not None or (is_required and not is_registered):
+            noted.append(_first(rules, name.REPLACED_BY) or shown)
+        if not (name.ID_FORM in rules or name.BLOCKED_ID in rules):
+            noted.append(_first(rules, name.ID_RULE))
+    elif sender is not None and sender.kind is SenderKind.NUMERIC and case.abroad:
+        shown = _first(rules, name.LONG_INTL_KEPT, "no")
+        noted += [shown, _first(rules, name.REPLACED_BY) if shown is not None else None]
+    if case.is_answerable and all(rule.value == "no" for rule in rules.get(name.TWO_WAY, ())):
+        noted.append(_first(rules, name.TWO_WAY))
+    noted += [_first(rules, name.RECEIPTS, *_WORTH_LESS)]
+    if not (name.TEXT_PREFIX in rules or name.TEXT_SUFFIX in rules):
+        noted.append(_first(rules, name.TEXT_RULE))
+    for rule in noted:
+        if rule is not None:
+            draft.note(rule)
 
 
 def _refusal_detail(case: Case, rule: RuleInForce, refusal: Refusal) -> str:

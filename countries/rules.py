@@ -59,6 +59,15 @@ class RuleName(StrEnum):
     NOTES = "notes"
 
 
+class KindOfSender(StrEnum):
+    """What a sender ID is to a country; the word that rules about some of them begin with."""
+
+    LONG = "long"
+    TOLL_FREE = "toll-free"
+    SHORT = "short"
+    NAME = "name"
+
+
 class Confidence(StrEnum):
     """How far a rule can be relied on."""
 
@@ -74,7 +83,7 @@ _HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\
 _NEED: Final = r"(?:company|use-case|samples|volume|letter|local-entity)"
 
 _DURATION: Final = r"[1-9]\d*[smhd]"
-_KIND: Final = r"(?:long|toll-free|short|name)"
+_KIND: Final = rf"(?:{'|'.join(KindOfSender)})"
 
 # Rules without a line here are sentences.
 _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(

@@ -33,6 +33,10 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
         return NOTHING
     country = country_of(number)
     day = now.date()
+    fallback = settings.fallback_sender_id
+    if fallback is not None and snapshot.numbers.refuse_sender(fallback, customer.id) is not None:
+        fallback = None  # a dedicated number of somebody else
+    find = snapshot.registrations.find
     return snapshot.judge.judge(
         Case(
             country=country,
@@ -42,10 +46,13 @@ def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
             customer=customer.name,
             carrier=carrier,
             networks=routes.networks_of(carrier),
-            registration=snapshot.registrations.find(customer.id, sender_id, country, settings.use_case, day, carrier),
-            fallback=settings.fallback_sender_id,
+            registration=find(customer.id, sender_id, country, settings.use_case, day, carrier),
+            fallback=fallback,
             abroad=_is_abroad(sender_id, country),
             toll_free=_is_toll_free(sender_id),
+            is_answerable=_is_answerable(snapshot, customer, sender_id),
+            fallback_registration=find(customer.id, fallback, country, settings.use_case, day, carrier),
+            fallback_abroad=_is_abroad(fallback, country),
             brand=settings.brand,
             opt_out=settings.opt_out_text,
         )
@@ -70,6 +77,11 @@ def _is_toll_free(sender_id: SenderId | None) -> bool:
     if sender_id is None or sender_id.kind is not SenderKind.NUMERIC:
         return False
     return is_toll_free(MobileNumber(digits=sender_id.value))
+
+
+def _is_answerable(snapshot: Snapshot, customer: Customer, sender_id: SenderId | None) -> bool:
+    """Return whether the customer gets the answers to a sender ID, which is one of our numbers then."""
+    return sender_id is not None and snapshot.numbers.judge_answers(sender_id, customer.id) is None
 
 
 def _is_abroad(sender_id: SenderId | None, country: str) -> bool:

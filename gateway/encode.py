@@ -1,42 +1,67 @@
 """The texts of a submission made ready for the air: one for all recipients, one per row of values, or as given.
 
 Strict: a single row without a value, with a text that cannot be encoded, or longer than is allowed refuses all of
-them. Not here: the numbers of the rows (accept), the grammar of placeholders (sms.personalise).
+them. What the country of a recipient refuses bars that recipient alone. Not here: the numbers of the rows (accept), the
+grammar of placeholders (sms.personalise), what a country wants of a text (countries.wording).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
+from countries.findings import Finding
+from countries.wording import Look, Wording, judge_encoded, look_at
 from gateway.routing import Repertoire
-from sms.message import EncodedText
+from inbound.words import offers_stop
+from sms.message import Alphabet, EncodedText
 from sms.outcome import Refusal, Refused
-from sms.parts import encode_text
+from sms.parts import encode_text, graphemes
 from sms.personalise import RowFault, TextTemplate, parse_template, render, sum_up
-from sms.settings import Overlong, Settings
+from sms.settings import Overlong, Settings, Unencodable
 
 _Fault = tuple[Refused, RowFault]
+_ANY_PARTS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """What came of it: `shared` or `own` by index of the recipient; `refused` says why there is none."""
+    """What came of it: `shared` or `own` by index of the recipient; `refused` says why there is none.
+
+    `barred` are the recipients that their country refuses the text, `findings` what the rules of countries did.
+    """
 
     shared: EncodedText | None = None
     own: Mapping[int, EncodedText] = field(default_factory=dict)
     refused: Refused | None = None
     faults: tuple[RowFault, ...] = ()
+    barred: Mapping[int, Refused] = field(default_factory=dict)
+    findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
-Repertoires = Mapping[int, Repertoire]
-"""By index of the recipient, what the carriers of its route can say; empty where all say GSM-7 and nothing more."""
+class Demand(NamedTuple):
+    """What a recipient's text must suit: what the carriers of its route can say, and what its country wants."""
 
-_ALIKE: Repertoires = MappingProxyType({})
-_GSM7 = Repertoire()
+    repertoire: Repertoire = Repertoire()
+    wording: Wording | None = None
+
+
+Demands = Mapping[int, Demand]
+"""By index of the recipient; empty where all carriers say GSM-7 and nothing more, and no country wants anything."""
+
+_ALIKE: Demands = MappingProxyType({})
+_NO_DEMAND = Demand()
+
+
+class _Made(NamedTuple):
+    """A text for the air, or why the country refuses it, with what its rules did."""
+
+    text: EncodedText | Refused
+    findings: tuple[Finding, ...] = ()
 
 
 def encode_one(
-    text: str, settings: Settings, *, wide: bool = False, repertoire: Repertoire = _GSM7
+    text: str, settings: Settings, *, wide: bool = False, repertoire: Repertoire = _NO_DEMAND.repertoire
 ) -> EncodedText | Refused:
     """Return one text for the air under these settings; TOO_MANY_PARTS where it would be cut and must not be.
 
@@ -63,37 +88,138 @@ def refuse_cut(encoded: EncodedText, settings: Settings) -> Refused:
     return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
 
 
-def encode_shared(text: str, settings: Settings, *, wide: bool = False, repertoires: Repertoires = _ALIKE) -> Texts:
-    """Return the one text of all recipients, and another for those whose carriers want one."""
-    encoded = {}
-    for repertoire in dict.fromkeys(repertoires.values()) or (_GSM7,):
-        one = encode_one(text, settings, wide=wide, repertoire=repertoire)
-        if isinstance(one, Refused):
-            return Texts(refused=one)
-        encoded[repertoire] = one
-    shared = next(iter(encoded.values()))
-    return Texts(
-        shared=shared, own={index: encoded[one] for index, one in repertoires.items() if encoded[one] != shared}
+def _make(text: str, settings: Settings, demand: Demand, *, wide: bool) -> _Made | Refused:
+    """Return a text that suits a demand; Refused where it can go to no country."""
+    plain = encode_one(text, settings, wide=wide, repertoire=demand.repertoire)
+    wording = demand.wording
+    if wording is None or isinstance(plain, Refused):
+        return plain if isinstance(plain, Refused) else _Made(plain)
+    look = look_at(text, wording, offers_stop)
+    if look.refused is not None:
+        return _Made(look.refused, look.findings)
+    if not (look.before or look.after or wording.limits_encoding):
+        return _Made(plain, (*look.findings, *judge_encoded(plain, plain, wording)))
+    encoded = _encode_worded(text, look, settings, demand.repertoire, wording, wide=wide)
+    if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
+        encoded = refuse_cut(encoded, settings)
+    if isinstance(encoded, Refused):
+        detail = f"{wording.country}: {encoded.detail} (a rule of the country is applied to the text)"
+        return _Made(replace(encoded, detail=detail), look.findings)
+    return _Made(encoded, (*look.findings, *judge_encoded(plain, encoded, wording)))
+
+
+def _encode_worded(  # noqa: PLR0913 - what it depends on
+    text: str, look: Look, settings: Settings, repertoire: Repertoire, wording: Wording, *, wide: bool
+) -> EncodedText | Refused:
+    """Return a text between the words of its country, within its limits; the text is cut, its words never are."""
+    before = f"{look.before} " if look.before else ""
+    after = f" {look.after}" if look.after else ""
+    unencodable = settings.unencodable
+    if wording.gsm7_only and unencodable in {Unencodable.AUTO, Unencodable.SWITCH}:
+        unencodable = Unencodable.SMART
+    coding = Alphabet.GSM7 if wording.gsm7_only else settings.coding
+    most = min(settings.max_parts, wording.most_parts or _ANY_PARTS)
+
+    def encode(some: str, parts: int = most) -> EncodedText | Refused:
+        return encode_text(
+            some,
+            coding=coding,
+            unencodable=unencodable,
+            max_parts=parts,
+            wide_reference=wide,
+            lacking=repertoire.lacking | wording.lacking,
+            languages=settings.national_languages if repertoire.national else (),
+            most_in_part=wording.most_in_part,
+        )
+
+    body = text
+    encoded = encode(before + body + after)
+    while after and isinstance(encoded, EncodedText) and encoded.cut:
+        body = _shortened(body, len(body) - len(encoded.cut))
+        if not body:
+            return Refused(
+                refusal=Refusal.TOO_MANY_PARTS, detail=f"the words «{look.after}» leave no room for the text"
+            )
+        encoded = encode(before + body + after)
+    if isinstance(encoded, Refused):
+        return encoded
+    lost = encode(text[len(body) :], _ANY_PARTS) if len(body) < len(text) else None
+    begin = len(before)
+    return replace(
+        encoded,
+        cut=lost.text + lost.cut if isinstance(lost, EncodedText) else encoded.cut,
+        replaced=tuple(
+            replace(one, index=one.index - begin) for one in encoded.replaced if begin <= one.index < begin + len(body)
+        ),
     )
 
 
-def encode_own(
-    texts: Mapping[int, str], settings: Settings, *, wide: bool = False, repertoires: Repertoires = _ALIKE
-) -> Texts:
+def _shortened(text: str, length: int) -> str:
+    """Return the beginning of a text that has at most so many characters and ends with a whole cluster."""
+    kept = 0
+    for cluster in graphemes(text):
+        if kept + len(cluster) > length:
+            break
+        kept += len(cluster)
+    return text[:kept]
+
+
+def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
+    """Return a text that its sender divided, as it is: what countries want of it is only noted, or refused."""
+    looks = {
+        index: (look_at(text, demand.wording, offers_stop, is_fixed=True), demand.wording)
+        for index, demand in demands.items()
+        if demand.wording is not None
+    }
+    return Texts(
+        shared=encoded,
+        barred={index: look.refused for index, (look, _) in looks.items() if look.refused is not None},
+        findings={index: look.findings for index, (look, _) in looks.items() if look.findings},
+    )
+
+
+def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
+    """Return the one text of all recipients, and another for those whose carriers or country want one."""
+    made: dict[Demand, _Made] = {}
+    for demand in dict.fromkeys(demands.values()) or (_NO_DEMAND,):
+        one = _make(text, settings, demand, wide=wide)
+        if isinstance(one, Refused):
+            return Texts(refused=one)
+        made[demand] = one
+    shared = next((one.text for one in made.values() if isinstance(one.text, EncodedText)), None)
+    return _sort_out(((index, made[demand]) for index, demand in demands.items()), shared)
+
+
+def _sort_out(made: Iterable[tuple[int, _Made]], shared: EncodedText | None = None) -> Texts:
+    """Return the texts of recipients by index, apart from what is `shared`."""
+    own: dict[int, EncodedText] = {}
+    barred: dict[int, Refused] = {}
+    findings: dict[int, tuple[Finding, ...]] = {}
+    for index, one in made:
+        if isinstance(one.text, Refused):
+            barred[index] = one.text
+        elif one.text != shared:
+            own[index] = one.text
+        if one.findings:
+            findings[index] = one.findings
+    return Texts(shared=shared, own=own, barred=barred, findings=findings)
+
+
+def encode_own(texts: Mapping[int, str], settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
     """Return the own text of each recipient by its index; one that may not be sent refuses all, and is counted."""
     alike: dict[str, list[int]] = {}
     for index, text in texts.items():
         alike.setdefault(text, []).append(index)
-    own: dict[int, EncodedText] = {}
+    made: dict[int, _Made] = {}
     for count, (text, indexes) in enumerate(alike.items(), 1):
-        some = {index: repertoires[index] for index in indexes if index in repertoires}
-        same = encode_shared(text, settings, wide=wide, repertoires=some)
-        if same.refused is not None:
-            return Texts(refused=replace(same.refused, detail=f"text {count} of {len(alike)}: {same.refused.detail}"))
-        if same.shared is not None:
-            own |= dict.fromkeys(indexes, same.shared)
-        own |= same.own
-    return Texts(own=own)
+        known: dict[Demand, _Made] = {}
+        for index in indexes:
+            demand = demands.get(index, _NO_DEMAND)
+            one = known.get(demand) or _make(text, settings, demand, wide=wide)
+            if isinstance(one, Refused):
+                return Texts(refused=replace(one, detail=f"text {count} of {len(alike)}: {one.detail}"))
+            known[demand] = made[index] = one
+    return _sort_out(made.items())
 
 
 def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
@@ -103,7 +229,7 @@ def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
     bad: Sequence[_Fault],
     *,
     wide: bool = False,
-    repertoires: Repertoires = _ALIKE,
+    demands: Demands = _ALIKE,
 ) -> Texts:
     """Return a text per row, each of which is its name and values; `bad` are rows that are refused already."""
     template = parse_template(text)
@@ -113,25 +239,23 @@ def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
     if unknown is not None:
         return Texts(refused=unknown)
     faults = list(bad)
-    own: dict[int, EncodedText] = {}
-    shared: EncodedText | None = None
     if template.columns:
+        made: dict[int, _Made] = {}
         for index, (row, values) in rows.items():
-            repertoire = repertoires.get(index, _GSM7)
-            encoded = _encode_row(template, row, values, settings, wide=wide, repertoire=repertoire)
-            if isinstance(encoded, EncodedText):
-                own[index] = encoded
+            one = _make_row(template, row, values, settings, demands.get(index, _NO_DEMAND), wide=wide)
+            if isinstance(one, _Made):
+                made[index] = one
             else:
-                faults.append(encoded)
+                faults.append(one)
+        texts = _sort_out(made.items())
     else:
-        same = encode_shared(text, settings, wide=wide, repertoires=repertoires)
-        if same.refused is not None:
-            return same
-        shared, own = same.shared, dict(same.own)
+        texts = encode_shared(text, settings, wide=wide, demands=demands)
+        if texts.refused is not None:
+            return texts
     if faults:
         named = tuple(fault for _, fault in faults)
         return Texts(refused=Refused(refusal=faults[0][0].refusal, detail=sum_up(named)), faults=named)
-    return Texts(shared=shared, own=own)
+    return texts
 
 
 def _find_unknown(template: TextTemplate, rows: Mapping[int, tuple[str, Mapping[str, str]]]) -> Refused | None:
@@ -144,19 +268,19 @@ def _find_unknown(template: TextTemplate, rows: Mapping[int, tuple[str, Mapping[
     return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=detail)
 
 
-def _encode_row(  # noqa: PLR0913 - as above
+def _make_row(  # noqa: PLR0913 - as above
     template: TextTemplate,
     row: str,
     values: Mapping[str, str],
     settings: Settings,
+    demand: Demand,
     *,
     wide: bool,
-    repertoire: Repertoire,
-) -> EncodedText | _Fault:
+) -> _Made | _Fault:
     text = render(template, row, values)
     if isinstance(text, RowFault):
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text
-    encoded = encode_one(text, settings, wide=wide, repertoire=repertoire)
-    if isinstance(encoded, Refused):
-        return encoded, RowFault(row=row, text=encoded.detail)
-    return encoded
+    made = _make(text, settings, demand, wide=wide)
+    if isinstance(made, Refused):
+        return made, RowFault(row=row, text=made.detail)
+    return made

@@ -14,7 +14,7 @@ from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.country_rules import judge_message, pace_of
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Texts, encode_own, encode_rows, encode_shared, refuse_cut
+from gateway.encode import Demand, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
 from gateway.scheduling import decide_schedules
@@ -53,8 +53,16 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
         # An ESME hears at once what a person reads in the status mail.
         texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
     schedule, judged = decide_schedules(submission, judged, now)
+    changed = texts.own.keys() | texts.barred.keys() | texts.findings.keys()
     messages = tuple(
-        replace(message, encoded=texts.own[index]) if index in texts.own else message
+        replace(
+            message,
+            encoded=texts.own.get(index),
+            findings=(*message.findings, *texts.findings.get(index, ())),
+            refused=texts.barred.get(index, message.refused),
+        )
+        if index in changed
+        else message
         for index, message in enumerate(judged)
     )
     refused = _refuse_all(submission, schedule, texts, messages)
@@ -153,9 +161,14 @@ def _judge_all(
             snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], routes, now
         )
         if judgement.sender_id is not None:
-            sender_id = judgement.sender_id
+            sender_id, first = judgement.sender_id, routed.carriers[0]
             judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)
             routed = routed if isinstance(judged, Refused) else judged[1]
+            if routed.carriers[0] != first:
+                there = judge_message(
+                    snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], routes, now
+                )
+                judgement = replace(there, findings=(*judgement.findings, *there.findings), sender_id=sender_id)
         refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
         if refused is not None:
             found = judgement.findings
@@ -186,24 +199,27 @@ def _judge_all(
 
 def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
     settings = submission.resolved.settings
-    if submission.esme is not None and submission.esme.header is not None:
-        divided = encode_divided(submission.text, submission.esme.header, settings.coding)
-        return Texts(refused=divided) if isinstance(divided, Refused) else Texts(shared=divided)
-    wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
-    repertoires = {
-        index: routes.repertoire_of(message.route)
-        for index, message in enumerate(() if routes.are_alike else messages)
+    is_plain = routes.are_alike and all(message.judgement.wording is None for message in messages)
+    demands = {
+        index: Demand(routes.repertoire_of(message.route), message.judgement.wording)
+        for index, message in enumerate(() if is_plain else messages)
         if message.route and not message.duplicate_of
     }
+    if submission.esme is not None and submission.esme.header is not None:
+        divided = encode_divided(submission.text, submission.esme.header, settings.coding)
+        if isinstance(divided, Refused):
+            return Texts(refused=divided)
+        return encode_fixed(submission.text, divided, demands)
+    wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
     own = {
         index: message.wanted.text
         for index, message in enumerate(messages)
         if message.wanted.text is not None and message.refused is None and not message.duplicate_of
     }
     if own:
-        return encode_own(own, settings, wide=wide, repertoires=repertoires)
+        return encode_own(own, settings, wide=wide, demands=demands)
     if not submission.personalised:
-        return encode_shared(submission.text, settings, wide=wide, repertoires=repertoires)
+        return encode_shared(submission.text, settings, wide=wide, demands=demands)
     rows = {
         index: (message.wanted.row or message.wanted.number or message.wanted.given, message.wanted.values or {})
         for index, message in enumerate(messages)
@@ -214,7 +230,7 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
         for message in messages
         if message.refused is not None and message.wanted.row
     ]
-    return encode_rows(submission.text, rows, settings, bad, wide=wide, repertoires=repertoires)
+    return encode_rows(submission.text, rows, settings, bad, wide=wide, demands=demands)
 
 
 def _refuse_all(

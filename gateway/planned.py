@@ -5,7 +5,8 @@ Not here: the decisions (gateway.plan).
 
 from dataclasses import dataclass, replace
 
-from countries.judge import NOTHING, Finding, Judgement
+from countries.findings import Finding
+from countries.judge import NOTHING, Judgement
 from gateway.submission import RecipientRequest, Submission
 from sms.job import NewJob
 from sms.message import EncodedText

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from countries.book import Mode
-from countries.judge import Effect, Finding
+from countries.findings import Effect, Finding
 from countries.public_holidays import is_public_holiday
 from countries.quiet import HORIZON, quiet_periods
 from gateway.planned import PlannedMessage

@@ -100,6 +100,24 @@ def read_opt_request(words: Sequence[Word]) -> OptRequest | None:
     return asked
 
 
+def offers_stop(text: str) -> bool:
+    """Return whether a text tells its reader how to stop: by a known word in capitals, or one that means nothing else.
+
+    `Reply STOP` offers it, `you can stop by` does not. A word of a script without capitals counts anywhere in the text,
+    unless it is an ordinary word.
+    """
+    words = split_words(text)
+    for index in range(len(words)):
+        for length in range(min(_LONGEST, len(words) - index), 0, -1):
+            some = words[index : index + length]
+            found = _KNOWN.get(" ".join(word.folded for word in some))
+            if found is None or found.kind is not OptKind.STOP or found.is_ordinary:
+                continue
+            if found.word in _UNMISTAKABLE or text[some[0].start : some[-1].end].isupper():
+                return True
+    return not text.isascii() and any(phrase in text for phrase in _UNSPACED_STOPS)
+
+
 def _known_at(folded: Sequence[str], index: int) -> tuple[int, OptRequest | None]:
     """Return the longest known phrase that begins at a word, and its length in words."""
     for length in range(_LONGEST, 0, -1):
@@ -157,4 +175,10 @@ def _known_requests() -> dict[str, OptRequest]:
 _COURTESY: Final = _fold_all(COURTESY_WORDS)
 _ORDINARY: Final = frozenset(map(fold, ORDINARY_WORDS))
 _KNOWN: Final = _known_requests()
+_UNMISTAKABLE: Final = frozenset(
+    {"unsubscribe", "optout", "opt out", "desabonner", "desinscrire", "desinscription", "desuscribir", "abmelden"}
+    | {"afmelden", "disiscrivi", "odjava", "отписка", "відписатися", "odhlasit", "leiratkozas", "dezabonare"}
+)
+# Of scripts without blanks or capitals; «cancel» and «stop» alone are ordinary words there.
+_UNSPACED_STOPS: Final = ("退订", "退訂", "拒收", "配信停止", "수신거부", "무료거부", "إيقاف", "להסרה", "הסר")
 _LONGEST: Final = max(len(word.split()) for word in _KNOWN)

@@ -33,6 +33,8 @@ _MOST_PARTS: Final = 255
 _MOST_IN_PART: Final = 160
 """Characters, whichever the alphabet."""
 _ESCAPE: Final = 0x1B
+_LEAST_ROOM: Final = 4
+"""Octets of payload that hold any one character, whatever a network leaves out."""
 
 
 def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
@@ -44,6 +46,7 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     wide_reference: bool = False,
     lacking: frozenset[str] = NOTHING,
     languages: Collection[NationalLanguage] = (),
+    most_in_part: tuple[int, int] | None = None,
 ) -> EncodedText | Refused:
     """Return the text ready to send: encoded, split, and cut if it needs more than `max_parts` (1 to 255).
 
@@ -53,6 +56,7 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
     part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
     only what is in `text`, with `index` in the text as given here. `wide_reference` leaves room for one of 16 bits.
+    `most_in_part` are the septets and the units of UCS-2 that a part alone may have where a network takes fewer.
     Refusals: NO_TEXT for blank text, NOT_ENCODABLE.
     """
     if not 1 <= max_parts <= _MOST_PARTS:
@@ -63,17 +67,18 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     if languages and coding is Alphabet.GSM7 and not _is_said(chosen):
         national = _choose_national(text, unencodable, languages, chosen, reach=reach, wide=wide_reference)
         if national is not None:
-            return _split(national, max_parts, wide=wide_reference)
+            return _split(national, max_parts, most_in_part, wide=wide_reference)
     if isinstance(chosen, Refused):
         return chosen
-    encoded = _split(chosen, max_parts, wide=wide_reference)
+    encoded = _split(chosen, max_parts, most_in_part, wide=wide_reference)
     is_as_asked = chosen.alphabet is coding or unencodable is not Unencodable.AUTO
     if is_as_asked or isinstance(encoded, Refused) or not encoded.cut:
         return encoded
     fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, leave_out=True, reach=reach)
     if not isinstance(fitted, Fitted):
         return encoded
-    return _split(_Chosen(Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, wide=wide_reference)
+    chosen = _Chosen(Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b"")
+    return _split(chosen, max_parts, most_in_part, wide=wide_reference)
 
 
 def encode_divided(text: str, header: Header, coding: Alphabet) -> EncodedText | Refused:
@@ -141,16 +146,20 @@ def room_beside(udh: int, alphabet: Alphabet) -> int:
     return left * 8 // 7 if alphabet is Alphabet.GSM7 else left // 2 * 2
 
 
-def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refused:
+def _split(
+    chosen: _Chosen, max_parts: int, most_in_part: tuple[int, int] | None, *, wide: bool
+) -> EncodedText | Refused:
     """Return a text that fits its alphabet, cut and split."""
     alphabet, fitted, payload, shifts = chosen
     text = fitted.text
     if is_blank(text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
-    alone = _room(alphabet, shifts)
+    missing = 0 if most_in_part is None else _missing_room(alphabet, most_in_part)
+    alone = max(_room(alphabet, shifts) - missing, _LEAST_ROOM)
     if len(payload) <= alone:
         return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced, shifts=shifts)
-    limit = alone if max_parts == 1 else _room(alphabet, shifts, joined=True, wide=wide)
+    joined = max(_room(alphabet, shifts, joined=True, wide=wide) - missing, _LEAST_ROOM)
+    limit = alone if max_parts == 1 else joined
     if shifts != NO_SHIFTS:
         split = _split_clusters(text, limit, lambda piece: len(encode_national(piece, shifts)))
     else:
@@ -168,6 +177,14 @@ def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refu
         cut=text[end:],
         shifts=shifts,
     )
+
+
+def _missing_room(alphabet: Alphabet, most_in_part: tuple[int, int]) -> int:
+    """Return the octets of payload that a network leaves out of each part, which takes fewer septets or units."""
+    septets, units = most_in_part
+    if alphabet is Alphabet.GSM7:
+        return max(_room(Alphabet.GSM7, NO_SHIFTS) - septets, 0)
+    return max(_room(Alphabet.UCS2, NO_SHIFTS) - 2 * units, 0)
 
 
 def encoded_parts(encoded: EncodedText, reference: int = 0) -> list[TextPart]:

@@ -6,7 +6,8 @@ import pytest
 
 from addressbook.registrations import RegisteredId, Registrations
 from countries.book import Mode, RuleBook, Ruling
-from countries.judge import Case, Effect, Judge, Registration
+from countries.findings import Effect
+from countries.judge import Case, Judge, Registration
 from countries.rules import RuleName
 from gateway.admin.countries import judge_by, known_countries
 from sms.number import SenderId, SenderKind
@@ -44,7 +45,7 @@ def test_a_rule_is_a_note_until_its_day():
 
 
 def test_the_fallback_takes_the_place_of_a_name_that_cannot_pass():
-    judged = JUDGE.judge(case("ES", fallback=NUMBER, abroad=True))
+    judged = JUDGE.judge(case("ES", fallback=NUMBER, fallback_abroad=True))
     assert judged.refused is None
     assert judged.sender_id == NUMBER
     assert (RuleName.ALPHA_REGISTRATION, Effect.REPLACED) in effects(judged)

@@ -1,0 +1,151 @@
+# ruff: noqa: RUF001 - words of several scripts
+"""What a text has in it that countries restrict: links, public shorteners, telephone numbers, words of banned subjects.
+
+Hints of subjects are words that are rarely said of anything else; they prove nothing. Not here: which country minds.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+
+def _split(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+SHORTENERS: Final = _split(
+    "1url.com adf.ly b.link bit.do bit.ly bitly.com bl.ink buff.ly clck.ru clk.im cutt.ly dlvr.it dub.sh goo.gl",
+    "hyperurl.co ift.tt is.gd j.mp kutt.it lc.chat lnkd.in n9.cl ow.ly po.st qr.ae rb.gy rebrand.ly s.coop s.id",
+    "short.cm short.gy short.io shorte.st shorturl.at shorturl.com shrtco.de smarturl.it soo.gd su.pr surl.li t.co",
+    "t.ly t2m.io tiny.cc tiny.one tiny.pl tinyurl.com tny.im tr.im u.to ulvis.net urlz.fr urly.it v.gd v.ht vk.cc",
+    "vo.la wp.me x.co x.gd yourls.org zws.im",
+)
+"""Public services that shorten links; one that a customer runs under its own domain is none."""
+
+# A bare domain is known by its end. Those that are words of a language count only with a path behind.
+_ENDS: Final = _split(
+    "ac ae ag ai app ar asia at au ba bd be bg bid biz blog br by bz ca cat cc cf cfd ch cl click cloud club cn co",
+    "com cr cx cy cyou cz de dev dk do ee email es eu fi fit fm fr fun ga gd ge gg gl gle gov gq gr guru hk hr hu icu",
+    "ie il im in info ink int io is it jp kr kz la life link live lk lt lu lv ly ma me media mk ml mobi monster mx my",
+    "mz name net news ng ninja nl no nu nz one online org page pe ph pics pk pl pro pt pw ro rs ru sa sbs se sg sh",
+    "shop si site sk so social space store su sx tech th tk to top tr tt tv tw ua ug uk us uy uz vip vn website wiki",
+    "win work world ws xin xyz za zone рф бел укр срб 中国 公司 网络 한국 ไทย भारत السعودية امارات مصر",
+)
+_WORDS: Final = _split("at be by do fit fun im in is it life link live me my name no one page so to us work")
+_SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^\s/?#@]*@)?([^\s/?#:@]+)", re.IGNORECASE)
+_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_DOMAIN: Final = re.compile(rf"(?<![@\w.-])((?:{_LABEL}\.)+(xn--[a-z0-9-]+|[^\W\d_]{{2,24}}))(/|(?![\w@-]|\.\w))")
+_HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
+_OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
+
+_PHONE: Final = re.compile(r"(?<![\w.,-])(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
+_DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
+_FEWEST_DIGITS: Final = 7
+
+
+def find_links(text: str) -> tuple[str, ...]:
+    """Return the hosts that a text links to, in small letters, each once: with any scheme, with www., or bare.
+
+    Invisible characters, wide letters and dots in brackets hide none; an address of mail is none.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", "".join(char for char in text if unicodedata.category(char) != "Cf"))
+        text = text.translate(_OTHER_DOTS)
+    if "." not in text and "://" not in text and "dot" not in text.lower():
+        return ()
+    text = _HIDDEN_DOT.sub(".", text)
+    hosts = [found[1] for found in _SCHEME.finditer(text)]
+    hosts += [found[1] for found in _DOMAIN.finditer(text) if _is_domain(found)]
+    return tuple(dict.fromkeys(host.strip(".").casefold() for host in hosts))
+
+
+def _is_domain(found: re.Match[str]) -> bool:
+    host, end, path = found[1], found[2], found[3]
+    if host.casefold().startswith("www.") or "xn--" in host.casefold():
+        return True
+    if end[0].isupper() and not host[0].isupper():
+        return False  # the end of one sentence and the beginning of another
+    end = end.casefold()
+    return end in _ENDS and (bool(path) or end not in _WORDS or host.casefold() in SHORTENERS)
+
+
+def is_shortener(host: str) -> bool:
+    """Return whether a host is a public service that shortens links."""
+    return host.removeprefix("www.") in SHORTENERS
+
+
+def find_phone_number(text: str) -> str:
+    """Return the first telephone number in a text, empty without any: with plus, 0 or 1300 in front, and no date."""
+    for found in _PHONE.finditer(text):
+        if sum(char.isdigit() for char in found[0]) >= _FEWEST_DIGITS and _DATE.match(found[0]) is None:
+            return found[0]
+    return ""
+
+
+def find_hints(text: str, kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds of banned subjects, of these, that words of a text hint at."""
+    folded = text.casefold()
+    words = set(_WORD.findall(folded))
+    found = {kind for word in words & _HINTS.keys() for kind in _HINTS[word]}
+    if not folded.isascii():
+        found |= {kind for word, kind in _UNSPACED if word in folded}
+    return tuple(kind for kind in kinds if kind in found)
+
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+# kind → words of several languages; what is also said of other things is not here.
+_SUBJECTS: Final = MappingProxyType(
+    {
+        "gambling": "casino casinos kasino roulette ruleta jackpot poker bookmaker bookie bets betting sportsbook "
+        "sportwetten wetten glücksspiel apuestas apuesta apostas scommesse togel bahis zakłady kaszinó fogadás "
+        "казино букмекер рулетка قمار كازينو مراهنات",
+        "adult": "porn porno pornographie xxx escort escorts nudes nude sexy striptease onlyfans порно эскорт إباحي",
+        "politics": "election elections referendum ballot vote voting senator wahlen bundestagswahl élection "
+        "élections votez elección elecciones vota votar eleição eleições elezioni votate wybory seçim выборы "
+        "голосуйте вибори انتخابات pemilu undi",
+        "religion": "church bible jesus koran quran mosque prayer sermon gospel gottesdienst évangile evangelio "
+        "iglesia igreja chiesa церковь библия молитва مسجد القرآن كنيسة gereja masjid",
+        "alcohol": "alcohol alcool alkohol whisky whiskey vodka wodka beer wine gin tequila champagne bier wein "
+        "schnaps bière cerveza cerveja birra piwo пиво водка вино خمر كحول",
+        "drugs": "cannabis marijuana marihuana cbd thc cocaine kokain heroin hashish haschisch cannabidiol "
+        "каннабис марихуана кокаин مخدرات حشيش ganja",
+        "loans": "loan loans payday darlehen préstamo préstamos empréstimo prestito pożyczka kölcsön hitel займ позика "
+        "قرض قروض pinjaman pinjol",
+        "crypto": "crypto bitcoin btc ethereum altcoin kryptowährung criptomoneda criptomoedas криптовалюта биткоин "
+        "بيتكوين kripto",
+        "tobacco": "tobacco tabak tabac tabaco cigarette cigarettes cigars vape vapes zigaretten сигареты табак "
+        "سجائر rokok",
+        "weapons": "weapon weapons gun guns rifle pistol firearm firearms ammunition waffen pistole armas оружие "
+        "пистолет أسلحة senjata",
+    }
+)
+_UNSPACED: Final = tuple(
+    (word, kind)
+    for kind, words in {
+        "gambling": "赌场 赌博 博彩 彩票 カジノ 賭博 카지노 도박 คาสิโน พนัน",
+        "adult": "色情 裸聊 アダルト 성인 โป๊",
+        "politics": "选举 投票 選挙 선거 เลือกตั้ง",
+        "religion": "教会 圣经 教堂 교회 โบสถ์",
+        "alcohol": "白酒 啤酒 葡萄酒 ビール 소주 맥주 เบียร์ เหล้า",
+        "drugs": "毒品 大麻 마약 กัญชา",
+        "loans": "贷款 借款 ローン 대출 สินเชื่อ เงินกู้",
+        "crypto": "比特币 加密货币 仮想通貨 비트코인 คริปโต",
+        "tobacco": "香烟 电子烟 タバコ 담배 บุหรี่",
+        "weapons": "枪支 武器 총기 ปืน",
+    }.items()
+    for word in words.split()
+)
+
+
+def _by_word() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for kind, words in _SUBJECTS.items():
+        for word in dict.fromkeys(words.casefold().split()):
+            found.setdefault(word, []).append(kind)
+    return MappingProxyType({word: tuple(kinds) for word, kinds in found.items()})
+
+
+_HINTS: Final = _by_word()

@@ -1,0 +1,281 @@
+"""What the rules of a country want of a text, and what one text breaks.
+
+Pure; a text is looked at before it is encoded (`look_at`) and after (`judge_encoded`). Not here: which rules count
+(judge), what links and hints are (contents), encoding and cutting (gateway.encode).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from countries.book import Mode, RuleInForce
+from countries.contents import find_hints, find_links, find_phone_number, is_shortener
+from countries.findings import Effect, Finding
+from countries.rules import KindOfSender, RuleName
+from sms.message import Alphabet, EncodedText
+from sms.outcome import Refusal, Refused
+from sms.parts import payload_of
+from sms.settings import UseCase
+
+# From the laxest to the strictest.
+_STRICTNESS: Final = ("any", "no-shorteners", "allow-list", "forbidden")
+_REQUIRED: Final = "required"
+_USUAL_LENGTH: Final = "160/70"
+_HEADER: Final = MappingProxyType({Alphabet.GSM7: 7, Alphabet.UCS2: 3})
+"""What the header of a part of several takes, in septets and in units of 16 bits (3GPP TS 23.040 §9.2.3.24.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wording:
+    """What the rules of a country want of texts, of each name the strictest one; equal to itself alone.
+
+    `brand` and `opt_out` are the customer's; `is_opt_out_due` says that a text ought to have one. What is applied to
+    the encoding: the most parts (0: any number), GSM-7 alone, characters that are lacking, and the most septets and
+    units that one part alone may have.
+    """
+
+    country: str
+    rules: Mapping[RuleName, RuleInForce]
+    brand: str
+    opt_out: str
+    is_opt_out_due: bool
+    most_parts: int = 0
+    gsm7_only: bool = False
+    lacking: frozenset[str] = frozenset()
+    most_in_part: tuple[int, int] | None = None
+
+    @property
+    def limits_encoding(self) -> bool:
+        """Whether a text is encoded otherwise than anywhere else."""
+        return bool(self.most_parts or self.gsm7_only or self.lacking or self.most_in_part)
+
+
+class Look(NamedTuple):
+    """What comes of a text before it is encoded: words to be put around it, or why it can't go."""
+
+    before: str = ""
+    after: str = ""
+    findings: tuple[Finding, ...] = ()
+    refused: Refused | None = None
+
+
+def wording_of(  # noqa: PLR0913 - what a text is judged by
+    country: str,
+    rules: Mapping[RuleName, Sequence[RuleInForce]],
+    kind: KindOfSender | None,
+    use_case: UseCase,
+    *,
+    brand: str,
+    opt_out: str,
+) -> Wording | None:
+    """Return what the rules of a country want of texts from a kind of sender ID, None where they want nothing."""
+    is_due = use_case is UseCase.MARKETING or kind is KindOfSender.SHORT
+    chosen = {name: rule for name, said in rules.items() if (rule := _about_texts(name, said, kind)) is not None}
+    if not is_due:
+        chosen.pop(RuleName.OPT_OUT, None)
+    if not chosen:
+        return None
+    applied = {name: rule.value for name, rule in chosen.items() if rule.mode is Mode.APPLY}
+    septets, _, units = applied.get(RuleName.MAX_LENGTH, "").partition("/")
+    return Wording(
+        country=country,
+        rules=MappingProxyType(chosen),
+        brand=brand,
+        opt_out=opt_out,
+        is_opt_out_due=is_due,
+        most_parts=1 if RuleName.CONCATENATION in applied else _most_parts(applied.get(RuleName.MAX_PARTS, "0")),
+        gsm7_only=RuleName.UCS2 in applied,
+        lacking=frozenset(applied.get(RuleName.CHARACTERS, "")),
+        most_in_part=(int(septets), int(units)) if septets else None,
+    )
+
+
+def _about_texts(name: RuleName, said: Sequence[RuleInForce], kind: KindOfSender | None) -> RuleInForce | None:
+    """Return the strictest rule of a name that is about texts and wants something of them."""
+    wants = _WANTS.get(name)
+    if wants is None:
+        return None
+    found = [rule for rule in said if wants(rule.value, kind)]
+    return min(found, key=lambda rule: (rule.mode is Mode.NOTE, _laxity(name, rule.value)), default=None)
+
+
+def _laxity(name: RuleName, value: str) -> int:
+    if name is RuleName.URLS:
+        return -_STRICTNESS.index(value)
+    if name is RuleName.MAX_PARTS:
+        return _most_parts(value)
+    return int(value.partition("/")[0]) if name is RuleName.MAX_LENGTH else 0
+
+
+def _most_parts(value: str) -> int:
+    return int(value.rpartition(" ")[2])
+
+
+def _counts_for(value: str, kind: KindOfSender | None) -> bool:
+    """Return whether a rule that may begin with a kind of sender ID is about one of this kind."""
+    named = value.rpartition(" ")[0]
+    return not named or named == kind
+
+
+_WANTS: Final[Mapping[RuleName, Callable[[str, KindOfSender | None], bool]]] = MappingProxyType(
+    {
+        RuleName.TEXT_PREFIX: lambda _value, _kind: True,
+        RuleName.TEXT_SUFFIX: lambda _value, _kind: True,
+        RuleName.OPT_OUT: lambda _value, _kind: True,
+        RuleName.URLS: lambda value, _kind: value != "any",
+        RuleName.PHONE_NUMBERS: lambda _value, _kind: True,
+        RuleName.CONTENT_BANS: lambda _value, _kind: True,
+        RuleName.MAX_PARTS: _counts_for,
+        RuleName.CONCATENATION: lambda value, kind: value in {"no", f"not {kind}"},
+        RuleName.UCS2: lambda value, _kind: value == "no",
+        RuleName.ALPHA_UCS2: lambda value, kind: kind is KindOfSender.NAME and value != "yes",
+        RuleName.CHARACTERS: lambda _value, _kind: True,
+        RuleName.MAX_LENGTH: lambda value, _kind: value != _USUAL_LENGTH,
+        RuleName.RECEIPTS: lambda value, _kind: value == "first-part",
+    }
+)
+
+
+def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, is_fixed: bool = False) -> Look:
+    """Return what comes of a text before it is encoded; `offers_stop` says whether a text tells how to stop.
+
+    One that is fixed, since its sender divided it, is never changed: what it lacks is noted.
+    """
+    findings: list[Finding] = []
+    refused = None
+    for rule, what, refuses in _contents_of(text, wording):
+        is_refused = refuses and rule.mode is Mode.APPLY
+        findings.append(Finding(rule.name, Effect.REFUSED if is_refused else Effect.NOTED, f"{rule.value}: {what}"))
+        if is_refused and refused is None:
+            detail = f"{wording.country}: the country's networks block a text with {what} ({rule.name}: {rule.value})"
+            refused = Refused(refusal=Refusal.CONTENT_NOT_ALLOWED, detail=detail)
+    before: list[str] = []
+    after: list[str] = []
+    offers = _Offers(text, wording, offers_stop)
+    for rule, words, missing, where in _words_of(text, wording, offers):
+        is_put = rule.mode is Mode.APPLY and not missing and not is_fixed
+        if is_put:
+            (before if where is RuleName.TEXT_PREFIX else after).append(words)
+        value = f"{rule.value} (the setting {missing} is empty)" if missing else rule.value
+        findings.append(Finding(rule.name, Effect.CHANGED if is_put else Effect.NOTED, value))
+    if (opt_out := wording.rules.get(RuleName.OPT_OUT)) is not None and opt_out.value != _REQUIRED:
+        findings.append(Finding(opt_out.name, Effect.NOTED, opt_out.value))
+    return Look(" ".join(before), " ".join(after), tuple(findings), refused)
+
+
+def _contents_of(text: str, wording: Wording) -> Iterator[tuple[RuleInForce, str, bool]]:
+    """Yield each rule that a text breaks by what is in it, what that is, and whether the rule can refuse for it."""
+    rules = wording.rules
+    if (links := rules.get(RuleName.URLS)) is not None and (hosts := find_links(text)):
+        short = [host for host in hosts if is_shortener(host)]
+        if links.value == "forbidden":
+            yield links, f"a link ({hosts[0]})", True
+        elif short:
+            yield links, f"a shortened link ({short[0]})", True
+        elif links.value == "allow-list":
+            # Who is on the list is between the customer and the networks.
+            yield links, f"a link ({hosts[0]})", False
+    if (phones := rules.get(RuleName.PHONE_NUMBERS)) is not None and find_phone_number(text):
+        yield phones, "a telephone number", True
+    if (bans := rules.get(RuleName.CONTENT_BANS)) is not None and (hints := find_hints(text, bans.value.split(","))):
+        yield bans, ", ".join(hints), False
+
+
+@dataclass(slots=True)
+class _Offers:
+    """Whether a text tells how to stop: asked once, and only where a rule wants to know."""
+
+    text: str
+    wording: Wording
+    offers_stop: Callable[[str], bool]
+    answer: bool | None = None
+
+    def __call__(self) -> bool:
+        if self.answer is None:
+            own = self.wording.opt_out.casefold()
+            self.answer = bool(own and own in self.text.casefold()) or self.offers_stop(self.text)
+        return self.answer
+
+
+def _words_of(text: str, wording: Wording, offers: _Offers) -> Iterator[tuple[RuleInForce, str, str, RuleName]]:
+    """Yield each rule whose words a text lacks, the words, the setting that is missing for them, and their place."""
+    rules, is_offered = wording.rules, False
+    for name in (RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX):
+        rule = rules.get(name)
+        if rule is None:
+            continue
+        wants_opt_out = "{opt_out}" in rule.value
+        if (wants_opt_out and offers()) or _has_words(text, rule, wording):
+            continue
+        missing = ", ".join(
+            setting
+            for setting, value in (("brand", wording.brand), ("opt_out_text", wording.opt_out))
+            if not value and f"{{{setting.removesuffix('_text')}}}" in rule.value
+        )
+        is_offered |= wants_opt_out
+        yield rule, _filled(rule, wording), missing, name
+    opt_out = rules.get(RuleName.OPT_OUT)
+    if opt_out is not None and opt_out.value == _REQUIRED and not is_offered and not offers():
+        yield opt_out, wording.opt_out, "" if wording.opt_out else "opt_out_text", RuleName.TEXT_SUFFIX
+
+
+def _filled(rule: RuleInForce, wording: Wording) -> str:
+    filled = rule.value.replace("{brand}", wording.brand).replace("{opt_out}", wording.opt_out)
+    return " ".join(filled.split())
+
+
+def _has_words(text: str, rule: RuleInForce, wording: Wording) -> bool:
+    words, said = _filled(rule, wording).casefold(), " ".join(text.casefold().split())
+    if not words:
+        return False
+    return said.startswith(words) if rule.name is RuleName.TEXT_PREFIX else said.rstrip(" .!").endswith(words)
+
+
+def judge_encoded(plain: EncodedText, encoded: EncodedText, wording: Wording) -> tuple[Finding, ...]:
+    """Return what a country does to a text that goes out as `encoded`, and as `plain` where it has no rules."""
+    findings = []
+    for rule in wording.rules.values():
+        breaks = _BREAKS.get(rule.name)
+        if breaks is None:
+            continue
+        if rule.mode is Mode.NOTE or rule.name in _ONLY_TOLD:
+            is_broken, effect = breaks(encoded, rule.value), Effect.NOTED
+        elif rule.name in _CUTTING:
+            is_broken, effect = len(encoded.cut) > len(plain.cut), Effect.CHANGED
+        else:
+            is_broken, effect = breaks(plain, rule.value), Effect.CHANGED
+        if is_broken:
+            findings.append(Finding(rule.name, effect, rule.value))
+    return tuple(findings)
+
+
+def _used(text: EncodedText) -> Iterable[int]:
+    """Yield the septets, or units of 16 bits, of each part with its header."""
+    start, header = 0, _HEADER[text.alphabet] if len(text.lengths) > 1 else 0
+    size = 2 if text.alphabet is Alphabet.UCS2 else 1
+    for length in text.lengths:
+        piece = text.text[start : start + length]
+        start += length
+        yield len(payload_of(piece, text.alphabet, text.shifts)) // size + header
+
+
+def _is_longer(text: EncodedText, value: str) -> bool:
+    septets, _, units = value.partition("/")
+    most = int(units if text.alphabet is Alphabet.UCS2 else septets)
+    return any(used > most for used in _used(text))
+
+
+_ONLY_TOLD: Final = frozenset({RuleName.RECEIPTS, RuleName.ALPHA_UCS2})
+_CUTTING: Final = frozenset({RuleName.MAX_PARTS, RuleName.CONCATENATION})
+_BREAKS: Final[Mapping[RuleName, Callable[[EncodedText, str], bool]]] = MappingProxyType(
+    {
+        RuleName.MAX_PARTS: lambda text, value: len(text.lengths) > _most_parts(value),
+        RuleName.CONCATENATION: lambda text, _value: len(text.lengths) > 1,
+        RuleName.RECEIPTS: lambda text, _value: len(text.lengths) > 1,
+        RuleName.UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
+        RuleName.ALPHA_UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
+        RuleName.CHARACTERS: lambda text, value: not frozenset(value).isdisjoint(text.text),
+        RuleName.MAX_LENGTH: _is_longer,
+    }
+)
