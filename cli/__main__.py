@@ -110,6 +110,11 @@ PLACES: Final = {
         "declaration",
         "Ask customers to declare something, such as the consent of their staff, and see who did.",
     ),
+    "senderid": CommandPlace(
+        "senderids",
+        "senderid",
+        "Handle registrations of sender IDs: request, submit, approve, refuse and renew them, with their evidence.",
+    ),
     "people": CommandPlace(
         "people",
         "people",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from addressbook.snapshot import Snapshot
     from config.model import Config
     from gateway.admin.edit import Administration, Change
+    from gateway.admin.registration_letters import Registrar
 
 R = TypeVar("R")
 
@@ -103,6 +104,14 @@ class AdminSession:
         )
         book.load_now()
         return book.current
+
+    @cached_property
+    def registrar(self) -> "Registrar":
+        """What registrations of sender IDs depend on."""
+        from gateway.admin.countries import judge_by
+        from process.support import registrar_of
+
+        return registrar_of(self.config, judge_by())
 
     def in_force(self) -> "tuple[Directory, Layers]":
         """Return everybody and all layers of the snapshot."""

@@ -27,6 +27,7 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
         "portal": "mail2sms portal invite anna@example.com --customer acme --role administrator",
         "support": "mail2sms support answer R.20261130-103409.118-k3v9x2mqab --text-file answer.txt",
         "declaration": "mail2sms declaration add consent --text en=consent.md --everybody --due 30d --suspend",
+        "senderid": "mail2sms senderid approve G.20261130-103409.118-k3v9x2mqab --until 2027-11-30",
         "people": "mail2sms people import people.csv --customer acme --dry-run",
         "dirsync": "mail2sms dirsync run staff --customer acme --dry-run",
         "archive": "mail2sms archive show --customer acme --month 2026-11",

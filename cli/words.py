@@ -17,6 +17,7 @@ from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from cli.portal_words import PORTAL_DONE, PORTAL_FAULTS
 from cli.printed import constraint_words, count, join
 from cli.queue_words import QUEUE_DONE, QUEUE_FAULTS
+from cli.registration_words import REGISTRATION_DONE, REGISTRATION_FAULTS
 from cli.report_words import REPORT_DONE, REPORT_FAULTS
 from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
@@ -215,6 +216,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_MEMBERS: _bad_rows,
     FaultCode.BAD_STOPS: _bad_rows,
     **CARE_FAULTS,
+    **REGISTRATION_FAULTS,
     **TRUST_FAULTS,
     **PORTAL_FAULTS,
     **INBOUND_FAULTS,
@@ -449,6 +451,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
     **CARE_DONE,
+    **REGISTRATION_DONE,
     **TRUST_DONE,
     **PORTAL_DONE,
     **INBOUND_DONE,

@@ -45,7 +45,7 @@ class DirectoryFollower:
 
     `system` is the operator's system layer, weaker than the stored one; `default_options` are what customers have
     contracted of whom nothing else is stored. Without `allow_reject` no mail is refused for its characters. `taken` is
-    given each new snapshot before it is in force. `judge` knows the rules of countries; without it there are none.
+    given each new snapshot before it is in force. Its `judge` knows the rules of countries; without it there are none.
     """
 
     def __init__(  # noqa: PLR0913 - what a snapshot is made of
@@ -59,14 +59,14 @@ class DirectoryFollower:
         judge: Judge | None = None,
     ) -> None:
         self._database = database
-        self._judge = judge
+        self.judge = judge or Judge()
         self._taken = taken
         self._default_options = default_options
         self._allow_reject = allow_reject
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
         self._layers = Layers()
         self.rules = InboundRules()
-        self.current = Snapshot(Directory(), self._with_operator(self._layers), DistributionLists())
+        self.current = Snapshot(Directory(), self._with_operator(self._layers), DistributionLists(), judge=self.judge)
         self._refreshing = asyncio.Lock()
         self._awaited = NOTHING_AWAITED
         self._asked = self._answered = 0
@@ -151,7 +151,7 @@ class DirectoryFollower:
             numbers=numbers,
             default_options=self._default_options,
             allow_reject=self._allow_reject,
-            judge=self._judge,
+            judge=self.judge,
             registrations=registrations,
         )
         self._taken(snapshot)

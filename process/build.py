@@ -64,7 +64,7 @@ from process.reports import report_services
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
 from process.smpp_server import SmppServer, esme_rules
-from process.support import build_support_mails
+from process.support import build_support_mails, registrar_of
 from process.surroundings import look_around
 from smpp.client.client import SmppClient
 from smpp.server.courier import Courier
@@ -213,7 +213,7 @@ def build(
                     database=database,
                     keys=core.keys,
                     clock=core.clock,
-                    portal=config.portal_address,
+                    registrar=registrar_of(config, core.book.judge),
                     written=telling.outbox.kick,
                 ),
             ),

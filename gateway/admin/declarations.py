@@ -11,10 +11,9 @@ from typing import Final
 from msgspec import structs
 
 from addressbook.people import Customer
-from addressbook.rights import Role
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.lookup import get_customer
+from gateway.admin.lookup import get_customer, readers_of
 from gateway.admin.suspensions import end, spoken
 from gateway.letters import letter_row
 from sms.facts import Fact
@@ -35,7 +34,6 @@ from store.directory_lookup import all_customers, find_customer_by_key
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 from store.outbox import Outbox
-from store.portal_accounts import accounts_of
 from store.suspensions import StoredSuspension, put_suspension, suspensions_of
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
@@ -139,8 +137,7 @@ def _next_at(now: datetime, due: datetime) -> int | None:
 def _write(  # noqa: PLR0913, PLR0917 - a letter
     edit: Edit, words: str, declaration: Declaration, request: DeclarationRequest, customer: Customer, portal: str
 ) -> None:
-    """Write a letter to the customer's administrator, else to those who administer it in the portal."""
-    accounts = [item.address for item in accounts_of(edit.tx, customer.id) if _administers(item.role_at(customer.id))]
+    """Write a letter to the customer."""
     fields = {
         "customer": customer.name,
         "title": declaration.title_in("en"),
@@ -149,13 +146,9 @@ def _write(  # noqa: PLR0913, PLR0917 - a letter
     }
     rows = [
         letter_row(address, words, fields, now=to_stored(edit.now), customer_key=customer.id)
-        for address in ([customer.admin_address] if customer.admin_address else accounts)
+        for address in readers_of(edit.tx, customer)
     ]
     Outbox(edit.keys).add(edit.tx, rows)
-
-
-def _administers(role: Role | None) -> bool:
-    return role is Role.ADMINISTRATOR
 
 
 def confirm_declaration(edit: Edit, name: str, customer: str, by: str = "", language: str = "") -> Changed:

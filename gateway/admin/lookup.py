@@ -6,11 +6,13 @@ from typing import TypeVar
 from addressbook.canonical import canonical_address, canonical_application, canonical_login
 from addressbook.lists import DistributionList
 from addressbook.people import AddressRange, Credential, Customer, Profile, User
+from addressbook.rights import Role
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.message import MAIL_SERVICES, Origin
 from store.directory_lookup import find_credential, find_customer, find_profile, find_user
 from store.engine.database import Transaction
 from store.lists import find_list
+from store.portal_accounts import accounts_of
 
 Bound = TypeVar("Bound", AddressRange, Credential)
 
@@ -21,6 +23,14 @@ def get_customer(tx: Transaction, name: str) -> Customer:
     if customer is None:
         raise AdminFault(FaultCode.NO_CUSTOMER, name=name)
     return customer
+
+
+def readers_of(tx: Transaction, customer: Customer) -> list[str]:
+    """Return who gets letters to a customer: its administrator's address, else who administers it in the portal."""
+    if customer.admin_address:
+        return [customer.admin_address]
+    accounts = accounts_of(tx, customer.id)
+    return [account.address for account in accounts if account.role_at(customer.id) is Role.ADMINISTRATOR]
 
 
 def get_profile(tx: Transaction, customer: Customer, name: str) -> Profile:

@@ -7,9 +7,11 @@ from functools import partial
 import pytest
 
 from addressbook.rights import Role
+from countries.judge import Judge
 from gateway.admin import accounts, customers, declarations
 from gateway.admin.edit import AuditAction
 from gateway.admin.faults import FaultCode
+from gateway.admin.registration_letters import Registrar
 from gateway.care_watch import CareWatch
 from store.declarations import find_declaration
 from store.directory_lookup import find_customer
@@ -36,7 +38,7 @@ class Asked(AdminHarness):
             database=self.database,
             keys=Keys(2, NOW.timestamp),
             clock=self.clock,
-            portal="https://sms.example.net",
+            registrar=Registrar(judge=Judge(), portal="https://sms.example.net"),
             written=self.kicked,
         )
 
