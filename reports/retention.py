@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 DETAILS_KEPT: Final = timedelta(days=92)
 """So long after its end a job is kept, and an inbound SMS after it came."""
+REQUESTS_KEPT: Final = timedelta(days=183)
+"""So long a support request is kept after it was solved or closed."""
 _LOOK_EVERY: Final = 600.0
 _REST: Final = 4.0
 
@@ -62,7 +64,12 @@ def limits_at(now: datetime) -> Limits:
     """Return until when what is over goes."""
     months = Month.of(now.astimezone(UTC).date()).moved(-MONTHS_KEPT)
     conversations = datetime(months.year, months.month, 1, tzinfo=UTC)
-    return Limits(now=to_stored(now), details=to_stored(now - DETAILS_KEPT), conversations=to_stored(conversations))
+    return Limits(
+        now=to_stored(now),
+        details=to_stored(now - DETAILS_KEPT),
+        conversations=to_stored(conversations),
+        requests=to_stored(now - REQUESTS_KEPT),
+    )
 
 
 def first_day_kept(now: datetime) -> str:

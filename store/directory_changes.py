@@ -51,7 +51,7 @@ _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
     *("mail_template", "template_version", "mail_graphic", "push_key", "suspension", "portal_draft"),
-    *("declaration_request", "support_request", "support_post", "registration", "registration_paper"),
+    *("declaration_request", "support_request", "support_post", "registration", "registration_paper", "download"),
 )
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"

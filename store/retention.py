@@ -22,11 +22,12 @@ _LOOK_AGAIN: Final = 3_600 * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Until when what is over goes, each instant in microseconds: details, conversations; texts are due by `now`."""
+    """Until when what is over goes, each instant in microseconds; texts, drafts and sessions are due by `now`."""
 
     now: int
     details: int
     conversations: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,14 @@ _ERASE_SMS = "UPDATE inbound_sms SET body = '', shown = '', texts_until = NULL W
 _CONVERSATIONS = (
     "DELETE FROM conversation WHERE key IN (SELECT key FROM conversation WHERE used_at <= ? ORDER BY used_at LIMIT ?)"
 )
+_OLD_REQUESTS = (
+    "SELECT key FROM support_request WHERE state IN ('solved', 'closed') AND changed_at <= ?"
+    " ORDER BY changed_at LIMIT ?"
+)
+_EXPIRED = (
+    "DELETE FROM {0} WHERE key IN (SELECT key FROM {0} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING key"
+)
+_EXPIRING: Final = ("portal_draft", "portal_session")
 _DAY_KEYS = ", ".join(SUM_KEYS)
 _OLD_SUMS = f"SELECT {_DAY_KEYS} FROM traffic_sum WHERE customer_key = ? AND day < ? LIMIT ?"  # noqa: S608 - ours
 _FORGET_SUM = "DELETE FROM traffic_sum WHERE " + " AND ".join(f"{name} = ?" for name in SUM_KEYS)  # noqa: S608 - ours
@@ -71,7 +80,7 @@ _FIRST_DAY = "SELECT min(day) FROM traffic_sum WHERE customer_key = ?"
 
 
 def forget_details(tx: Transaction, requests: list[Limits]) -> list[int]:
-    """Delete jobs, inbound SMS and conversations that are over, and texts that are; returns how many rows counted.
+    """Delete what is over: jobs, inbound SMS, conversations, texts, support requests, drafts; returns how many rows.
 
     Ask again until that is none. One node at a time does so.
     """
@@ -85,7 +94,16 @@ def _forget(tx: Transaction, limits: Limits) -> int:
         or _forget_texts(tx, limits.now)
         or _forget_texts_of_sms(tx, limits.now)
         or tx.execute(_CONVERSATIONS, (limits.conversations, AT_ONCE))
+        or _forget_requests(tx, limits.requests)
+        or sum(len(tx.rows(_EXPIRED.format(table), (limits.now, AT_ONCE))) for table in _EXPIRING)
     )
+
+
+def _forget_requests(tx: Transaction, until: int) -> int:
+    keys = [key for (key,) in tx.rows(_OLD_REQUESTS, (until, AT_ONCE))]
+    _delete(tx, "support_post", "request_key", keys)
+    _delete(tx, "support_request", "key", keys)
+    return len(keys)
 
 
 def _forget_jobs(tx: Transaction, until: int) -> int:

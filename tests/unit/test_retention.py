@@ -6,9 +6,10 @@ from functools import partial
 import psycopg
 import pytest
 
+from gateway.admin.support import close_request, open_request
 from inbound.actions import ActionKind, ListAction
 from reports.archive import list_months
-from reports.retention import DETAILS_KEPT, limits_at
+from reports.retention import DETAILS_KEPT, REQUESTS_KEPT, limits_at
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done
 from sms.serialise import freeze_settings
@@ -16,6 +17,7 @@ from sms.settings import Settings
 from store.details import DetailRow
 from store.engine.statements import table_of
 from store.inbound_tables import ConversationRow, InboundEffectRow, InboundSmsRow
+from store.portal_drafts import NewDraft, add_drafts
 from store.retention import AT_ONCE, forget_details
 from store.sums_tables import ArchiveMonthRow, JobSumRow, TrafficSumRow
 from store.tables import (
@@ -211,3 +213,41 @@ def size_of(world, url):
 
 def test_a_request_with_nothing_to_forget_counts_nothing(world):
     assert world.database.write_now(forget_details, limits_at(world.clock.now())) == 0
+
+
+async def test_support_requests_go_six_months_after_they_ended_and_those_that_have_not_stay(world):
+    named = partial(open_request, customer="Example Ltd", text="Nothing arrives.")
+    opened = {}
+    for subject in ("open", "solved", "closed"):
+        (done,) = world.admin.change_now(partial(named, subject=subject))
+        opened[subject] = done.facts["request"]
+    world.admin.change_now(
+        partial(close_request, request=opened["solved"], solved=True), partial(close_request, request=opened["closed"])
+    )
+    world.pass_time(REQUESTS_KEPT - DAY)
+    assert await world.forget_all() == 0
+    world.pass_time(DAY)
+    await world.forget_all()
+    assert world.rows("SELECT subject FROM support_request") == [("open",)]
+    assert len(world.rows("SELECT key FROM support_post")) == 1
+
+
+async def test_what_nobody_sent_or_kept_and_sessions_go_when_they_expire_a_step_at_a_time(world):
+    drafts = [
+        NewDraft(key=key, customer_key=world.customer, account="anna", content="{}", expires_at=world.now + key)
+        for key in range(1, 2 * AT_ONCE + 2)
+    ]
+    for draft in drafts:
+        world.database.write_now(add_drafts, (draft, world.now))
+    world.execute(
+        "INSERT INTO portal_session (key, digest, account_key, stage, created_at, used_at, expires_at, client, agent)"
+        f" VALUES (1, 'x', 1, 'open', 0, 0, {world.now + DAY // timedelta(microseconds=1)}, '', '')"
+    )
+    assert await world.forget_all() == 0
+    world.pass_time(timedelta(hours=1))
+    assert await world.forget_all() == 3
+    assert world.rows("SELECT 1 FROM portal_draft") == []
+    assert len(world.rows("SELECT 1 FROM portal_session")) == 1
+    world.pass_time(DAY)
+    await world.forget_all()
+    assert world.rows("SELECT 1 FROM portal_session") == []
