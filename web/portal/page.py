@@ -7,12 +7,11 @@ from starlette.responses import Response
 
 from addressbook.options import Option
 from addressbook.rights import Right
-from web.portal.visit import Guest, Visit
+from web.portal.visit import Guest, Handler
 
 CUSTOMER = "/c/{customer:int}"
 """How the path of every page of a customer begins."""
 
-Handler = Callable[[Visit], Awaitable[Response]]
 GuestHandler = Callable[[Guest], Awaitable[Response]]
 
 GET, POST = ("GET",), ("POST",)

@@ -4,8 +4,10 @@ Not here: who may (gate).
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -27,6 +29,7 @@ from web.portal.look import Look
 SAID: Final = "said"
 """The cookie by which a page says on the next one what it did; it is shown once."""
 _SAID_SECONDS: Final = 60
+_NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({})
 _DEFAULT_LANGUAGE: Final = "en"
 _DEFAULT_ZONE: Final = "UTC"
 
@@ -204,3 +207,29 @@ class Visit(Guest):
             "has": self.has,
             "here": f"/portal{self.here}" if self.at is not None else "/portal",
         }
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+ShownAgain = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
+
+
+def or_again(show: ShownAgain, fields: Mapping[str, str] = _NO_FIELDS) -> Callable[[Handler], Handler]:
+    """Have `show` show a form again where a use case refuses what its handler asks, with the sentence at the field.
+
+    `fields` are those of the form by the code of the fault; `""` is for all other codes. Without it the field is the
+    one that the fault names, if it was sent, else the sentence is of the whole form.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def answer(visit: Visit) -> Response:
+            try:
+                return await handler(visit)
+            except AdminFault as fault:
+                named = str(fault.facts.get("field", ""))
+                otherwise = fields.get("", named if named in visit.form else "")
+                return await show(visit, {fields.get(str(fault.code), otherwise): visit.fault(fault)})
+
+        return answer
+
+    return decorate

@@ -1,5 +1,6 @@
 """What the operator asks the customer to declare, and its confirmation."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from starlette.exceptions import HTTPException
@@ -7,10 +8,9 @@ from starlette.responses import Response
 
 from addressbook.rights import Right
 from gateway.admin.declarations import confirm_declaration
-from gateway.admin.faults import AdminFault
 from gateway.portal.care import AskedDeclaration, list_asked
 from web.portal.page import CUSTOMER, POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _ROOM = f"{CUSTOMER}/declarations"
 
@@ -21,34 +21,9 @@ async def show_all(visit: Visit) -> Response:
     return visit.show("rooms/declarations/list", rows=rows, now=visit.desk.now())
 
 
-async def show_one(visit: Visit) -> Response:
+async def show_one(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show the text of a declaration."""
-    return _show(visit, await _found(visit))
-
-
-async def confirm(visit: Visit) -> Response:
-    """Confirm a declaration in the name of the account, in the language in which its text was shown."""
     asked = await _found(visit)
-    language, _ = asked.declaration.text_in(visit.language)
-    if not visit.form.ticked("agreed"):
-        return _show(visit, asked, {"agreed": visit.say("declarations.tick-first")})
-    try:
-        await visit.change(
-            partial(
-                confirm_declaration,
-                name=asked.declaration.name,
-                customer=visit.customer.name,
-                by=visit.account.address,
-                language=language,
-            )
-        )
-    except AdminFault as fault:
-        return _show(visit, asked, {"": visit.fault(fault)})
-    title = asked.declaration.title_in(visit.language)
-    return visit.go(f"{visit.here}/declarations", "declarations.done", title=title)
-
-
-def _show(visit: Visit, asked: AskedDeclaration, errors: dict[str, str] | None = None) -> Response:
     language, text = asked.declaration.text_in(visit.language)
     return visit.show(
         "rooms/declarations/one",
@@ -58,6 +33,26 @@ def _show(visit: Visit, asked: AskedDeclaration, errors: dict[str, str] | None =
         text=text.strip().partition("\n")[2].strip(),
         text_language=language,
     )
+
+
+@or_again(show_one)
+async def confirm(visit: Visit) -> Response:
+    """Confirm a declaration in the name of the account, in the language in which its text was shown."""
+    asked = await _found(visit)
+    language, _ = asked.declaration.text_in(visit.language)
+    if not visit.form.ticked("agreed"):
+        return await show_one(visit, {"agreed": visit.say("declarations.tick-first")})
+    await visit.change(
+        partial(
+            confirm_declaration,
+            name=asked.declaration.name,
+            customer=visit.customer.name,
+            by=visit.account.address,
+            language=language,
+        )
+    )
+    title = asked.declaration.title_in(visit.language)
+    return visit.go(f"{visit.here}/declarations", "declarations.done", title=title)
 
 
 async def _found(visit: Visit) -> AskedDeclaration:

@@ -6,7 +6,7 @@ Not here: settings of users and profiles (settings).
 import asyncio
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -20,13 +20,12 @@ from addressbook.rights import Right
 from addressbook.sync_plan import SyncPlan
 from gateway.admin import profiles, users
 from gateway.admin.directories import DirectoryState, list_directories, waiting_lines
-from gateway.admin.edit import Change
 from gateway.admin.faults import AdminFault
 from gateway.admin.stop_list import parse_handsets
 from gateway.admin.user_import import import_users, preview_import
 from sms.message import Origin
 from web.portal.page import CUSTOMER, POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _ROWS: Final = 100
 _MOST_LINES: Final = 500
@@ -61,48 +60,50 @@ async def show_users(visit: Visit) -> Response:
     )
 
 
-async def ask_for_user(visit: Visit) -> Response:
+async def ask_for_user(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show the form of a new user."""
-    return visit.show("rooms/directory/add", profiles=_profile_choices(visit))
+    return visit.show("rooms/directory/add", errors=errors, profiles=_profile_choices(visit))
 
 
+@or_again(ask_for_user, _FIELD_OF)
 async def add_user(visit: Visit) -> Response:
     """Make a user."""
     form = visit.form
-    try:
-        await visit.change(
-            partial(
-                users.add_user,
-                customer=visit.customer.name,
-                address=form.line("address"),
-                profile=form.text("profile"),
-                name=form.line("name"),
-                phone=_phone(visit),
-            )
+    await visit.change(
+        partial(
+            users.add_user,
+            customer=visit.customer.name,
+            address=form.line("address"),
+            profile=form.text("profile"),
+            name=form.line("name"),
+            phone=_phone(visit),
         )
-    except AdminFault as fault:
-        return visit.show("rooms/directory/add", errors=_errors(visit, fault), profiles=_profile_choices(visit))
+    )
     return visit.go(f"{visit.here}/directory", "directory.user.added", address=form.line("address"))
 
 
-async def show_user(visit: Visit) -> Response:
+async def show_user(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show one user with the form that changes it."""
-    return _edit(visit, _user(visit))
+    user = _user(visit)
+    return visit.show(
+        "rooms/directory/user",
+        errors=errors,
+        user=user,
+        profile=_profile_name(visit, user) if user.profile_id is not None else "",
+        profiles=_profile_choices(visit),
+    )
 
 
+@or_again(show_user, _FIELD_OF)
 async def change_user(visit: Visit) -> Response:
     """Change what a form says of a user: all of it, or nothing."""
     user, form = _user(visit), visit.form
-    changes: list[Change] = [
+    await visit.change(
         partial(users.set_user_name, address=user.address, name=form.line("name")),
         partial(users.set_user_profile, address=user.address, name=form.text("profile")),
         partial(users.set_user_active, address=user.address, active=form.ticked("active")),
-    ]
-    try:
-        changes.append(partial(users.set_user_phone, address=user.address, phone=_phone(visit)))
-        await visit.change(*changes)
-    except AdminFault as fault:
-        return _edit(visit, user, _errors(visit, fault))
+        partial(users.set_user_phone, address=user.address, phone=_phone(visit)),
+    )
     return visit.go(f"{visit.here}/directory", "directory.user.changed", address=user.address)
 
 
@@ -113,38 +114,32 @@ async def remove_user(visit: Visit) -> Response:
     return visit.go(f"{visit.here}/directory", "directory.user.removed", address=user.address)
 
 
+async def show_profiles(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
+    """Show the profiles with the number of their users."""
+    return visit.show("rooms/directory/profiles", errors=errors, rows=_profile_rows(visit))
+
+
+@or_again(show_profiles, _FIELD_OF)
 async def add_profile(visit: Visit) -> Response:
     """Make a profile."""
     name = visit.form.line("name")
-    try:
-        await visit.change(partial(profiles.add_profile, customer=visit.customer.name, name=name))
-    except AdminFault as fault:
-        return visit.show("rooms/directory/profiles", errors=_errors(visit, fault), rows=_profile_rows(visit))
+    await visit.change(partial(profiles.add_profile, customer=visit.customer.name, name=name))
     return visit.go(f"{visit.here}/directory/profiles", "directory.profile.added", name=name)
 
 
-async def show_profiles(visit: Visit) -> Response:
-    """Show the profiles with the number of their users."""
-    return visit.show("rooms/directory/profiles", rows=_profile_rows(visit))
-
-
+@or_again(show_profiles)
 async def choose_default(visit: Visit) -> Response:
     """Make a profile the one of all who have no other, or none."""
     name = visit.form.text("name")
-    try:
-        await visit.change(partial(profiles.set_default_profile, customer=visit.customer.name, name=name))
-    except AdminFault as fault:
-        return visit.show("rooms/directory/profiles", errors={"": visit.fault(fault)}, rows=_profile_rows(visit))
+    await visit.change(partial(profiles.set_default_profile, customer=visit.customer.name, name=name))
     return visit.go(f"{visit.here}/directory/profiles", "directory.profile.default")
 
 
+@or_again(show_profiles)
 async def remove_profile(visit: Visit) -> Response:
     """Remove a profile."""
     name = visit.form.text("name")
-    try:
-        await visit.change(partial(profiles.remove_profile, customer=visit.customer.name, name=name))
-    except AdminFault as fault:
-        return visit.show("rooms/directory/profiles", errors={"": visit.fault(fault)}, rows=_profile_rows(visit))
+    await visit.change(partial(profiles.remove_profile, customer=visit.customer.name, name=name))
     return visit.go(f"{visit.here}/directory/profiles", "directory.profile.removed", name=name)
 
 
@@ -192,16 +187,6 @@ async def approve(visit: Visit) -> Response:
     done = await visit.desk.approve(state.held.digest, visit.account.address)
     said = "directory.source.approved" if done else "directory.source.stale"
     return visit.go(f"{visit.here}/directory/sources", said, name=state.stored.directory.name)
-
-
-def _edit(visit: Visit, user: User, errors: dict[str, str] | None = None) -> Response:
-    return visit.show(
-        "rooms/directory/user",
-        errors=errors,
-        user=user,
-        profile=_profile_name(visit, user) if user.profile_id is not None else "",
-        profiles=_profile_choices(visit),
-    )
 
 
 async def _difference(visit: Visit, state: DirectoryState, errors: dict[str, str] | None = None) -> Response:
@@ -291,10 +276,6 @@ def _phone(visit: Visit) -> str:
     typed = visit.form.line("phone")
     settings = visit.desk.snapshot.layers.resolve(visit.customer.id, Origin.MAIL).settings
     return parse_handsets([typed], settings.default_country)[0] if typed else ""
-
-
-def _errors(visit: Visit, fault: AdminFault) -> dict[str, str]:
-    return {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)}
 
 
 _ROOT = f"{CUSTOMER}/directory"

@@ -14,13 +14,12 @@ from starlette.responses import Response
 
 from addressbook.rights import Right
 from gateway.admin import actions, keywords
-from gateway.admin.edit import Change
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.numbers import list_numbers
 from inbound.actions import ActionKind, ListMode, MailTo, PushForm, StopScope
 from web.portal.page import POST, Page
 from web.portal.rooms.inbound import ROOM, has_inbox, read_phone
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _ANSWERS: Final = ("text",)
 _FIELDS: Final[Mapping[ActionKind, Sequence[str]]] = {
@@ -51,7 +50,7 @@ _DEFAULTS: Final = {
 }
 _HIDDEN: Final = ("password_file=", "template=", "user=", "header.")
 _LONGEST: Final = 1_600
-_FIELD_OF: Final = {
+_FIELD_OF: Final[Mapping[str, str]] = {
     FaultCode.BAD_WORD: "word",
     FaultCode.KEYWORD_EXISTS: "word",
     FaultCode.KEYWORD_ANSWERED: "word",
@@ -64,30 +63,44 @@ _FIELD_OF: Final = {
 }
 
 
-async def show_rules(visit: Visit) -> Response:
+async def show_rules(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show numbers, keywords and actions."""
-    return await _rules(visit)
+    customer = visit.customer.name
+    rows = await _rows(visit)
+    return visit.show(
+        "rooms/inbound/rules",
+        errors=errors,
+        numbers=await visit.desk.look(partial(list_numbers, customer=customer)),
+        keywords=await visit.desk.look(partial(keywords.list_keywords, customer=customer)),
+        actions=rows,
+        kinds=[kind for kind in ActionKind if kind not in actions.ONE_EACH and _is_contracted(visit, kind)],
+        inbox=has_inbox(visit),
+    )
 
 
+@or_again(show_rules, _FIELD_OF)
 async def add_keyword(visit: Visit) -> Response:
     """Add a keyword, for one number or all."""
     form = visit.form
     word = form.line("word")
-    change = partial(
-        keywords.make_keyword,
-        word=word,
-        customer=visit.customer.name,
-        number=_number(form.text("number")),
-        alone=form.ticked("alone"),
+    await visit.change(
+        partial(
+            keywords.make_keyword,
+            word=word,
+            customer=visit.customer.name,
+            number=_number(form.text("number")),
+            alone=form.ticked("alone"),
+        )
     )
-    return await _changed(visit, change, "rules.keyword.added", word=word)
+    return visit.go(f"{visit.here}/inbound/rules", "rules.keyword.added", word=word)
 
 
+@or_again(show_rules, _FIELD_OF)
 async def remove_keyword(visit: Visit) -> Response:
     """Remove a keyword that no action has."""
     word, number = visit.form.line("word"), _number(visit.form.text("number"))
-    change = partial(keywords.drop_keyword, word=word, customer=visit.customer.name, number=number)
-    return await _changed(visit, change, "rules.keyword.removed", word=word)
+    await visit.change(partial(keywords.drop_keyword, word=word, customer=visit.customer.name, number=number))
+    return visit.go(f"{visit.here}/inbound/rules", "rules.keyword.removed", word=word)
 
 
 async def show_action(visit: Visit) -> Response:
@@ -95,6 +108,11 @@ async def show_action(visit: Visit) -> Response:
     return await _action(visit, visit.asked("name"), visit.asked("kind"))
 
 
+async def _show_action_again(visit: Visit, errors: Mapping[str, str]) -> Response:
+    return await _action(visit, visit.form.line("before"), visit.form.text("kind"), errors)
+
+
+@or_again(_show_action_again, _FIELD_OF)
 async def set_action(visit: Visit) -> Response:
     """Add an action, or change one."""
     form, customer = visit.form, visit.customer.name
@@ -108,23 +126,19 @@ async def set_action(visit: Visit) -> Response:
         own |= {"number": form.text("number"), "keyword": form.line("keyword")}
     if before and before.lower() not in actions.BUILT_IN:
         own["active"] = form.ticked("active")
-    try:
-        if before:
-            await visit.change(partial(actions.change_action, name=name, **own))
-        else:
-            await visit.change(partial(actions.make_action, name=name, kind=kind.value, **own))
-    except AdminFault as fault:
-        field = str(fault.facts.get("field", _FIELD_OF.get(fault.code, "")))
-        return await _action(visit, before, kind.value, {field: visit.fault(fault)})
+    if before:
+        await visit.change(partial(actions.change_action, name=name, **own))
+    else:
+        await visit.change(partial(actions.make_action, name=name, kind=kind.value, **own))
     return visit.go(f"{visit.here}/inbound/rules", "rules.action.saved", name=name)
 
 
+@or_again(show_rules, _FIELD_OF)
 async def remove_action(visit: Visit) -> Response:
     """Remove an action; of one that every customer has, what was set of it."""
     name = visit.form.line("name")
-    return await _changed(
-        visit, partial(actions.drop_action, name=name, customer=visit.customer.name), "rules.action.removed", name=name
-    )
+    await visit.change(partial(actions.drop_action, name=name, customer=visit.customer.name))
+    return visit.go(f"{visit.here}/inbound/rules", "rules.action.removed", name=name)
 
 
 async def simulate(visit: Visit) -> Response:
@@ -151,28 +165,6 @@ async def simulate(visit: Visit) -> Response:
         asked={"from": visit.asked("from"), "to": to, "text": text},
         view=view if view is not None and view["customer"] == visit.customer.name else None,
         foreign=view is not None and view["customer"] != visit.customer.name,
-        inbox=has_inbox(visit),
-    )
-
-
-async def _changed(visit: Visit, change: Change, said: str, **fields: str) -> Response:
-    try:
-        await visit.change(change)
-    except AdminFault as fault:
-        return await _rules(visit, {_FIELD_OF.get(fault.code, ""): visit.fault(fault)})
-    return visit.go(f"{visit.here}/inbound/rules", said, **fields)
-
-
-async def _rules(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
-    customer = visit.customer.name
-    rows = await _rows(visit)
-    return visit.show(
-        "rooms/inbound/rules",
-        errors=errors,
-        numbers=await visit.desk.look(partial(list_numbers, customer=customer)),
-        keywords=await visit.desk.look(partial(keywords.list_keywords, customer=customer)),
-        actions=rows,
-        kinds=[kind for kind in ActionKind if kind not in actions.ONE_EACH and _is_contracted(visit, kind)],
         inbox=has_inbox(visit),
     )
 

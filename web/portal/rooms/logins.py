@@ -4,7 +4,7 @@ Not here: logins as they are proven (gateway.auth), where pushes go (webhooks).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -19,12 +19,11 @@ from addressbook.people import CredentialKind, Verifiers
 from addressbook.rights import Right
 from gateway.admin import logins, users
 from gateway.admin.edit import Change
-from gateway.admin.faults import AdminFault
 from gateway.admin.logins import OwnLogin
 from gateway.auth.authenticator import make_verifiers
 from web.portal.page import POST, Page
 from web.portal.rooms.interface_tabs import LOGINS, ROOT, WEBHOOKS, tabs
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _KEYS: Final = frozenset({Option.REST})
 
@@ -44,13 +43,27 @@ _FIELD_OF: Final = {
 _FIELD_OF_KEY: Final = {"bad-login": "name", "login-taken": "name", "no-scope": "scope"}
 
 
-async def show_logins(visit: Visit) -> Response:
+async def show_logins(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show the logins of the customer; who has none contracted comes to its webhooks."""
     if not any(map(visit.has, LOGINS)):
         return visit.go(f"{visit.here}/interfaces/webhooks")
-    return await _list(visit)
+    words, after = visit.asked("find").strip(), visit.asked("after")
+    rows = [own for own in await _own_logins(visit) if own.login.login > after and _fits(own, words.casefold())]
+    older = urlencode({"find": words, "after": rows[_ROWS - 1].login.login}) if len(rows) > _ROWS else ""
+    return visit.show(
+        "rooms/interfaces/logins",
+        errors=errors,
+        shown_tabs=tabs(visit),
+        rows=rows[:_ROWS],
+        older=older,
+        find=words,
+        profiles=[("", visit.say("interfaces.default-profile"))]
+        + [(item.name, item.name) for item in visit.desk.snapshot.directory.profiles(visit.customer.id)],
+        state=partial(_state, visit),
+    )
 
 
+@or_again(show_logins, _FIELD_OF)
 async def add_login(visit: Visit) -> Response:
     """Make a login with a random password, and without a user a new application whose login it is."""
     form, customer = visit.form, visit.customer.name
@@ -70,10 +83,7 @@ async def add_login(visit: Visit) -> Response:
             must_be_new=True,
         )
     )
-    try:
-        done = await visit.change(*changes)
-    except AdminFault as fault:
-        return await _list(visit, {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)})
+    done = await visit.change(*changes)
     return _show_secret(visit, str(done[-1].facts["login"]), password, "password")
 
 
@@ -82,48 +92,47 @@ async def show_login(visit: Visit) -> Response:
     return await _one(visit, await _find(visit, visit.asked("login")))
 
 
+async def _show_login_again(visit: Visit, errors: Mapping[str, str]) -> Response:
+    return await _one(visit, await _find(visit), errors)
+
+
+@or_again(_show_login_again)
 async def rotate(visit: Visit) -> Response:
     """Give a login a new password, or a key another one beside the old."""
     own = await _find(visit)
     login = own.login.login
-    try:
-        if own.login.kind is not CredentialKind.KEY:
-            password, made = await _new_password()
-            await visit.change(
-                partial(logins.rotate_login, login=login, verifier=made.password, scram=made.scram),
-            )
-            return _show_secret(visit, login, password, "password")
-        key = logins.random_key()
-        asked = visit.form.text("keep")
-        keep = timedelta(hours=int(asked)) if asked in _HOURS else timedelta()
-        until = visit.desk.now() + keep if keep else None
-        await visit.change(partial(logins.rotate_key, name=login, digest=digest_of(key), keep_until=until))
-        return _show_secret(visit, login, key, "key")
-    except AdminFault as fault:
-        return await _one(visit, own, {"": visit.fault(fault)})
+    if own.login.kind is not CredentialKind.KEY:
+        password, made = await _new_password()
+        await visit.change(partial(logins.rotate_login, login=login, verifier=made.password, scram=made.scram))
+        return _show_secret(visit, login, password, "password")
+    key = logins.random_key()
+    asked = visit.form.text("keep")
+    keep = timedelta(hours=int(asked)) if asked in _HOURS else timedelta()
+    until = visit.desk.now() + keep if keep else None
+    await visit.change(partial(logins.rotate_key, name=login, digest=digest_of(key), keep_until=until))
+    return _show_secret(visit, login, key, "key")
 
 
+@or_again(_show_login_again)
 async def switch(visit: Visit) -> Response:
     """Let a login prove somebody again, or stop it."""
     own = await _find(visit)
     active = visit.form.text("active") == "yes"
-    return await _change(
-        visit,
-        own,
-        partial(logins.set_login_active, login=own.login.login, active=active),
-        "interfaces.enabled" if active else "interfaces.disabled",
-        _href(own.login.login),
-    )
+    login = own.login.login
+    await visit.change(partial(logins.set_login_active, login=login, active=active))
+    said = "interfaces.enabled" if active else "interfaces.disabled"
+    return visit.go(f"{visit.here}{_href(login)}", said, login=login)
 
 
+@or_again(_show_login_again)
 async def remove(visit: Visit) -> Response:
     """Remove a login, or revoke a key."""
     own = await _find(visit)
-    return await _change(
-        visit, own, partial(logins.remove_login, login=own.login.login), "interfaces.removed", "/interfaces"
-    )
+    await visit.change(partial(logins.remove_login, login=own.login.login))
+    return visit.go(f"{visit.here}/interfaces", "interfaces.removed", login=own.login.login)
 
 
+@or_again(_show_login_again, _FIELD_OF_KEY)
 async def add_key(visit: Visit) -> Response:
     """Give the user of a login an API key."""
     own, form = await _find(visit), visit.form
@@ -138,10 +147,7 @@ async def add_key(visit: Visit) -> Response:
         expires_at=ends,
         sandbox=form.ticked("sandbox"),
     )
-    try:
-        (done,) = await visit.change(change)
-    except AdminFault as fault:
-        return await _one(visit, own, {_FIELD_OF_KEY.get(str(fault.code), ""): visit.fault(fault)})
+    (done,) = await visit.change(change)
     return _show_secret(visit, str(done.facts["login"]), key, "key")
 
 
@@ -150,37 +156,12 @@ async def _new_password() -> tuple[str, Verifiers]:
     return password, await asyncio.to_thread(make_verifiers, password)
 
 
-async def _change(visit: Visit, own: OwnLogin, change: Change, said: str, path: str) -> Response:
-    try:
-        await visit.change(change)
-    except AdminFault as fault:
-        return await _one(visit, own, {"": visit.fault(fault)})
-    return visit.go(f"{visit.here}{path}", said, login=own.login.login)
-
-
 def _show_secret(visit: Visit, login: str, secret: str, kind: str) -> Response:
     """Show a new secret. It stands in the answer to the form alone: in no cookie, and in no address."""
     return visit.show("rooms/interfaces/secret", name=login, secret=secret, kind=kind, back=_href(login))
 
 
-async def _list(visit: Visit, errors: dict[str, str] | None = None) -> Response:
-    words, after = visit.asked("find").strip(), visit.asked("after")
-    rows = [own for own in await _own_logins(visit) if own.login.login > after and _fits(own, words.casefold())]
-    older = urlencode({"find": words, "after": rows[_ROWS - 1].login.login}) if len(rows) > _ROWS else ""
-    return visit.show(
-        "rooms/interfaces/logins",
-        errors=errors,
-        shown_tabs=tabs(visit),
-        rows=rows[:_ROWS],
-        older=older,
-        find=words,
-        profiles=[("", visit.say("interfaces.default-profile"))]
-        + [(item.name, item.name) for item in visit.desk.snapshot.directory.profiles(visit.customer.id)],
-        state=partial(_state, visit),
-    )
-
-
-async def _one(visit: Visit, own: OwnLogin, errors: dict[str, str] | None = None) -> Response:
+async def _one(visit: Visit, own: OwnLogin, errors: Mapping[str, str] | None = None) -> Response:
     user, keys = own.user, list[OwnLogin]()
     is_key = own.login.kind is CredentialKind.KEY
     if user is not None and not is_key:

@@ -1,6 +1,7 @@
 """The operator's room: how the gateway is, what waits and why, customers and who of them is suspended."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -11,13 +12,12 @@ from addressbook.options import Option
 from addressbook.people import Customer
 from addressbook.rights import Right
 from gateway.admin import queue, suspensions
-from gateway.admin.faults import AdminFault
-from gateway.admin.rerouting import Wanted
+from gateway.admin.rerouting import Rerouted, Wanted
 from gateway.portal.care import list_suspensions
 from gateway.portal.operation import Operation, read_operation, read_waiting
 from sms.route import LOST_ROUTE, SEPARATOR
 from web.portal.page import POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _HOUR = timedelta(hours=1)
 _MOST_HOURS = 9_999
@@ -46,38 +46,58 @@ async def show_health(visit: Visit) -> Response:
     return visit.show("rooms/operate/health", view=view, report=view.report, now=visit.desk.now())
 
 
-async def show_queue(visit: Visit) -> Response:
+async def show_queue(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show what waits, and why."""
-    return await _queue(visit)
+    messages, notices = await visit.desk.look(partial(read_waiting, operation=_operation(visit), now=visit.desk.now()))
+    return visit.show("rooms/operate/queue", errors=errors, messages=messages, notices=notices)
 
 
+@or_again(show_queue)
 async def act_on_queue(visit: Visit) -> Response:
     """Hold, release or end what waits, by its id; or make due what failed."""
     act, name = visit.form.text("act"), visit.form.line("name")
-    try:
-        if act == "flush":
-            (done,) = await visit.change(queue.flush_queue)
-            return visit.go(_QUEUE, "operate.queue.flushed", due=done.facts["due"])
-        if act not in _ACTS:
-            raise HTTPException(400)
-        await visit.change(partial(_ACTS[act], name=name))
-    except AdminFault as fault:
-        return await _queue(visit, fault)
+    if act == "flush":
+        (done,) = await visit.change(queue.flush_queue)
+        return visit.go(_QUEUE, "operate.queue.flushed", due=done.facts["due"])
+    if act not in _ACTS:
+        raise HTTPException(400)
+    await visit.change(partial(_ACTS[act], name=name))
     return visit.go(_QUEUE, f"operate.queue.done.{act}", name=name)
 
 
+async def _show_reroute(
+    visit: Visit, errors: Mapping[str, str] | None = None, found: Rerouted | None = None
+) -> Response:
+    routes = sorted(_operation(visit).routes(), key=lambda route: (SEPARATOR in route, route))
+    return visit.show(
+        "rooms/operate/reroute",
+        errors=errors,
+        wanted=_wanted(visit),
+        found=found,
+        routes=[(route, route) for route in routes],
+        carriers=[
+            ("", visit.say("operate.reroute.any")),
+            *((route, route) for route in routes if SEPARATOR not in route),
+            (LOST_ROUTE, visit.say("operate.reroute.lost")),
+        ],
+    )
+
+
+@or_again(_show_reroute, _FIELD_OF)
 async def show_reroute(visit: Visit) -> Response:
     """Show what can be given to another carrier; and what would become of it, once something is chosen."""
-    return await _reroute(visit, Wanted(**{name: visit.asked(name).strip() for name in _CHOSEN}))
+    wanted = _wanted(visit)
+    if not wanted.to:
+        return await _show_reroute(visit)
+    found = await asyncio.to_thread(_operation(visit).rerouting(visit.account.address).look, wanted)
+    return await _show_reroute(visit, found=found)
 
 
+@or_again(_show_reroute, _FIELD_OF)
 async def reroute(visit: Visit) -> Response:
     """Give what waits to another carrier."""
-    wanted = Wanted(**{name: visit.form.line(name) for name in _CHOSEN})
-    try:
-        done = await asyncio.to_thread(_operation(visit).rerouting(visit.account.address).carry_out, wanted)
-    except AdminFault as fault:
-        return await _reroute(visit, wanted, fault)
+    wanted = _wanted(visit)
+    done = await asyncio.to_thread(_operation(visit).rerouting(visit.account.address).carry_out, wanted)
     return visit.go(_QUEUE, "operate.reroute.done", moved=done.moved, to=wanted.to, kept=sum(done.kept.values()))
 
 
@@ -86,11 +106,15 @@ async def show_customers(visit: Visit) -> Response:
     return visit.show("rooms/operate/customers", rows=visit.customers)
 
 
-async def show_customer(visit: Visit) -> Response:
+async def show_customer(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show one customer with its suspensions."""
-    return await _customer(visit)
+    customer = _named(visit)
+    lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.id))
+    options = [("", visit.say("operate.suspend.everything")), *((option.value, option.value) for option in Option)]
+    return visit.show("rooms/operate/customer", errors=errors, one=customer, lines=lines, options=options)
 
 
+@or_again(show_customer, _FIELD_OF)
 async def suspend(visit: Visit) -> Response:
     """Suspend a customer or an option of it."""
     customer, form = _named(visit), visit.form
@@ -98,73 +122,31 @@ async def suspend(visit: Visit) -> Response:
     until = None
     if hours:
         if not (hours.isascii() and hours.isdecimal() and 0 < int(hours) <= _MOST_HOURS):
-            return await _customer(visit, errors={"hours": visit.say("operate.suspend.bad-hours", most=_MOST_HOURS)})
+            return await show_customer(visit, {"hours": visit.say("operate.suspend.bad-hours", most=_MOST_HOURS)})
         until = visit.desk.now() + int(hours) * _HOUR
-    try:
-        await visit.change(
-            partial(
-                suspensions.suspend,
-                name=customer.name,
-                reason=form.line("reason"),
-                only=form.text("only"),
-                until=until,
-            )
+    await visit.change(
+        partial(
+            suspensions.suspend,
+            name=customer.name,
+            reason=form.line("reason"),
+            only=form.text("only"),
+            until=until,
         )
-    except AdminFault as fault:
-        return await _customer(visit, errors={_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)})
+    )
     return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.suspend.done", customer=customer.name)
 
 
+@or_again(show_customer)
 async def resume(visit: Visit) -> Response:
     """End the suspensions of a customer."""
     customer = _named(visit)
-    try:
-        await visit.change(partial(suspensions.resume, name=customer.name))
-    except AdminFault as fault:
-        return await _customer(visit, errors={"": visit.fault(fault)})
+    await visit.change(partial(suspensions.resume, name=customer.name))
     return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.resume.done", customer=customer.name)
 
 
-async def _queue(visit: Visit, fault: AdminFault | None = None) -> Response:
-    messages, notices = await visit.desk.look(partial(read_waiting, operation=_operation(visit), now=visit.desk.now()))
-    errors = {} if fault is None else {"": visit.fault(fault)}
-    return visit.show("rooms/operate/queue", errors=errors, messages=messages, notices=notices)
-
-
-async def _reroute(visit: Visit, wanted: Wanted, fault: AdminFault | None = None) -> Response:
-    operation, found = _operation(visit), None
-    if wanted.to and fault is None:
-        try:
-            found = await asyncio.to_thread(operation.rerouting(visit.account.address).look, wanted)
-        except AdminFault as refused:
-            fault = refused
-    routes = sorted(operation.routes(), key=lambda route: (SEPARATOR in route, route))
-    carriers = [route for route in routes if SEPARATOR not in route]
-    return visit.show(
-        "rooms/operate/reroute",
-        errors={} if fault is None else {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)},
-        wanted=wanted,
-        found=found,
-        routes=[(route, route) for route in routes],
-        carriers=[
-            ("", visit.say("operate.reroute.any")),
-            *((name, name) for name in carriers),
-            (LOST_ROUTE, visit.say("operate.reroute.lost")),
-        ],
-    )
-
-
-async def _customer(visit: Visit, errors: dict[str, str] | None = None) -> Response:
-    customer = _named(visit)
-    lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.id))
-    options = [("", visit.say("operate.suspend.everything")), *((option.value, option.value) for option in Option)]
-    return visit.show(
-        "rooms/operate/customer",
-        errors=errors,
-        one=customer,
-        lines=lines,
-        options=options,
-    )
+def _wanted(visit: Visit) -> Wanted:
+    """Return what the form says, or the address of the page."""
+    return Wanted(**{name: visit.form.line(name) or visit.asked(name).strip() for name in _CHOSEN})
 
 
 def _named(visit: Visit) -> Customer:

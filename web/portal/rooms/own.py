@@ -3,6 +3,7 @@
 Not here: what proves somebody (gateway.portal.sign_in).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from zoneinfo import available_timezones
 
@@ -10,7 +11,6 @@ from starlette.responses import Response
 
 from gateway.admin import own_account
 from gateway.admin.audit import audit_lines
-from gateway.admin.faults import AdminFault
 from gateway.portal.codes import address_of, new_recovery_codes, new_secret, step_of_code
 from gateway.portal.passwords import SHORTEST, Weakness
 from sms.outcome import Refusal
@@ -19,33 +19,37 @@ from web.portal.gate import AUTHENTICATOR, SIGN_IN
 from web.portal.page import POST, Page
 from web.portal.qr import draw_qr
 from web.portal.sign_in import browser_of, status_of
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _ACCOUNT = "/account"
 _PASSWORD = f"{_ACCOUNT}/password"
 _LAST_LINES = 30
 
 
-async def show_account(visit: Visit) -> Response:
+async def show_account(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show all of it."""
-    return await _show(visit)
+    sessions = await visit.desk.sign_in.sessions.of(visit.account)
+    lines = await visit.desk.look(partial(audit_lines, target=visit.account.address, most=_LAST_LINES))
+    zones = sorted(available_timezones())
+    return visit.show(
+        "rooms/own/account", errors=errors, sessions=sessions, lines=lines, zones=zones, own=visit.session.key
+    )
 
 
+@or_again(show_account, {"": "zone"})
 async def take_person(visit: Visit) -> Response:
     """Change name, language and zone."""
     form = visit.form
     language = form.text("language") if form.text("language") in visit.look.languages else ""
-    change = partial(
-        own_account.set_person,
-        account=visit.account,
-        name=form.line("name"),
-        language=language,
-        zone=form.line("zone"),
+    await visit.change(
+        partial(
+            own_account.set_person,
+            account=visit.account,
+            name=form.line("name"),
+            language=language,
+            zone=form.line("zone"),
+        )
     )
-    try:
-        await visit.change(change)
-    except AdminFault as fault:
-        return await _show(visit, {"zone": visit.fault(fault)})
     return visit.go(_ACCOUNT, "own.saved")
 
 
@@ -112,15 +116,6 @@ async def end_others(visit: Visit) -> Response:
     """End all sessions but this one."""
     await visit.change(partial(own_account.end_other_sessions, account=visit.account, own=visit.session.key))
     return visit.go(_ACCOUNT, "own.sessions.ended")
-
-
-async def _show(visit: Visit, errors: dict[str, str] | None = None) -> Response:
-    sessions = await visit.desk.sign_in.sessions.of(visit.account)
-    lines = await visit.desk.look(partial(audit_lines, target=visit.account.address, most=_LAST_LINES))
-    zones = sorted(available_timezones())
-    return visit.show(
-        "rooms/own/account", errors=errors, sessions=sessions, lines=lines, zones=zones, own=visit.session.key
-    )
 
 
 def _show_authenticator(

@@ -4,7 +4,7 @@ Not here: templates of mails (templates), users and profiles themselves (directo
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -23,7 +23,7 @@ from gateway.admin.views import spoken_value
 from sms.message import Origin
 from sms.settings import FIELDS, NONE, SettingProblem, parse_setting
 from web.portal.page import CUSTOMER, POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 GROUPS: Final = {
     "sms": (
@@ -85,6 +85,12 @@ async def show_setting(visit: Visit) -> Response:
     return _edit(visit, place, _setting(visit, level))
 
 
+async def _show_setting_again(visit: Visit, errors: Mapping[str, str]) -> Response:
+    place = _place(visit)
+    return _edit(visit, place, _setting(visit, await _level(visit, place, _service(visit))), errors)
+
+
+@or_again(_show_setting_again, {"": "value"})
 async def change_setting(visit: Visit) -> Response:
     """Say first whom a change reaches, and then change it."""
     place = _place(visit)
@@ -101,15 +107,13 @@ async def change_setting(visit: Visit) -> Response:
         )
         if foreseen.reached:
             return _edit(visit, place, setting, foreseen=foreseen)
-    try:
-        await visit.change(partial(set_settings, scope=place.scope, assignments={setting.name: text}))
-    except AdminFault as fault:
-        return _edit(visit, place, setting, {"value": visit.fault(fault)})
+    await visit.change(partial(set_settings, scope=place.scope, assignments={setting.name: text}))
     return visit.go(
         f"{visit.here}/settings{place.path}", "settings.changed", name=visit.say(f"settings.names.{setting.name}")
     )
 
 
+@or_again(_show_setting_again, {"": ""})
 async def change_lock(visit: Visit) -> Response:
     """Let levels below the customer decide a setting, or not."""
     place = _place(visit)
@@ -119,10 +123,7 @@ async def change_lock(visit: Visit) -> Response:
     locks = visit.form.text("lock") == "yes"
     names = (setting.name,)
     change = ConstraintLimits(lock=names) if locks else ConstraintLimits(unlock=names)
-    try:
-        await visit.change(partial(limit, scope=place.scope, limits=change))
-    except AdminFault as fault:
-        return _edit(visit, place, setting, {"": visit.fault(fault)})
+    await visit.change(partial(limit, scope=place.scope, limits=change))
     said = "settings.lock.locked" if locks else "settings.lock.unlocked"
     return visit.go(f"{visit.here}/settings/-/{setting.name}", said, name=visit.say(f"settings.names.{setting.name}"))
 
@@ -131,7 +132,7 @@ def _edit(
     visit: Visit,
     place: Place,
     setting: LevelSetting,
-    errors: dict[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
     *,
     foreseen: Foreseen | None = None,
 ) -> Response:

@@ -34,52 +34,65 @@ from web.portal.page import POST, Page
 from web.portal.rooms.inbound import ROOM, country_of, has_inbox, read_phone
 from web.portal.rooms.reports import file_answer
 from web.portal.rooms.send_form import say_refused, typed_numbers
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _MOST: Final = 50
 _MOST_OCTETS: Final = 8 << 20
 _LONGEST_REASON: Final = 200
-_FIELD_OF: Final = {FaultCode.BAD_HANDSET: "numbers", FaultCode.NO_SERVICE: "service"}
+_FIELD_OF: Final[Mapping[str, str]] = {FaultCode.BAD_HANDSET: "numbers", FaultCode.NO_SERVICE: "service"}
 
 
-async def show_stops(visit: Visit) -> Response:
+async def show_stops(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show entries by number, those that ended only where they are asked for."""
-    return await _list(visit)
+    errors = dict(errors or {})
+    page, asked, with_ended = StopsPage(entries=(), next=None), visit.asked("phone"), _with_ended(visit)
+    try:
+        number = read_phone(visit, asked)
+        if number:
+            query = partial(stops_of, number=number)
+        else:
+            query = partial(stops_after, after=visit.asked("after"), limit=_MOST)
+        page = await visit.desk.look(partial(query, customer=visit.customer.name, with_ended=with_ended))
+    except AdminFault as fault:
+        errors["phone"] = visit.fault(fault)
+    return visit.show(
+        "rooms/inbound/stops",
+        errors=errors,
+        page=page,
+        asked=asked,
+        with_ended=with_ended,
+        paged=bool(visit.asked("after")),
+        services=[("", visit.say("stops.all-services")), *_services(visit)],
+        inbox=has_inbox(visit),
+    )
 
 
+@or_again(show_stops, _FIELD_OF)
 async def add(visit: Visit) -> Response:
     """Put numbers on the list."""
     form = visit.form
     given = [one.number for one in typed_numbers(form.text("numbers"))]
     if not given:
-        return await _list(visit, {"numbers": visit.say("send.errors.numbers")})
-    try:
-        numbers = parse_handsets(given, country_of(visit))
-        (done,) = await visit.change(
-            partial(
-                put_stops,
-                customer=visit.customer.name,
-                numbers=numbers,
-                service=form.text("service"),
-                reason=form.line("reason")[:_LONGEST_REASON],
-            )
+        return await show_stops(visit, {"numbers": visit.say("send.errors.numbers")})
+    (done,) = await visit.change(
+        partial(
+            put_stops,
+            customer=visit.customer.name,
+            numbers=parse_handsets(given, country_of(visit)),
+            service=form.text("service"),
+            reason=form.line("reason")[:_LONGEST_REASON],
         )
-    except AdminFault as fault:
-        return await _list(visit, {_FIELD_OF.get(fault.code, ""): visit.fault(fault)})
+    )
     return visit.go(
         _HERE.format(visit.here), "stops.add.done", n=done.facts["numbers"], messages=done.facts["messages"]
     )
 
 
+@or_again(show_stops)
 async def remove(visit: Visit) -> Response:
     """End one entry; it is kept as evidence."""
     number, service = visit.form.line("number"), visit.form.text("service")
-    try:
-        await visit.change(
-            partial(drop_stops, customer=visit.customer.name, numbers=[number.lstrip("+")], service=service)
-        )
-    except AdminFault as fault:
-        return await _list(visit, {"": visit.fault(fault)})
+    await visit.change(partial(drop_stops, customer=visit.customer.name, numbers=[number.lstrip("+")], service=service))
     return visit.go(_HERE.format(visit.here), "stops.remove.done", number=number)
 
 
@@ -128,30 +141,6 @@ async def take_file(visit: Visit) -> Response:
 def _import(visit: Visit, errors: Mapping[str, str] | None = None, **values: object) -> Response:
     shown: dict[str, Any] = {"lines": (), "faults": (), "total": 0, "file_name": "", "content": "", **values}
     return visit.show("rooms/inbound/stops-import", errors=errors, inbox=has_inbox(visit), **shown)
-
-
-async def _list(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
-    errors = dict(errors or {})
-    page, asked, with_ended = StopsPage(entries=(), next=None), visit.asked("phone"), _with_ended(visit)
-    try:
-        number = read_phone(visit, asked)
-        if number:
-            query = partial(stops_of, number=number)
-        else:
-            query = partial(stops_after, after=visit.asked("after"), limit=_MOST)
-        page = await visit.desk.look(partial(query, customer=visit.customer.name, with_ended=with_ended))
-    except AdminFault as fault:
-        errors["phone"] = visit.fault(fault)
-    return visit.show(
-        "rooms/inbound/stops",
-        errors=errors,
-        page=page,
-        asked=asked,
-        with_ended=with_ended,
-        paged=bool(visit.asked("after")),
-        services=[("", visit.say("stops.all-services")), *_services(visit)],
-        inbox=has_inbox(visit),
-    )
 
 
 def _with_ended(visit: Visit) -> bool:

@@ -1,5 +1,6 @@
 """Support requests: a customer's own, and all of them for the operator's desk."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from starlette.exceptions import HTTPException
@@ -11,7 +12,7 @@ from gateway.admin import support
 from gateway.admin.faults import AdminFault
 from gateway.portal.care import list_support, show_support
 from web.portal.page import CUSTOMER, POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _FIELD_OF = {"bad-subject": "subject", "bad-text": "text", "no-such-job": "job"}
 _DESK = "/operator/support"
@@ -27,68 +28,73 @@ async def list_all(visit: Visit) -> Response:
     return await _list(visit)
 
 
-async def new(visit: Visit) -> Response:
+async def new(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show the form for a new request; `job` names the job that it is about."""
-    return visit.show("rooms/support/new", job=visit.asked("job"))
+    return visit.show("rooms/support/new", errors=errors, job=visit.asked("job"))
 
 
+@or_again(new, _FIELD_OF)
 async def open_one(visit: Visit) -> Response:
     """Open a request."""
     form = visit.form
-    try:
-        (done,) = await visit.change(
-            partial(
-                support.open_request,
-                customer=visit.customer.name,
-                subject=form.line("subject"),
-                text=form.text("text"),
-                job=form.line("job"),
-                desk=visit.desk.support,
-            )
+    (done,) = await visit.change(
+        partial(
+            support.open_request,
+            customer=visit.customer.name,
+            subject=form.line("subject"),
+            text=form.text("text"),
+            job=form.line("job"),
+            desk=visit.desk.support,
         )
-    except AdminFault as fault:
-        return visit.show("rooms/support/new", errors=_errors(visit, fault), job="")
+    )
     return visit.go(f"{visit.here}/support/{done.facts['request']}", "support.opened")
 
 
-async def show_one(visit: Visit) -> Response:
+async def show_one(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show a request with what was written about it."""
-    return await _show(visit)
+    key = visit.at.id if visit.at is not None else None
+    try:
+        found = await visit.desk.look(partial(show_support, request=visit.parameter("request"), customer_key=key))
+    except AdminFault as missing:
+        raise HTTPException(404) from missing
+    return visit.show(
+        "rooms/support/one",
+        errors=errors,
+        one=found,
+        room=f"/portal{_room(visit)}",
+        changes=visit.may(Right.CHANGE_SUPPORT),
+    )
 
 
+@or_again(show_one, _FIELD_OF)
 async def answer(visit: Visit) -> Response:
     """Write to the other side."""
     side = Side.CUSTOMER if visit.at is not None else Side.DESK
-    try:
-        await visit.change(
-            partial(
-                support.answer_request,
-                request=visit.parameter("request"),
-                text=visit.form.text("text"),
-                side=side,
-                customer=_whose(visit),
-                desk=visit.desk.support,
-            )
+    await visit.change(
+        partial(
+            support.answer_request,
+            request=visit.parameter("request"),
+            text=visit.form.text("text"),
+            side=side,
+            customer=_whose(visit),
+            desk=visit.desk.support,
         )
-    except AdminFault as fault:
-        return await _show(visit, fault)
+    )
     return visit.go(f"{_room(visit)}/{visit.parameter('request')}", "support.answered")
 
 
+@or_again(show_one, _FIELD_OF)
 async def close(visit: Visit) -> Response:
     """Say that a request is solved, or close it."""
-    try:
-        await visit.change(
-            partial(
-                support.close_request,
-                request=visit.parameter("request"),
-                solved=visit.form.text("state") == RequestState.SOLVED,
-                customer=_whose(visit),
-                desk=visit.desk.support,
-            )
+    await visit.change(
+        partial(
+            support.close_request,
+            request=visit.parameter("request"),
+            solved=visit.form.text("state") == RequestState.SOLVED,
+            customer=_whose(visit),
+            desk=visit.desk.support,
         )
-    except AdminFault as fault:
-        return await _show(visit, fault)
+    )
     return visit.go(_room(visit), "support.ended")
 
 
@@ -97,25 +103,6 @@ async def _list(visit: Visit) -> Response:
     rows = await visit.desk.look(partial(list_support, customer_key=key))
     names = {item.id: item.name for item in visit.desk.snapshot.directory.customers()}
     return visit.show("rooms/support/list", rows=rows, names=names, room=f"/portal{_room(visit)}")
-
-
-async def _show(visit: Visit, fault: AdminFault | None = None) -> Response:
-    key = visit.at.id if visit.at is not None else None
-    try:
-        found = await visit.desk.look(partial(show_support, request=visit.parameter("request"), customer_key=key))
-    except AdminFault as missing:
-        raise HTTPException(404) from missing
-    return visit.show(
-        "rooms/support/one",
-        errors=_errors(visit, fault) if fault is not None else None,
-        one=found,
-        room=f"/portal{_room(visit)}",
-        changes=visit.may(Right.CHANGE_SUPPORT),
-    )
-
-
-def _errors(visit: Visit, fault: AdminFault) -> dict[str, str]:
-    return {_FIELD_OF.get(str(fault.code), ""): visit.fault(fault)}
 
 
 def _whose(visit: Visit) -> str:

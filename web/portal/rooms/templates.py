@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from addressbook.rights import Right
-from gateway.admin.faults import AdminFault
 from gateway.admin.mail_templates import (
     TemplateOwner,
     add_graphic,
@@ -28,7 +27,7 @@ from gateway.portal import studio
 from gateway.portal.studio import TemplateDraft
 from sms.report import JobReport
 from web.portal.page import CUSTOMER, POST, Page
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _POLICY: Final = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
@@ -65,6 +64,7 @@ async def show_all(visit: Visit, errors: Mapping[str, str] | None = None) -> Res
     )
 
 
+@or_again(show_all)
 async def change_look(visit: Visit) -> Response:
     """Change logo, colour and contact without code."""
     settings = studio.settings_of(visit.desk.snapshot, visit.customer, "", "result")
@@ -72,33 +72,26 @@ async def change_look(visit: Visit) -> Response:
     wanted = {field: text for field, text in typed.items() if text != getattr(settings, field)}
     if not wanted:
         return visit.go(f"{visit.here}/templates")
-    try:
-        await visit.change(partial(set_settings, scope=CustomerScope(visit.customer.name), assignments=wanted))
-    except AdminFault as fault:
-        return await show_all(visit, {str(fault.facts.get("field", "")): visit.fault(fault)})
+    await visit.change(partial(set_settings, scope=CustomerScope(visit.customer.name), assignments=wanted))
     return visit.go(f"{visit.here}/templates", "templates.look.done")
 
 
+@or_again(show_all, {"": "graphic"})
 async def upload_graphic(visit: Visit) -> Response:
     """Keep a graphic."""
     upload = visit.form.file("graphic")
     if upload is None:
         return await show_all(visit, {"graphic": visit.say("templates.graphics.none-chosen")})
     name = visit.form.line("name") or upload.name.rpartition("/")[2].rpartition("\\")[2]
-    try:
-        await visit.change(partial(add_graphic, customer=visit.customer.name, name=name, content=upload.content))
-    except AdminFault as fault:
-        return await show_all(visit, {"graphic": visit.fault(fault)})
+    await visit.change(partial(add_graphic, customer=visit.customer.name, name=name, content=upload.content))
     return visit.go(f"{visit.here}/templates", "templates.graphics.done", name=name)
 
 
+@or_again(show_all)
 async def remove_graphic(visit: Visit) -> Response:
     """Take a graphic away."""
     name = visit.form.text("name")
-    try:
-        await visit.change(partial(drop_graphic, customer=visit.customer.name, name=name))
-    except AdminFault as fault:
-        return await show_all(visit, {"": visit.fault(fault)})
+    await visit.change(partial(drop_graphic, customer=visit.customer.name, name=name))
     return visit.go(f"{visit.here}/templates", "templates.graphics.removed", name=name)
 
 
@@ -109,6 +102,13 @@ async def edit(visit: Visit) -> Response:
     return await _edit(visit, work, draft)
 
 
+async def _show_again(visit: Visit, errors: Mapping[str, str]) -> Response:
+    work = _work(visit, visit.form.text)
+    draft = _written(visit, work) if "source" in visit.form else None
+    return await _edit(visit, work, draft, errors)
+
+
+@or_again(_show_again)
 async def work_on(visit: Visit) -> Response:
     """Preview what was written, or keep it."""
     work = _work(visit, visit.form.text)
@@ -122,40 +122,33 @@ async def work_on(visit: Visit) -> Response:
     faults = await visit.desk.studio.find_faults(work.kind, draft, graphics)
     if faults:
         return await _edit(visit, work, draft, {"source": " ".join(faults)})
-    try:
-        await visit.change(studio.keeping(work.owner, work.kind, draft, graphics))
-    except AdminFault as fault:
-        return await _edit(visit, work, draft, {"": visit.fault(fault)})
+    await visit.change(studio.keeping(work.owner, work.kind, draft, graphics))
     return visit.go(_path(visit, work), "templates.edit.saved")
 
 
+@or_again(_show_again)
 async def reset(visit: Visit) -> Response:
     """Take an own template away."""
     work = _work(visit, visit.form.text)
-    try:
-        await visit.change(studio.resetting(work.owner, work.kind))
-    except AdminFault as fault:
-        return await _edit(visit, work, None, {"": visit.fault(fault)})
+    await visit.change(studio.resetting(work.owner, work.kind))
     return visit.go(_path(visit, work), "templates.edit.reset")
 
 
+@or_again(_show_again)
 async def restore(visit: Visit) -> Response:
     """Make a template what it was in a version; one that fails by now is opened as a draft."""
     work, number = _work(visit, visit.form.text), visit.form.text("number")
     if not number.isdecimal() or len(number) > 9:
         raise HTTPException(404)
-    try:
-        version = await visit.desk.look(lambda tx: studio.read_version(tx, work.owner, work.kind, int(number)))
-        if version is None:
-            await visit.change(studio.resetting(work.owner, work.kind))
-            return visit.go(_path(visit, work), "templates.edit.restored", number=number)
-        graphics = await visit.desk.studio.graphics(visit.customer)
-        faults = await visit.desk.studio.find_faults(work.kind, version, graphics)
-        if faults:
-            return await _edit(visit, work, version, {"source": " ".join(faults)})
-        await visit.change(studio.keeping(work.owner, work.kind, version, graphics))
-    except AdminFault as fault:
-        return await _edit(visit, work, None, {"": visit.fault(fault)})
+    version = await visit.desk.look(lambda tx: studio.read_version(tx, work.owner, work.kind, int(number)))
+    if version is None:
+        await visit.change(studio.resetting(work.owner, work.kind))
+        return visit.go(_path(visit, work), "templates.edit.restored", number=number)
+    graphics = await visit.desk.studio.graphics(visit.customer)
+    faults = await visit.desk.studio.find_faults(work.kind, version, graphics)
+    if faults:
+        return await _edit(visit, work, version, {"source": " ".join(faults)})
+    await visit.change(studio.keeping(work.owner, work.kind, version, graphics))
     return visit.go(_path(visit, work), "templates.edit.restored", number=number)
 
 

@@ -6,6 +6,7 @@ Not here: the URL itself, which is the setting `push_url` of a level (settings),
 import asyncio
 import base64
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -27,16 +28,16 @@ from sms.outbox import WAITING, OutboxState
 from sms.outcome import Done
 from web.portal.page import POST, Page
 from web.portal.rooms.interface_tabs import ROOT, WEBHOOKS, tabs
-from web.portal.visit import Visit
+from web.portal.visit import Visit, or_again
 
 _ROWS: Final = 100
 _HOURS: Final = ("24", "168", "0")
 _MOST_DIGITS: Final = 19
 
 
-async def show_webhooks(visit: Visit) -> Response:
+async def show_webhooks(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show where pushes go, and the newest of them."""
-    return await _list(visit)
+    return await _list(visit, errors)
 
 
 async def make_key(visit: Visit) -> Response:
@@ -53,6 +54,7 @@ async def make_key(visit: Visit) -> Response:
     )
 
 
+@or_again(show_webhooks, {"": "url"})
 async def try_url(visit: Visit) -> Response:
     """Push a sample to one of the customer's URLs now, and show what came of it."""
     url, customer, desk = visit.form.text("url"), visit.customer, visit.desk
@@ -60,33 +62,27 @@ async def try_url(visit: Visit) -> Response:
     if place is None:
         raise HTTPException(404)
     user = place.name if place.kind in {LayerKind.USER, LayerKind.PINNED} else ""  # whose own key signs
-    try:
-        desk.check_push_url(url, customer.name)
-    except AdminFault as fault:
-        return await _list(visit, {"url": visit.fault(fault)})
+    desk.check_push_url(url, customer.name)
     states = desk.snapshot.layers.resolve(customer.id, Origin.MAIL.value).settings.push_states
     attempt = await desk.push_now(sample_push(customer.name, url, desk.now(), of_message=bool(states), user=user))
     return await _list(visit, attempt=attempt)
 
 
-async def show_one(visit: Visit) -> Response:
+async def show_one(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show a push with its attempts."""
-    return visit.show("rooms/interfaces/push", push=await _push(visit), waiting=WAITING)
+    return visit.show("rooms/interfaces/push", errors=errors, push=await _push(visit), waiting=WAITING)
 
 
+@or_again(show_one)
 async def replay(visit: Visit) -> Response:
     """Send a push that has ended again."""
     push = await _push(visit)
     here = f"{visit.here}/interfaces/webhooks/{push.push}"
-    try:
-        await visit.change(partial(replay_push_of, customer=visit.customer.name, name=push.push))
-    except AdminFault as fault:
-        errors = {"": visit.fault(fault)}
-        return visit.show("rooms/interfaces/push", errors=errors, push=push, waiting=WAITING)
+    await visit.change(partial(replay_push_of, customer=visit.customer.name, name=push.push))
     return visit.go(here, "interfaces.push.replayed")
 
 
-async def _list(visit: Visit, errors: dict[str, str] | None = None, attempt: MailAttempt | None = None) -> Response:
+async def _list(visit: Visit, errors: Mapping[str, str] | None = None, attempt: MailAttempt | None = None) -> Response:
     before, state, user = visit.asked("before"), visit.asked("state"), visit.asked("user").strip()
     wanted = PushesWanted(
         state=state if state in set(OutboxState) else "",
