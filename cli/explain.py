@@ -19,6 +19,7 @@ from addressbook.senders import Principal, find_owner
 from cli.admin_session import json_option
 from cli.context import config_option, database_of, read_config
 from cli.explained_text import explained_lines, print_text
+from countries.book import RuleBook
 from gateway.directory import DirectoryFollower
 from gateway.explaining import explain_limits, explain_outcome, refuse_spent
 from gateway.plan import hold_back
@@ -129,7 +130,7 @@ def explain(  # noqa: PLR0913 - the options of the command
         "cancels": cancels,
         "limits": explain_limits(claims, used, judgement.plan),
     }
-    told = shape(judgement, envelope, snapshot.find_tls_demands(principal, client)) | more
+    told = shape(judgement, envelope, snapshot.judge.book, snapshot.find_tls_demands(principal, client)) | more
     if as_text or (sys.stdout.isatty() and not as_json):
         print_text(explained_lines(told, judgement, envelope.reverse_path))
     else:
@@ -192,7 +193,9 @@ def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
     return (layer_of(LayerKind.TRIAL, patch, "--set"),) if patch else ()
 
 
-def shape(judgement: Decision, envelope: ReceivedEnvelope, tls_demands: Sequence[str] = ()) -> dict[str, Any]:
+def shape(
+    judgement: Decision, envelope: ReceivedEnvelope, rules: RuleBook, tls_demands: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return a judgement in the public shape."""
     dropped, plan = judgement.dropped, judgement.plan
     told = explain_outcome(
@@ -203,6 +206,7 @@ def shape(judgement: Decision, envelope: ReceivedEnvelope, tls_demands: Sequence
         plan=plan,
         given=[item.address for item in envelope.recipients],
         tls_demands=tls_demands,
+        rules=rules,
         words=_reply,
     )
     return told | {

@@ -111,6 +111,7 @@ def explained_lines(told: View, judgement: Decision, sender: str) -> Iterator[Li
     yield from _who(told, sender)
     yield from _how(told, judgement.resolved)
     yield from _recipients(told, judgement)
+    yield from _rules(told["recipients"])
     yield from _texts(told["recipients"])
     yield from _limits(told["limits"])
     if judgement.resolved is not None:
@@ -227,6 +228,27 @@ def _recipients(told: View, judgement: Decision) -> Iterator[Line]:
             said.append(f"sender ID {show_number(sender['value'])}, which {sender['origin']} came to")
         yield Line("; ".join(said), "" if index else "to")
     yield from _rest(len(told["recipients"]), "recipients")
+
+
+def _rules(recipients: Sequence[View]) -> Iterator[Line]:
+    """Return what rules of countries would do, each once, with how many recipients it is about where not all."""
+    met = dict[str, int]()
+    for item in recipients:
+        for rule in item["rules"]:
+            line = f"{rule['says']} {_why(rule)}"
+            met[line] = met.get(line, 0) + 1
+    for index, (line, times) in enumerate(list(met.items())[:_MOST_SHOWN]):
+        whom = f" For {count(times, 'recipient')}." if times < len(recipients) else ""
+        yield Line(f"{line}{whom}", "" if index else "rules")
+    yield from _rest(len(met), "rules")
+
+
+def _why(rule: View) -> str:
+    """Return the name of a rule with what it did, its mode, and who says so."""
+    begins = f", from {rule['in_force_at']}" if rule["in_force_at"] else ""
+    who = f"decided by {rule['decided_by']}" if rule["decided_by"] else f"built in, {rule['confidence']} confidence"
+    sources = f"; {join(rule['sources'])}, {rule['as_of']}" if rule["sources"] else ""
+    return f"({rule['rule']}: {rule['effect']}; mode {rule['mode'] or 'gone'}, {who}{begins}{sources})"
 
 
 def _way(route: View) -> str:

@@ -22,6 +22,8 @@ from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
 from store.views import Trace, TracedAttempt, TracedReceipt
+from templates.country_words import say_finding
+from templates.words import FALLBACK, Dictionary
 
 
 def print_trace(file: Path, name: str, *, as_json: bool) -> None:
@@ -146,6 +148,7 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         for item in trace.reroutes
         if item.message_id == message.public_id
     ]
+    lines += [f"  rules: {line}" for line in _rules(message)]
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
         lines += [
@@ -169,6 +172,17 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         for receipt in receipts
     ]
     return lines
+
+
+def _rules(message: ReportedMessage) -> list[str]:
+    """Return a line for each rule of the country: its name, its effect, and both in words."""
+    if not message.findings:
+        return []
+    words = Dictionary().words(FALLBACK)
+    return [
+        f"{finding[0]} {finding[1]}: {say_finding(finding, message.country, words, message.sender_id)}"
+        for finding in message.findings
+    ]
 
 
 def _given_back(attempt: TracedAttempt) -> str:

@@ -94,6 +94,10 @@ class RuleBook:
         ]
         return (*shipped, *(_own(ruling) for ruling in mine if ruling.value))
 
+    def find(self, place: Place, name: RuleName, value: str) -> RuleInForce | None:
+        """Return the rule of a name that says this at a place, None where none does any more."""
+        return next((rule for rule in self.rules_at(place) if (rule.name, rule.value) == (name, value)), None)
+
 
 def built_in_mode(rule: Rule) -> Mode:
     """Return what a shipped rule does where the operator says nothing: it is applied where sources agree."""

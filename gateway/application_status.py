@@ -4,6 +4,7 @@ An application sees all jobs of its customer, a person's login those of the pers
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Final
 
 from addressbook.senders import Sender
 from sms.lifecycle import MessageState
+from sms.report import Findings, claimed_state
 from sms.serialise import thaw_settings
 from sms.settings import Settings
 from store.application_views import (
@@ -21,8 +23,9 @@ from store.application_views import (
     jobs_after,
     messages_of_job,
 )
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
+from store.rulings import read_findings
 
 _ID: Final = re.compile(r"[JS]\.[0-9A-Za-z.@-]{1,60}", re.ASCII)
 
@@ -31,8 +34,9 @@ _ID: Final = re.compile(r"[JS]\.[0-9A-Za-z.@-]{1,60}", re.ASCII)
 class SmsStatus:
     """What became of one SMS. `given` is the recipient as submitted, `number` E.164 with its plus, or empty.
 
-    `reason` is a ProblemCode or a Refusal, `problem` its sentence. `attempted`: a carrier was offered it. `ended_at` is
-    set once nothing more is expected.
+    `state` is the one that may be claimed (sms.report). `reason` is a ProblemCode or a Refusal, `problem` its sentence.
+    `attempted`: a carrier was offered it. `ended_at` is set once nothing more is expected. `country` and `findings` are
+    there where rules of the number's country found something.
     """
 
     public_id: str
@@ -49,6 +53,8 @@ class SmsStatus:
     updated_at: datetime
     sent_at: datetime | None
     ended_at: datetime | None
+    country: str = ""
+    findings: Findings = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +108,7 @@ class ApplicationStatus:
         found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, owner_of(sender)))
         if found is None:
             return None
-        messages = await self._database.read(partial(messages_of_job, job_key=found.key))
+        messages = await self._database.read(partial(_read_messages, job_key=found.key))
         return JobStatus(
             public_id=found.public_id,
             service=found.service,
@@ -110,7 +116,7 @@ class ApplicationStatus:
             settings=thaw_settings(found.settings),
             accepted_at=to_instant(found.accepted_at),
             settled_at=to_instant_if_set(found.settled_at),
-            messages=tuple(map(_status_of, messages)),
+            messages=messages,
             sandbox=found.sandbox,
         )
 
@@ -118,10 +124,9 @@ class ApplicationStatus:
         """Return one message; None for one that there is not, or that is not theirs to see."""
         if not is_public_id(public_id):
             return None
-        found = await self._database.read(
-            lambda tx: find_message_of(tx, sender.customer.id, public_id, owner_of(sender))
+        return await self._database.read(
+            partial(_read_message, customer_key=sender.customer.id, public_id=public_id, owner=owner_of(sender))
         )
-        return None if found is None else _status_of(found)
 
     async def job_ids(self, sender: Sender, wanted: JobQuery) -> list[str]:
         """Return the ids of jobs, oldest first."""
@@ -177,14 +182,28 @@ def owner_of(sender: Sender) -> str:
     return "" if user is None or user.is_application else user.address
 
 
-def _status_of(message: AskedMessage) -> SmsStatus:
+def _read_messages(tx: Transaction, job_key: int) -> tuple[SmsStatus, ...]:
+    return _statuses_of(tx, messages_of_job(tx, job_key))
+
+
+def _read_message(tx: Transaction, customer_key: int, public_id: str, owner: str) -> SmsStatus | None:
+    found = find_message_of(tx, customer_key, public_id, owner)
+    return None if found is None else _statuses_of(tx, [found])[0]
+
+
+def _statuses_of(tx: Transaction, messages: Sequence[AskedMessage]) -> tuple[SmsStatus, ...]:
+    found = read_findings(tx, {message.ruling for message in messages})
+    return tuple(_status_of(message, *found.get(message.ruling, ("", ()))) for message in messages)
+
+
+def _status_of(message: AskedMessage, country: str, findings: Findings) -> SmsStatus:
     updated_at = to_instant(message.updated_at)
     return SmsStatus(
         public_id=message.public_id,
         given=message.given,
         number=f"+{message.number}" if message.number else "",
         reference=message.customer_ref,
-        state=message.state,
+        state=claimed_state(message.state, findings, message.part_count),
         reason=message.reason,
         problem=message.problem,
         from_network=message.from_network,
@@ -194,4 +213,6 @@ def _status_of(message: AskedMessage) -> SmsStatus:
         updated_at=updated_at,
         sent_at=to_instant_if_set(message.sent_at),
         ended_at=updated_at if message.ended else None,
+        country=country,
+        findings=findings,
     )

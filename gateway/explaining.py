@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from addressbook.hierarchy import Resolved
 from addressbook.senders import Principal
+from countries.book import RuleBook
 from gateway.admin.limits import limit_row
 from gateway.applications import ApplicationJob, Applications
 from gateway.directory import DirectoryFollower
+from gateway.explained_rules import explain_rules
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.ports import Clock
 from gateway.usage_claims import claims_of, refuse
@@ -66,6 +68,7 @@ class Explaining:
             plan=planned,
             given=(),
             tls_demands=self._book.current.find_tls_demands(principal, ""),
+            rules=self._book.current.judge.book,
             words=words,
         )
         return {
@@ -84,11 +87,13 @@ def explain_outcome(  # noqa: PLR0913 - what is told
     plan: JobPlan | None,
     given: Sequence[str],
     tls_demands: Sequence[str],
+    rules: RuleBook,
     words: Words,
 ) -> View:
     """Return what becomes of a submission: refused at once, by `refused`, or recipient by recipient.
 
-    Without a plan the recipients are only as `given`. `tls_demands` are those who demand TLS of it.
+    Without a plan the recipients are only as `given`. `tls_demands` are those who demand TLS of it, `rules` those of
+    countries.
     """
     submission = plan.submission if plan is not None else None
     schedule = plan.schedule if plan is not None else None
@@ -99,7 +104,7 @@ def explain_outcome(  # noqa: PLR0913 - what is told
         "refusal": _explain_refusal(refused, words),
         "recipients": [_explain_bare(item, refused, words) for item in given]
         if plan is None
-        else [_explain_recipient(plan, item, refused, words) for item in plan.messages],
+        else [_explain_recipient(plan, item, refused, rules, words) for item in plan.messages],
         "settings": _explain_settings(resolved),
         "ignored_options": list(submission.ignored_options) if submission is not None else [],
         "dry_run": submission is not None and submission.dry_run,
@@ -135,15 +140,21 @@ def _explain_bare(given: str, refused: Refused | None, words: Words) -> View:
         "cut": "",
         "duplicate_of": None,
         "settings": {},
+        "rules": [],
     }
 
 
-def _explain_recipient(plan: JobPlan, message: PlannedMessage, refused: Refused | None, words: Words) -> View:
+def _explain_recipient(
+    plan: JobPlan, message: PlannedMessage, refused: Refused | None, rules: RuleBook, words: Words
+) -> View:
     encoded, settings = plan.encoded_of(message), plan.submission.resolved.settings
     shown = _explain_bare(message.wanted.given, message.refused or refused, words)
     own = message.wanted.sender_id
     if own is not None:
         shown["settings"] = {"sender_id": {"value": own.value, "layer": "conversation", "origin": "the SMS answered"}}
+    elif (instead := message.judgement.sender_id) is not None:
+        shown["settings"] = {"sender_id": {"value": instead.value, "layer": "country", "origin": "fallback_sender_id"}}
+    shown["rules"] = explain_rules(message, plan.submission.sender.customer.name, settings, rules)
     shown["number"] = message.number.e164 if message.number else None
     shown["duplicate_of"] = message.duplicate_of or None
     if encoded is not None and message.refused is None:

@@ -11,7 +11,7 @@ from sms.lifecycle import MessageState
 from sms.message import EncodedText, MailOrigin, Priority
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
-from sms.report import Addressee, NoticeKind
+from sms.report import Addressee, Findings, NoticeKind
 from sms.schedule import Blackout, Schedule
 from sms.settings import StatusChannel, StatusReport
 from sms.usage import Pace, UsageClaim
@@ -24,8 +24,8 @@ class NewMessage:
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
     number, ISO 3166-1 alpha-2 or empty. `reference` is what its customer calls it; its `schedule`, if it has
-    one, stands in place of the job's. `findings` are what rules of its country did: each a
-    rule, an effect, and what the rule says (countries.judge). Its sender ID sends no faster than its `pace`.
+    one, stands in place of the job's. `findings` are what rules of its country did. Its sender ID sends no faster than
+    its `pace`.
     """
 
     given: str
@@ -43,7 +43,7 @@ class NewMessage:
     parameters: Parameters = ()
     reference: str = ""
     schedule: Schedule | None = None
-    findings: tuple[tuple[str, str, str], ...] = ()
+    findings: Findings = ()
     pace: Pace | None = None
 
 

@@ -41,6 +41,29 @@ class Channel(StrEnum):
 
 Addressee = tuple[Channel, str]
 
+Findings = tuple[tuple[str, str, str], ...]
+"""What rules of a country did to a message: each a rule, its effect, and what the rule says (countries.judge)."""
+
+_RECEIPTS: Final = "receipts"
+_OF_NO_HANDSET: Final = frozenset({"network", "false"})
+_OF_FIRST_PART: Final = "first-part"
+
+
+def worth_of_receipts(findings: Findings) -> str:
+    """Return what a receipt from the message's country is worth, as the rule says it; empty where nothing is known."""
+    return next((value for rule, _, value in findings if rule == _RECEIPTS), "")
+
+
+def claimed_state(state: MessageState, findings: Findings, parts: int) -> MessageState:
+    """Return the state that may be claimed of a message.
+
+    A receipt that no handset caused says no more than that the network took the SMS; one of the first part alone says
+    nothing of the others. Where networks give none, one that came shows that this network does.
+    """
+    worth = worth_of_receipts(findings) if state is MessageState.DELIVERED else ""
+    is_less = worth in _OF_NO_HANDSET or (worth == _OF_FIRST_PART and parts > 1)
+    return MessageState.SUBMITTED if is_less else state
+
 
 def addressees(wanted: StatusChannel, address: str, push_url: str) -> tuple[Addressee, ...]:
     """Return every channel that reports to a job's sender, with its address; without a URL a push becomes a mail.
@@ -93,7 +116,7 @@ class ReportedMessage:
     `reason` is a ProblemCode or a Refusal value, `problem` its sentence. `from_network` says that a receipt led to
     this state. `parameters` are what its carrier got beside the text, as `NAME=VALUE, …`;
     `languages` are those of its national shift tables. `cause` is the carrier's answer that put it
-    off last, for the operator.
+    off last, for the operator. `country` is that of the number where its rules found something, as `findings` say.
     """
 
     public_id: str
@@ -119,6 +142,13 @@ class ReportedMessage:
     parameters: str = ""
     languages: str = ""
     cause: str = ""
+    country: str = ""
+    findings: Findings = ()
+
+    @property
+    def claimed(self) -> MessageState:
+        """The state that may be claimed: not «delivered» where receipts of its country cannot tell that."""
+        return claimed_state(self.state, self.findings, len(self.parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +178,8 @@ class JobReport:
 
     @property
     def summary(self) -> Summary:
-        """The number of recipients in each state."""
-        return summarise(message.state for message in self.messages)
+        """The number of recipients in each state that may be claimed."""
+        return summarise(message.claimed for message in self.messages)
 
     @property
     def cancel_address(self) -> str:

@@ -42,6 +42,7 @@ class AskedMessage(Struct, frozen=True, array_like=True):
     receipt_wanted: bool
     part_count: int
     updated_at: int
+    ruling: str
     sent_at: int | None
 
 

@@ -9,13 +9,11 @@ from hashlib import sha256
 import peewee
 from msgspec import Struct, json
 
+from sms.report import Findings
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Row
 from store.tables import StoredRow
-
-Findings = tuple[tuple[str, str, str], ...]
-"""Each a rule, its effect, and what the rule says."""
 
 
 class RulingRow(StoredRow):
@@ -51,10 +49,10 @@ def ruling_row(country: str, findings: Findings, made_at: int) -> Row:
     return RULINGS.row(digest=digest, country=country, findings=content, made_at=made_at)
 
 
-def read_findings(tx: Transaction, digests: Iterable[str]) -> dict[str, Findings]:
-    """Return what was found, by digest; an empty digest, and one that is not there, says nothing."""
+def read_findings(tx: Transaction, digests: Iterable[str]) -> dict[str, tuple[str, Findings]]:
+    """Return the country and what was found, by digest; an empty digest, and one that is not there, says nothing."""
     wanted = {digest for digest in digests if digest}
     if not wanted:
         return {}
     found = tx.select_in(Ruling, _READ, wanted)
-    return {ruling.digest: json.decode(ruling.findings, type=Findings) for ruling in found}
+    return {ruling.digest: (ruling.country, json.decode(ruling.findings, type=Findings)) for ruling in found}

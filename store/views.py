@@ -12,7 +12,7 @@ from sms.lifecycle import INTERMEDIATE, OPEN, MessageState
 from sms.message import Alphabet, MailOrigin, ReceiptState, Shifts, TlsTag
 from sms.national import languages_of
 from sms.parts import cut_text
-from sms.report import JobReport, ReportedMessage, ReportedPart
+from sms.report import Findings, JobReport, ReportedMessage, ReportedPart
 from sms.serialise import thaw_origins, thaw_settings
 from store.engine.database import Transaction
 from store.engine.keys import to_indexed, to_instant, to_instant_if_set
@@ -20,6 +20,7 @@ from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
 from store.queue_views import when_due
 from store.rerouting import TracedReroute, load_reroutes
+from store.rulings import read_findings
 from store.serialise import thaw_lengths, thaw_replaced
 
 
@@ -86,6 +87,7 @@ class _ReportedMessage(Struct, frozen=True, array_like=True):
     parameters: str
     locking_shift: int
     single_shift: int
+    ruling: str
 
 
 class _ReportedPart(Struct, frozen=True, array_like=True):
@@ -142,9 +144,11 @@ def _load_messages(
     offered: dict[int, dict[int, _ReportedPart]] = {}
     for part in tx.select_in(_ReportedPart, parts, keys):
         offered.setdefault(part.message_key, {})[part.idx] = part
+    rows = tx.select_in(_ReportedMessage, messages, keys)
+    found = read_findings(tx, {row.ruling for row in rows})
     return [
-        (row, _reported_message(row, _reported_parts(row, offered.get(row.key, {}))))
-        for row in tx.select_in(_ReportedMessage, messages, keys)
+        (row, _reported_message(row, _reported_parts(row, offered.get(row.key, {})), *found.get(row.ruling, ("", ()))))
+        for row in rows
     ]
 
 
@@ -179,7 +183,9 @@ def _reported_part(part: _ReportedPart, index: int, total: int, text: str) -> Re
     )
 
 
-def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]) -> ReportedMessage:
+def _reported_message(
+    message: _ReportedMessage, parts: tuple[ReportedPart, ...], country: str, findings: Findings
+) -> ReportedMessage:
     return ReportedMessage(
         public_id=message.public_id,
         given=message.given,
@@ -203,6 +209,8 @@ def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]
         parts=parts,
         parameters=message.parameters,
         languages=languages_of(Shifts(message.locking_shift, message.single_shift)),
+        country=country,
+        findings=findings,
     )
 
 

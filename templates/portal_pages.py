@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from addressbook.changes import ChangeFault
 from addressbook.runs import Reason
+from templates.country_words import say_deeds, say_finding, say_notes
 from templates.directory_view import say_counts, say_line, say_reason
 from templates.documents import render_document
 from templates.fact_view import say_setter, say_value
@@ -68,6 +69,9 @@ class PortalPages:
             "refusal": partial(self.refusal, words.language),
             "document": render_document,
             "language_name": _language_name,
+            "finding": partial(say_finding, words=mail),
+            "deeds": partial(say_deeds, words=mail),
+            "notes": partial(say_notes, words=mail),
             "setting_value": partial(say_value, words=mail),
             "setter": partial(say_setter, words=mail),
             "run_line": partial(say_line, words=mail),

@@ -120,17 +120,21 @@ def _recipient_fields(message: ReportedMessage, *, receipt_expected: bool) -> di
         "reason": message.problem or None,
         "sentTs": _instant(min(sent, default=None)),
         "finishedTs": _instant(message.updated_at if process_status in {"DONE", "CANCELED", "KILL"} else None),
-        "state": message.state.value,
+        "state": message.claimed.value,
         "reasonCode": message.reason or None,
         "parts": len(message.parts),
         "partsBilled": sum(part.billed for part in message.parts),
+        "countryRules": [
+            {"country": message.country, "rule": rule, "effect": effect, "value": value}
+            for rule, effect, value in message.findings
+        ],
     }
 
 
 def decide_status(message: ReportedMessage, *, receipt_expected: bool) -> tuple[str, str]:
     """Return process status and status of one recipient; `receipt_expected` while its receipt may still come."""
     offered = any(part.submitted_at is not None or part.carrier_id for part in message.parts)
-    match message.state:
+    match message.claimed:
         case MessageState.SUBMITTED if is_final(message.state, receipt_expected=receipt_expected):
             found = "DONE", "SUC_ACC"
         case MessageState.CANCELLED:
@@ -144,7 +148,7 @@ def decide_status(message: ReportedMessage, *, receipt_expected: bool) -> tuple[
         case MessageState.REJECTED if not message.from_network:
             found = "DONE", "NOT_ACC_FIN"
         case _:
-            found = _OF_STATE[message.state]
+            found = _OF_STATE[message.claimed]
     return found
 
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from countries.judge import Effect
+from countries.rules import RuleName
 from sms.alphabet import Became, what_became
 from sms.lifecycle import OPEN, SUCCESS, MessageState
 from sms.message import Replacement
@@ -16,6 +18,7 @@ from sms.next_steps import STEPS, Step
 from sms.number import SenderKind, parse_sender_id, show_number
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, ReportedMessage, ReportedPart
+from templates.country_words import say_deeds, say_finding
 from templates.shown_text import SHOWN_NAME, show, show_line
 from templates.view import PartView, RecipientView, ReplacedView, Tone
 from templates.words import Words
@@ -32,6 +35,7 @@ _TONES = {
 }
 _FINE = frozenset({Tone.GOOD, Tone.CALM, Tone.OPEN})
 _SENT = frozenset({MessageState.SUBMITTED, MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.UNKNOWN})
+_CONFIRMED = "confirmed"
 _PROBLEMS = frozenset(map(str, ProblemCode))
 _REFUSALS_ONLY = frozenset(map(str, Refusal)) - _PROBLEMS
 
@@ -47,6 +51,7 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
             words.say("text.cut_shown", kept=kept) if preview else words.say("text.cut_hidden", characters=characters)
         )
     sentence = explain_message(message, words, zone, settled=report.settled_at is not None)
+    sender = show_sender(message.sender_id)
     name = show_line(message.name)[:SHOWN_NAME]
     detail = find_detail(message, words)
     cut_start, cut_more = _shorten(show(message.cut), words) if preview else ("", "")
@@ -58,9 +63,10 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         state=say_state(message, words),
         tone=tone_of(message),
         sentence=sentence,
-        note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
+        note=sentence if _adds_to_state(message) else "",
         detail=detail,
         step=_say_step(message, detail, words),
+        rules=say_deeds(message.findings, message.country, words, sender),
         text=show(message.text) if preview else "",
         cut=show(message.cut) if preview else "",
         cut_start=cut_start,
@@ -70,10 +76,20 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         parts=parts,
         parts_differ=len({(part.state, part.code) for part in parts}) > 1,
         parts_line=parts_line(message.parts, words),
-        sender=show_sender(message.sender_id),
+        sender=sender,
         changed=words.time(message.updated_at, zone),
-        delivered=words.time(delivered_at(message), zone) if message.state is MessageState.DELIVERED else "",
+        delivered=words.time(delivered_at(message), zone) if message.claimed is MessageState.DELIVERED else "",
     )
+
+
+def state_word(message: ReportedMessage) -> str:
+    """Return the key of the words for what may be claimed of a message: that of its state, but for weak receipts."""
+    return _CONFIRMED if message.claimed is not message.state else message.state.value
+
+
+def _adds_to_state(message: ReportedMessage) -> bool:
+    is_plain = message.state is not MessageState.UNKNOWN and message.claimed is message.state
+    return bool(message.reason) or not is_plain or _is_partial(message)
 
 
 def address_of(message: ReportedMessage) -> str:
@@ -98,6 +114,10 @@ def explain_message(message: ReportedMessage, words: Words, zone: str, *, settle
     reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
     if message.state is MessageState.SUBMITTED and not settled:
         sentence = words.say("sentence.awaiting")
+    elif message.claimed is not message.state:
+        receipts = (finding for finding in message.findings if finding[0] == RuleName.RECEIPTS)
+        rule = say_finding(next(receipts), message.country, words)
+        sentence = words.say("sentence.confirmed", time=words.time(delivered_at(message), zone), rule=rule)
     elif message.state is MessageState.DELIVERED:
         sentence = words.say("sentence.delivered", time=words.time(delivered_at(message), zone))
     else:
@@ -127,6 +147,8 @@ def find_detail(message: ReportedMessage, words: Words) -> str:
     """Return what exactly was refused, or the route of a dry run; empty where nothing more is known."""
     if message.reason == TRIAL and message.problem:
         return f"{words.say('label.route')}: {show_line(message.problem)}"
+    if any(effect == Effect.REFUSED for _, effect, _ in message.findings):
+        return ""  # rules of the country say it in the reader's language
     refused = message.reason in _REFUSALS_ONLY and message.problem
     return show_line(words.detail(message.problem)) if refused else ""
 
@@ -146,7 +168,7 @@ def tone_of(message: ReportedMessage) -> Tone:
 def _tone_of_state(message: ReportedMessage) -> Tone:
     if message.reason == TRIAL or is_taken_back(message):
         return Tone.CALM
-    return _TONES.get(message.state, Tone.BAD)
+    return _TONES.get(message.claimed, Tone.BAD)
 
 
 def is_taken_back(message: ReportedMessage) -> bool:
@@ -198,7 +220,7 @@ def _say_step(message: ReportedMessage, detail: str, words: Words) -> str:
 
 def say_state(message: ReportedMessage, words: Words) -> str:
     """Return the state of a message in a word or two, and that the phone gets less than was written."""
-    state = words.say("state.would-send" if message.reason == TRIAL else f"state.{message.state}")
+    state = words.say("state.would-send" if message.reason == TRIAL else f"state.{state_word(message)}")
     loss = loss_of(message)
     return state if loss is None else words.say(f"text.but_{loss}", state=state)
 

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 
 from addressbook.exchange import SPREADSHEET, write_csv
 from sms.report import JobReport, ReportedMessage
-from templates.recipient_view import address_of, delivered_at, explain_message, find_detail, say_state, step_of
+from templates.country_words import say_deeds
+from templates.recipient_view import (
+    address_of,
+    delivered_at,
+    explain_message,
+    find_detail,
+    say_state,
+    show_sender,
+    step_of,
+)
 from templates.shown_text import show_line
 from templates.verdict import choose_rows
 from templates.words import Words
@@ -35,9 +44,10 @@ def _cells(message: ReportedMessage, report: JobReport, words: Words, zone: str)
     yield say_state(message, words)
     yield f"{delivered_at(message).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
     yield len(message.parts)
+    rules = say_deeds(message.findings, message.country, words, show_sender(message.sender_id))
     step = step_of(message)
     if step is None:
-        yield ""
+        yield " ".join(rules)
         return
     sentence = explain_message(message, words, zone, settled=report.settled_at is not None)
-    yield " ".join(filter(None, (sentence, find_detail(message, words), words.say(f"step.{step}"))))
+    yield " ".join(filter(None, (sentence, find_detail(message, words), *rules, words.say(f"step.{step}"))))

@@ -8,9 +8,11 @@ was not sent again». Not here: one recipient (recipient_view), the state in a f
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from countries.rules import RuleName
 from sms.lifecycle import MessageState
-from sms.report import JobReport, NoticeKind, ReportedMessage
+from sms.report import Findings, JobReport, NoticeKind, ReportedMessage
 from templates.brand import view_brand
+from templates.country_words import say_notes
 from templates.fact_view import list_facts, list_settings
 from templates.graphics import Graphic
 from templates.recipient_view import TRIAL, delivered_at, note_replaced, view_recipient, was_sent
@@ -90,7 +92,7 @@ def _label_of_text(kind: NoticeKind, messages: Sequence[ReportedMessage]) -> str
 
 def _lead_of_many(kind: NoticeKind, report: JobReport, words: Words) -> str:
     """Return how many recipients ended how, where the headline does not say it."""
-    states = {message.state for message in report.messages}
+    states = {message.claimed for message in report.messages}
     if states == {MessageState.DELIVERED}:
         last = max(map(delivered_at, report.messages))
         return words.say("sentence.all_delivered", time=words.time(last, report.settings.time_zone))
@@ -116,9 +118,17 @@ def _say_more(hidden: int, total: int, words: Words) -> str:
 
 
 def _notes(report: JobReport, words: Words) -> tuple[str, ...]:
-    """Return what the sender should know of the mail itself: options in its subject that were not heeded."""
+    """Return what the sender should know: options that were not heeded, and what rules of countries may do."""
     ignored = " ".join(map(show_line, report.ignored_options))
-    return (words.count("text.ignored_options", len(report.ignored_options), options=ignored),) if ignored else ()
+    unheeded = (words.count("text.ignored_options", len(report.ignored_options), options=ignored),) if ignored else ()
+    return (*unheeded, *say_notes(((message.country, _notable(message, report)) for message in report.messages), words))
+
+
+def _notable(message: ReportedMessage, report: JobReport) -> Findings:
+    """Return what is told of a message's rules; what receipts are worth only where one is awaited."""
+    if report.settings.delivery_receipt and message.claimed is message.state:
+        return message.findings
+    return tuple(finding for finding in message.findings if finding[0] != RuleName.RECEIPTS)
 
 
 def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:

@@ -9,7 +9,7 @@ from sms.lifecycle import OPEN, Summary
 from sms.report import JobReport, NoticeKind, ReportedMessage
 from sms.settings import TextSource
 from templates.fact_view import starts_at
-from templates.recipient_view import TRIAL, Loss, is_taken_back, loss_of, tone_of
+from templates.recipient_view import TRIAL, Loss, is_taken_back, loss_of, state_word, tone_of
 from templates.shown_text import show_line
 from templates.view import Tone
 from templates.words import Words
@@ -53,7 +53,7 @@ def _say_state(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: S
             return words.say("headline.dry-run")
         if state in OPEN and kind in {NoticeKind.ACCEPTED, NoticeKind.DELAYED}:
             return words.say(f"headline.{kind}")
-        return words.say(f"headline.{state}")
+        return words.say(f"headline.{state_word(messages[0])}")
     if kind is NoticeKind.DRY_RUN:
         planned = sum(message.reason == TRIAL for message in messages)
         return words.count("many.dry-run", planned, total=summary.total, planned=planned)

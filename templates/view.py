@@ -55,7 +55,8 @@ class RecipientView:
     """One recipient: `name` is what the customer knows its number by, or empty; `who` is the name with the number.
 
     `sentence` says the state in full; `note` is the same if that adds to the short `state`, else empty. `text`, `cut`
-    and `replaced` are empty without a preview; `cut_note` then still says that text was cut.
+    and `replaced` are empty without a preview; `cut_note` then still says that text was cut. `rules` says what rules of
+    its country did.
     """
 
     number: str
@@ -67,6 +68,7 @@ class RecipientView:
     note: str
     detail: str
     step: str
+    rules: tuple[str, ...]
     text: str
     cut: str
     cut_start: str

@@ -80,6 +80,10 @@ class Words:
         found = self._details.find(english)
         return english if found is None else self.say(found[0], **found[1])
 
+    def territory(self, letters: str) -> str:
+        """Return the name of a country by its ISO 3166 letters; the letters where it has none."""
+        return str(self._locale.territories.get(letters, letters))
+
     def number(self, number: int) -> str:
         """Return a whole number in groups of digits, as the language writes it."""
         return str(number) if number < _GROUPED else str(format_decimal(number, locale=self._locale))

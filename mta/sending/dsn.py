@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from countries.judge import Effect
+from countries.rules import RuleName
 from mta.sending.fields import date, part, quoted_printable
 from mta.smtp.engine.replies import printable, reply_to
 from sms.lifecycle import OPEN, MessageState
@@ -20,7 +22,7 @@ from sms.message import MailOrigin
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
-from templates.recipient_view import address_of, step_of
+from templates.recipient_view import address_of, explain_message, step_of
 from templates.words import Words
 
 _LONGEST_LINE = 998
@@ -159,7 +161,7 @@ def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
 
 def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
     accepted = bool(message.parts) and all(part.billed for part in message.parts)
-    if message.state is MessageState.DELIVERED:
+    if message.claimed is MessageState.DELIVERED:
         action, status = DsnAction.DELIVERED, "2.1.5"
     elif settings.acceptance_is_delivery and accepted:
         action, status = DsnAction.DELIVERED, "2.0.0"
@@ -283,6 +285,13 @@ def _sentence(status: RecipientStatus, report: JobReport, words: Words) -> str:
         step = step_of(message)
         sentences = (words.say("dsn.failed", number=number, reason=reason), words.say(f"step.{step}") if step else "")
         return " ".join(sentences).rstrip()
+    return _sentence_of_success(status, words, zone)
+
+
+def _sentence_of_success(status: RecipientStatus, words: Words, zone: str) -> str:
+    message, number = status.message, address_of(status.message)
+    if message.claimed is not message.state:
+        return f"{number}: {explain_message(message, words, zone, settled=True)}"
     if message.state is MessageState.DELIVERED:
         return words.say(
             "dsn.delivered", number=number, time=words.time(status.last_attempt_at or message.updated_at, zone)
@@ -318,10 +327,20 @@ def _status_fields(
                 ("Remote-MTA", status.remote),
                 ("Diagnostic-Code", status.diagnostic),
                 ("Last-Attempt-Date", date(status.last_attempt_at) if status.last_attempt_at else ""),
+                # RFC 3464 §2.4
+                *(("X-Country-Rule", text) for text in _rules_of(message)),
                 ("Will-Retry-Until", date(status.retry_until_at) if status.retry_until_at else ""),
             )
         )
     return "\r\n".join(groups)
+
+
+def _rules_of(message: ReportedMessage) -> Iterable[str]:
+    """Return what rules of the country did beyond a note: country, rule, effect, and what is sent instead."""
+    for rule, effect, value in message.findings:
+        if effect != Effect.NOTED or (rule == RuleName.RECEIPTS and message.claimed is not message.state):
+            instead = f"; sender {message.sender_id}" if effect == Effect.REPLACED else ""
+            yield printable(f"{message.country}; {rule}; {effect}; {value}{instead}", 300)
 
 
 def _group(*fields: tuple[str, str]) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from cli.explain import shape
+from countries.book import RuleBook
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.intake import Disposition
 from sms.number import MobileNumber
@@ -78,7 +79,7 @@ def test_an_answer_goes_to_the_handset_from_the_number_that_it_wrote_to(own, sho
 def test_explain_shows_the_number_that_answers_as_the_sender_id_of_its_recipient(core):
     to = (token(core), "+447700900101")
     envelope = ReceivedEnvelope(reverse_path=ANNA, recipients=tuple(EnvelopeRecipient(address=item) for item in to))
-    first, second = shape(judge(core, "acme", to=to), envelope)["recipients"]
+    first, second = shape(judge(core, "acme", to=to), envelope, RuleBook({}))["recipients"]
     assert first["settings"]["sender_id"] == {
         "value": DEDICATED,
         "layer": "conversation",

@@ -14,6 +14,7 @@ from web.api_v2.shapes import (
     ListedJobAnswer,
     MessageAnswer,
     ProblemAnswer,
+    RuleAnswer,
 )
 from web.basic import CHALLENGE
 from web.problems import PROBLEM_TYPE, BadField, retry_after, say_fields
@@ -86,6 +87,10 @@ def message_answer(sms: SmsStatus) -> MessageAnswer:
         parts=sms.parts,
         sent_at=sms.sent_at,
         ended_at=sms.ended_at,
+        rules=[
+            RuleAnswer(country=sms.country, rule=rule, effect=effect, value=value)
+            for rule, effect, value in sms.findings
+        ],
     )
 
 

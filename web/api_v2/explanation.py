@@ -46,6 +46,22 @@ class ExplainedSetting(Struct, frozen=True, kw_only=True):
     origin: str
 
 
+class ExplainedRule(Struct, frozen=True, kw_only=True):
+    """What a rule of the recipient's country would do, and why it counts."""
+
+    country: Annotated[str, Meta(description="ISO 3166-1 alpha-2.")]
+    rule: Annotated[str, Meta(description="Its name in the table of countries.")]
+    effect: Annotated[str, Meta(description="noted (nothing), replaced, changed, delayed or refused.")]
+    value: Annotated[str, Meta(description="What the rule says.")]
+    says: Annotated[str, Meta(description="The same as a sentence.")]
+    mode: Annotated[str, Meta(description="apply or note; empty where the rule is no longer there.")]
+    decided_by: Annotated[str, Meta(description="Where the operator decided the mode; empty: the product did.")]
+    in_force_at: Annotated[str | None, Meta(description="The day from which it holds, null where long past.")]
+    sources: list[str]
+    as_of: Annotated[str, Meta(description="The month in which the sources were read.")]
+    confidence: Annotated[str, Meta(description="high, medium or low; empty for a rule of the operator.")]
+
+
 class ExplainedRecipient(Struct, frozen=True, kw_only=True):
     """What one recipient would get, or why nothing."""
 
@@ -61,6 +77,7 @@ class ExplainedRecipient(Struct, frozen=True, kw_only=True):
     cut: Annotated[str, Meta(description="What is cut off its end.")]
     duplicate_of: Annotated[str | None, Meta(description="The earlier recipient of the same number and text.")]
     settings: Annotated[dict[str, ExplainedSetting], Meta(description="What differs from the settings of all.")]
+    rules: Annotated[list[ExplainedRule], Meta(description="What rules of the recipient's country would do.")]
 
 
 class ExplainedBlackout(Struct, frozen=True, kw_only=True):

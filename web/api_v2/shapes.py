@@ -68,6 +68,15 @@ class JobKept(Struct, frozen=True, kw_only=True):
     id: str
 
 
+class RuleAnswer(Struct, frozen=True, kw_only=True):
+    """What a rule of the number's country did."""
+
+    country: Annotated[str, Meta(description="ISO 3166-1 alpha-2.")]
+    rule: Annotated[str, Meta(description="Its name in the table of countries.")]
+    effect: Annotated[str, Meta(description="noted (nothing), replaced, changed, delayed or refused.")]
+    value: Annotated[str, Meta(description="What the rule says.")]
+
+
 class MessageAnswer(Struct, frozen=True, kw_only=True):
     """What became of one SMS."""
 
@@ -75,12 +84,19 @@ class MessageAnswer(Struct, frozen=True, kw_only=True):
     to: Annotated[str, Meta(description="The number in E.164; empty where it is none.")]
     given: Annotated[str, Meta(description="The recipient as you wrote it.")]
     reference: str
-    state: Annotated[str, Meta(description="A state of the lifecycle in docs/architecture.md.")]
+    state: Annotated[
+        str,
+        Meta(
+            description="A state of the lifecycle in docs/architecture.md. It is not «delivered», but «submitted» and"
+            " ended, where the rule «receipts» of the country says that its receipts can't tell that."
+        ),
+    ]
     reason: Annotated[str, Meta(description="Why it was refused or failed, as a word; else empty.")]
     detail: Annotated[str, Meta(description="The same as a sentence.")]
     parts: int
     sent_at: datetime | None
     ended_at: Annotated[datetime | None, Meta(description="Set once nothing more is expected.")]
+    rules: Annotated[list[RuleAnswer], Meta(description="What rules of the number's country did.")] = []
 
 
 class ListedJobAnswer(Struct, frozen=True, kw_only=True):

@@ -58,6 +58,16 @@ def sms_view(sms: SmsStatus) -> View:
         "sentTs": _instant(sms.sent_at),
         "finishedTs": _instant(sms.ended_at),
         "parts": sms.parts,
+        **(
+            {
+                "countryRules": [
+                    {"country": sms.country, "rule": rule, "effect": effect, "value": value}
+                    for rule, effect, value in sms.findings
+                ]
+            }
+            if sms.findings
+            else {}
+        ),
     }
 
 

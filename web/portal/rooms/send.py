@@ -20,7 +20,10 @@ from gateway.application_status import ApplicationStatus, JobStatus
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.portal.by_hand import CHOICES, Draft, read_options
 from sms.message import EncodedText, Origin
+from sms.number import country_of
 from sms.outcome import Refused
+from sms.report import Findings
+from sms.settings import format_setting
 from web.portal.page import CUSTOMER, POST, Page
 from web.portal.rooms.send_form import (
     LIST,
@@ -43,7 +46,10 @@ _MOST_OCTETS: Final = 6_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One recipient of a preview: `encoded` is the text that it gets, None where it gets none, as the others say."""
+    """One recipient of a preview: `encoded` is the text that it gets, None where it gets none, as the others say.
+
+    `findings` are what rules of its `country` would do, `sender` who stands in place of the sender that is asked for.
+    """
 
     name: str
     number: str
@@ -51,6 +57,9 @@ class Row:
     refused: Refused | None
     fault: str
     duplicate_of: str
+    country: str
+    findings: Findings
+    sender: str
 
 
 async def write(visit: Visit, way: str) -> Response:
@@ -87,6 +96,7 @@ async def count(visit: Visit) -> Response:
         "rooms/send/count",
         encoded=planned.encoded if isinstance(planned, JobPlan) else None,
         refused=say_refused(visit, refused) if refused is not None else "",
+        findings=_findings_of(planned) if isinstance(planned, JobPlan) else (),
         personalised=personalised,
     )
 
@@ -192,6 +202,10 @@ async def _rows_of(visit: Visit, draft: Draft, planned: JobPlan) -> list[Row]:
     return [_row_of(message, texts.get(_name_of(message)), faults) for message in planned.messages]
 
 
+def _findings_of(planned: JobPlan) -> list[tuple[str, Findings]]:
+    return [(country_of(one.number), one.judgement.findings) for one in planned.messages if one.number is not None]
+
+
 def _name_of(message: PlannedMessage) -> str:
     wanted = message.wanted
     return wanted.row or wanted.number or wanted.given
@@ -207,6 +221,9 @@ def _row_of(message: PlannedMessage, encoded: EncodedText | None, faults: Mappin
         refused=message.refused,
         fault=fault,
         duplicate_of=message.duplicate_of,
+        country=country_of(message.number) if message.number is not None else "",
+        findings=message.judgement.findings,
+        sender=format_setting(message.judgement.sender_id) if message.judgement.sender_id is not None else "",
     )
 
 

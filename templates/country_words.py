@@ -1,0 +1,94 @@
+"""What rules of a country did to an SMS, or may do, as sentences in the reader's language.
+
+The words stand in `[country]` of the catalogues: one sentence for each rule, one for each effect, and a few words for
+what is only a note. Not here: the rules and what they do (countries), where it is shown (recipient_view, status_view).
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from countries.judge import Effect
+from countries.rules import RuleName
+from sms.report import Findings
+from templates.shown_text import show_line
+from templates.words import Words
+
+_SENDER: Final = "sender"
+_SHOWN: Final = "shown"
+_TEXT: Final = "text"
+_TIME: Final = "time"
+_ANSWERS: Final = "answers"
+_RECEIPTS: Final = "receipts"
+
+NOTES: Final[Mapping[RuleName, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *(RuleName.ALPHA, RuleName.ALPHA_SUPPORTED, RuleName.ALPHA_REGISTRATION, RuleName.ALPHA_MAX),
+                *(RuleName.ALPHA_REGISTRATION_LOCAL, RuleName.ALPHA_UCS2, RuleName.ID_RULE, RuleName.ID_FORM),
+                *(RuleName.GENERIC_ID, RuleName.BLOCKED_ID, RuleName.LONG_LOCAL, RuleName.LONG_INTL),
+                RuleName.SHORT_CODE,
+            ),
+            _SENDER,
+        ),
+        **dict.fromkeys((RuleName.ALPHA_KEPT, RuleName.REPLACED_BY, RuleName.LONG_INTL_KEPT), _SHOWN),
+        **dict.fromkeys(
+            (
+                *(RuleName.CONCATENATION, RuleName.MAX_LENGTH, RuleName.MAX_PARTS, RuleName.UCS2, RuleName.CHARACTERS),
+                *(RuleName.OPT_OUT, RuleName.TEXT_RULE, RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX),
+                *(RuleName.URL_RULE, RuleName.URLS, RuleName.CONTENT_BANS),
+            ),
+            _TEXT,
+        ),
+        **dict.fromkeys(
+            (RuleName.RATE, RuleName.LONG_CODE_RATE, RuleName.QUIET_HOURS, RuleName.VALIDITY),
+            _TIME,
+        ),
+        **dict.fromkeys((RuleName.TWO_WAY, RuleName.STOP_HELP), _ANSWERS),
+        RuleName.RECEIPTS: _RECEIPTS,
+    }
+)
+"""What a note of each rule is about; rules that are not here are facts that are no note."""
+
+
+def say_finding(finding: tuple[str, str, str], country: str, words: Words, sender: str = "") -> str:
+    """Return what one rule of a country did, in whole sentences; `sender` is shown in place of the one asked for."""
+    rule, effect, value = finding
+    keys = (f"country.{rule}-{value}", f"country.{rule}", "country.other")
+    said = words.say(
+        next(key for key in keys if key in words.texts), country=words.territory(country), value=show_line(value)
+    )
+    done = words.say(f"country.is-{effect}", sender=show_line(sender)) if effect != Effect.NOTED else ""
+    return f"{said} {done}".rstrip()
+
+
+def say_deeds(findings: Findings, country: str, words: Words, sender: str = "") -> tuple[str, ...]:
+    """Return what rules of a country did to a message, without what is only a note."""
+    done = (finding for finding in findings if finding[1] != Effect.NOTED)
+    return tuple(dict.fromkeys(say_finding(finding, country, words, sender) for finding in done))
+
+
+def say_notes(found: Iterable[tuple[str, Findings]], words: Words) -> tuple[str, ...]:
+    """Return what rules may do beyond what they did, from each message's country and findings: few words for each.
+
+    Countries of which the same is said share a line.
+    """
+    about: dict[str, dict[str, None]] = {}
+    for country, findings in found:
+        for rule, effect, _ in findings:
+            if effect == Effect.NOTED and (note := NOTES.get(RuleName(rule), "")):
+                about.setdefault(country, {})[note] = None
+    countries: dict[tuple[str, ...], list[str]] = {}
+    for country, notes in about.items():
+        # Who may be blocked hears of the worse alone.
+        kept = tuple(sorted(note for note in notes if note != _SHOWN or _SENDER not in notes))
+        countries.setdefault(kept, []).append(words.territory(country))
+    return tuple(
+        words.say(
+            "country.note-line",
+            countries=", ".join(sorted(names)),
+            notes="; ".join(words.say(f"country.note-{note}") for note in kept),
+        )
+        for kept, names in countries.items()
+    )
