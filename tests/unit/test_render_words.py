@@ -25,6 +25,7 @@ VALUES = [
     *(str(word) for item in fields(Settings) if isinstance(item.default, StrEnum) for word in type(item.default)),
 ]
 SPELT_ALIKE = {
+    "country.note-line",
     "results.name",
     "setting.contact",
     "setting.logo",
