@@ -163,7 +163,7 @@ def test_the_shape_is_exactly_the_public_one(house, note):
     assert list(told)[:6] == ["version", "verdict", "reason", "refusal", "recipients", "settings"]
     (recipient,) = told["recipients"]
     assert list(recipient) == [
-        "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings",
+        "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings", "rules",
     ]  # fmt: skip
     assert [list(part) for part in recipient["parts"]] == [["text", "udh", "payload"]]
     assert recipient["replaced"] == [{"index": 6, "from": "–", "to": "-", "kind": "relative"}]
@@ -172,6 +172,17 @@ def test_the_shape_is_exactly_the_public_one(house, note):
     assert set(told["settings"]) == set(FIELDS)
     assert all(list(item) == ["value", "layer", "origin"] for item in told["settings"].values())
     assert told["settings"]["max_parts"] == {"value": 4, "layer": "built-in", "origin": "built-in"}
+
+
+def test_each_rule_of_a_country_is_named_with_its_mode_its_source_and_who_decided(house, note):
+    asked = ("--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, "--set", "sender_id=INFO")
+    told = explain(house, *asked, note("Hello"))
+    [rule] = [rule for rule in told["recipients"][0]["rules"] if rule["rule"] == "generic_id"]
+    assert (rule["country"], rule["effect"], rule["mode"], rule["decided_by"]) == ("GB", "noted", "note", "")
+    assert rule["says"] == "United Kingdom: general names such as INFO do not pass."
+    assert rule["sources"]
+    assert rule["as_of"] == "2026-05"
+    assert told["verdict"] == "send"
 
 
 def test_a_text_of_many_parts_is_cut_after_the_last_that_is_allowed(house, note):
