@@ -69,7 +69,11 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
         letter = letter_row(
             canonical,
             "account-invited" if link else "account-role",
-            {"who": edit.who, "customer": name_of_customer, "link": link or f"{portal}/portal/"},
+            {
+                "who": f" ({edit.who})" if "@" in edit.who else "",
+                "customer": name_of_customer,
+                "link": link or f"{portal}/portal/",
+            },
             now=to_stored(edit.now),
             language=(account.language if account is not None else "") or language,
         )

@@ -7,17 +7,30 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.kit.peer import find_program, require_peer
-from tests.kit.portal_site import PortalSite, Visitor
 
 WIDE, NARROW = (1200, 900), (390, 844)
 _FONTS = Path(__file__).parents[1] / "peers" / "fonts" / "fonts.conf"
 _SERIOUS = {"serious", "critical"}
+
+
+class ServedPortal(Protocol):
+    """Where a portal answers on this machine."""
+
+    port: int
+
+
+class SignedIn(Protocol):
+    """Somebody whose browser holds the token of a session."""
+
+    @property
+    def token(self) -> str:
+        """What its cookie says."""
 
 
 @contextlib.asynccontextmanager
@@ -43,8 +56,8 @@ async def open_browser(folder: Path) -> AsyncIterator[Browser]:
 @contextlib.asynccontextmanager
 async def open_portal(
     browser: Browser,
-    site: PortalSite,
-    visitor: Visitor | None = None,
+    site: ServedPortal,
+    visitor: SignedIn | None = None,
     *,
     size: tuple[int, int] = WIDE,
     colours: Literal["light", "dark"] = "light",

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from html import escape
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
@@ -225,6 +226,15 @@ async def test_an_authenticators_code_is_asked_for_after_the_password_and_counts
     assert await works(Visitor(site, token_in(answer)))
     half = Visitor(site, token_in(await sign_in(site)))
     assert (await half.post("/sign-in/code", {"code": codes[3]})).status_code == 422, "a recovery code that was used"
+
+
+async def test_a_filter_is_still_there_after_the_code_of_the_authenticator(site):
+    await with_authenticator(site)
+    path = f"/portal/c/{site.customer()}/reports?state=failed&since=2026-11-01"
+    asked = await sign_in(site, next=path)
+    waiting = Visitor(site, token_in(asked))
+    page = await waiting.get(asked.headers["location"].removeprefix("/portal"))
+    assert f'name="next" value="{escape(path)}"' in page.text
 
 
 async def test_codes_are_not_guessed_and_a_half_sign_in_waits_five_minutes(site, clock):

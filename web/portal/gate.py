@@ -5,7 +5,7 @@ customer and may not do this gets 403. Not here: the pages (rooms, sign_in), who
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -21,7 +21,7 @@ from gateway.portal.desk import Desk
 from web.body_limit import allow_body
 from web.front import require_same_origin
 from web.portal.cookie import token_of
-from web.portal.form import read_form
+from web.portal.form import Form, read_form
 from web.portal.look import Look
 from web.portal.page import CUSTOMER, OpenPage, Page
 from web.portal.static import static_routes
@@ -75,7 +75,7 @@ class Gate:
     async def _answer(self, page: Page, request: Request) -> Response:
         session = await self._desk.sign_in.sessions.find(token_of(request))
         if session is None or not session.stage.is_open:
-            return _to_sign_in(request)
+            return await self._without_session(page, request)
         if session.needs_authenticator and not page.is_before_authenticator:
             return RedirectResponse(f"/portal{AUTHENTICATOR}", status_code=303)
         visit = Visit(
@@ -95,11 +95,27 @@ class Gate:
                 allow_body(request, page.most)
             form = await read_form(request)
             if not hmac.compare_digest(form.text("csrf").encode(), session.csrf.encode()):
-                return refuse(visit, 403, "form-of-others")
+                return _ask_again(replace(visit, form=form), 403)
             return await page.handler(replace(visit, form=form))
         except HTTPException as error:
             # A stranger's page shows nothing of the customer, its name least of all.
             return refuse(visit if visit.role is not None else replace(visit, at=None), error.status_code)
+
+    async def _without_session(self, page: Page, request: Request) -> Response:
+        """Lead to the sign-in; a form that somebody was long at is given back, to be sent again after it."""
+        if (
+            "hx-request" in request.headers
+        ):  # a part of a page: it is loaded again, but for a form that is being written
+            return Response(status_code=204, headers={"HX-Refresh": "true"} if request.method in _SAFE else None)
+        if request.method in _SAFE or page.right is None:
+            return _to_sign_in(request)
+        try:
+            require_same_origin(request)
+            form = await read_form(request)
+        except HTTPException:
+            return _to_sign_in(request)
+        guest = Guest(request=request, desk=self._desk, look=self._look, form=form)
+        return _ask_again(guest, 401) if _kept(form) else _to_sign_in(request)
 
     def _customer_of(self, page: Page, request: Request) -> Customer | None:
         if not page.is_customers:
@@ -130,6 +146,17 @@ def refuse(guest: Guest, status: int, reason: str = "") -> Response:
     """Return the page of a refusal."""
     key = f"refused.{reason or status}"
     return guest.show("refused", status=status, key=key if guest.look.has(f"{key}.title") else "refused.other")
+
+
+def _ask_again(guest: Guest, status: int) -> Response:
+    """Return the page that sends a form again: no session sent it, or an earlier one."""
+    return guest.show("again", status=status, action=guest.request.url.path, kept=_kept(guest.form))
+
+
+def _kept(form: Form) -> Mapping[str, list[str]]:
+    """Return what a form said, without what is secret."""
+    secret = ("csrf", "password", "secret")
+    return {name: texts for name, texts in form.fields.items() if not any(word in name for word in secret)}
 
 
 def _check_right(page: Page, visit: Visit) -> None:

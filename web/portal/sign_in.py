@@ -5,6 +5,7 @@ Not here: what proves somebody (gateway.portal.sign_in), signing in at an issuer
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
@@ -21,7 +22,7 @@ _CODE = f"{SIGN_IN}/code"
 _LINK = "/link"
 _FORGOTTEN = "/forgotten"
 # Only lists of a customer have a query, which is their filter.
-_OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?|/portal/c(/[A-Za-z0-9._~-]+)+\?[A-Za-z0-9._~%+=&-]*")
+_OWN_PATH = re.compile(r"/portal(/[A-Za-z0-9._~-]+)+/?|/portal/c(/[A-Za-z0-9._~-]+)+\?[A-Za-z0-9._~%+=&*-]*")
 
 
 async def ask_password(guest: Guest) -> Response:
@@ -118,7 +119,11 @@ async def enter(guest: Guest, token: str, back: str) -> Response:
         await sessions.end(before)
     begun = await sessions.find(token)
     waits = begun is not None and begun.stage is SessionStage.CODE
-    answer = guest.go(f"{_CODE}?next={own_path(back)}") if waits else RedirectResponse(own_path(back), status_code=303)
+    answer = (
+        guest.go(f"{_CODE}?next={quote(own_path(back), safe='/')}")
+        if waits
+        else RedirectResponse(own_path(back), status_code=303)
+    )
     return give_token(answer, guest.request, token)
 
 

@@ -158,6 +158,7 @@ def _form(visit: Visit, way: str, draft: Draft | None, errors: Mapping[str, str]
         start=start_at.astimezone(ZoneInfo(visit.zone)).strftime("%Y-%m-%dT%H:%M") if start_at else "",
         lists=hand.lists_for(visit.customer, visit.account.address),
         in_force=None if isinstance(settings, Refused) else settings,
+        country="" if isinstance(settings, Refused) else visit.look.territory(visit.language, settings.default_country),
         express=visit.has(Option.EXPRESS),
     )
 

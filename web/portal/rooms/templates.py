@@ -7,6 +7,7 @@ is tried, and what may be kept (gateway.portal.studio).
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final
 from urllib.parse import urlencode
@@ -207,7 +208,7 @@ async def _edit(
         draft=draft or current,
         draft_key=key if draft is not None else "",
         is_own=is_own,
-        versions=versions,
+        versions=[{**one, "set_at": datetime.fromisoformat(str(one["set_at"]))} for one in versions],
         names=studio.names_of(work.kind),
         languages=studio.LANGUAGES(),
         push_forms=studio.PUSH_FORMS,
