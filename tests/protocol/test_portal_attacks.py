@@ -69,7 +69,7 @@ async def fill_with(site, visitor, text):
         ("/interfaces/logins", {"login": f"login-{text}"[:60], "profile": "", "user": ""}),
         ("/support/new", {"subject": f"Help {text}", "text": f"Words {text}"}),
         ("/settings/-/cost_centre", {"say": "value", "value": text[:30], "seen": "yes"}),
-        ("/inbound/stops", {"phone": "+447700900456", "reason": f"Reason {text}"}),
+        ("/inbound/stops", {"numbers": "+447700900456", "reason": f"Reason {text}"}),
         ("/send", {"numbers": f"+{PHONE}", "text": f"By hand {text}", "reference": f"Reference {text}"}),
     ):
         answer = await visitor.post(f"{at}{path}", fields)

@@ -122,7 +122,13 @@ async def test_exactly_the_difference_that_was_looked_at_is_approved(site):
     assert (await visitor.post(f"{at}/7/approve", {"digest": digest[::-1]})).status_code == 422
     assert site.core.book.current.directory.user(f"d19{HOST}").may_send
     assert (await visitor.post(f"{at}/7/approve", {"digest": digest})).status_code == 303
-    assert not site.core.book.current.directory.user(f"d19{HOST}").may_send
+    stopped = site.core.book.current.directory.user(f"d19{HOST}")
+    assert not stopped.may_send
+    listed = await visitor.get(f"/c/{site.customer()}/directory?q=d19")
+    assert "switched off by its directory" in text_of(listed)
+    assert "Only the directory can change that" in text_of(
+        await visitor.get(f"/c/{site.customer()}/directory/users/{stopped.id}")
+    )
     assert (await visitor.get(f"{at}/7")).status_code == 404
 
 
