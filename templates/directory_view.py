@@ -187,10 +187,9 @@ def _lines(news: DirectoryNews, words: Words, rows: int) -> tuple[tuple[LineView
         return tuple(shown), words.count("directory.more_faults", hidden) if hidden else ""
     if news.event is not DirectoryEvent.HELD:
         return (), ""
-    views = (LineView(who=_short(line.target), what=_short(say_line(line, words))) for line in news.lines)
-    lines = tuple(dict.fromkeys(views))  # several fields may be one sentence
-    hidden = len(lines[rows:])
-    return lines[:rows], words.count("directory.more", hidden) if hidden else ""
+    shown = [LineView(who=_short(line.target), what=_short(say_line(line, words))) for line in news.lines[:rows]]
+    hidden = len(news.lines) - len(shown)
+    return tuple(shown), words.count("directory.more", hidden) if hidden else ""
 
 
 def _short(text: str) -> str:
