@@ -19,6 +19,7 @@ from store.application_views import find_job_of, find_message_of
 from store.details import DetailFilter, FoundDetail, Place, search_details
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
+from store.queue_views import when_due
 from store.views import Trace
 
 __all__ = [
@@ -158,7 +159,11 @@ def _detail(found: FoundDetail) -> Detail:
                 *(found.billed, found.delivered, found.service, found.sender, found.login, found.profile),
                 *(found.customer, found.cost_centre, found.reference, found.customer_ref, found.receipt_wanted),
                 *(found.from_network, found.flash, found.priority == 0, found.alphabet),
-                *(to_instant(found.due_at), to_instant_if_set(found.sent_at), to_instant_if_set(found.reported_at)),
+                *(
+                    to_instant(when_due(found.due_at)),
+                    to_instant_if_set(found.sent_at),
+                    to_instant_if_set(found.reported_at),
+                ),
                 to_instant_if_set(found.ended_at),
             ),
             strict=True,

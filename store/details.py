@@ -19,7 +19,6 @@ from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Row, Update
-from store.job_search import of_sender
 from store.tables import StoredRow
 
 
@@ -178,6 +177,13 @@ _DETAILS = query(
 
 def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[FoundDetail]:
     """Return the newest messages that fit, at most so many; those `after` a place are older than what stands there."""
+    places = find_places(tx, wanted, most, after)
+    found = {one.key: one for one in tx.select_in(FoundDetail, _DETAILS, [place.key for place in places])}
+    return [found[place.key] for place in places if place.key in found]
+
+
+def find_places(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[Place]:
+    """Return where such messages stand."""
     places: set[Place] = set()
     for source, conditions, values in _questions(wanted):
         if after is not None:
@@ -188,9 +194,7 @@ def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Plac
             " ORDER BY d.accepted_at DESC, d.key DESC LIMIT ?"
         )
         places |= {Place(*row) for row in tx.rows(sql, (*values, most))}
-    newest = sorted(places, reverse=True)[:most]
-    found = {one.key: one for one in tx.select_in(FoundDetail, _DETAILS, [place.key for place in newest])}
-    return [found[place.key] for place in newest if place.key in found]
+    return sorted(places, reverse=True)[:most]
 
 
 def count_details(tx: Transaction, wanted: DetailFilter, most: int) -> int:
@@ -279,6 +283,13 @@ def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:
             conditions.append(f"d.accepted_at {sign} ?")
             values.append(instant)
     return conditions, values
+
+
+def of_sender(column: str, sender: str) -> tuple[str, str]:
+    """Return the condition that finds a sender, or with `@` all of a domain, and its value."""
+    if not sender.startswith("@"):
+        return f"{column} = ?", sender
+    return f"{column} LIKE ? ESCAPE '!'", "%" + sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
 
 
 def _marks(values: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """Finds jobs by number, sender, customer, state and time, newest first, however many there are.
 
-Each question goes through one index: of a number, of messages that ended badly, of what is open, or of all jobs by
-their time. Not here: everything of one job (views), what waits (queue).
+Each question goes through one index: of a number, of messages that ended badly, or of all jobs by their time; what else
+is asked of messages goes through the details of each customer. Not here: everything of one job (views), what waits
+(queue).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from sms.lifecycle import OPEN, SUCCESS, MessageState
+from store.details import DetailFilter, Place, find_places, of_sender
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_instant_if_set
 from store.engine.rows import query
@@ -117,16 +119,14 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
 
 def _keys(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
     """Yield the keys of the newest jobs that fit, each once."""
-    conditions, values = _of_job(wanted)
-    of_message, message_values = _of_message(wanted)
-    ended_badly = wanted.states.isdisjoint(OPEN | SUCCESS)
-    if wanted.number or (wanted.states and not wanted.sender and (ended_badly or wanted.since is None)):
-        yield from _through_messages(tx, [*of_message, *conditions], [*message_values, *values], most)
+    ended_badly = bool(wanted.states) and wanted.states.isdisjoint(OPEN | SUCCESS)
+    if wanted.number or (ended_badly and not wanted.sender and wanted.customer_key is None):
+        yield from _through_messages(tx, wanted, most)
         return
-    if of_message:
-        found = f"SELECT 1 FROM message m WHERE m.job_key = j.key AND {' AND '.join(of_message)}"  # noqa: S608 - ours
-        conditions.append(f"EXISTS ({found})")
-        values += message_values
+    if wanted.states or wanted.sender_id:
+        yield from _through_details(tx, wanted, most)
+        return
+    conditions, values = _of_job(wanted)
     where = " AND ".join(["j.accepted_at >= 0", *conditions])
     found = f"SELECT j.key FROM job j WHERE {where} ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?"  # noqa: S608 - ours
     yield from (key for (key,) in tx.rows(found, (*values, most)))
@@ -151,13 +151,6 @@ def _of_job(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     return conditions, values
 
 
-def of_sender(column: str, sender: str) -> tuple[str, str]:
-    """Return the condition that finds a sender, or with `@` all of a domain, and its value."""
-    if not sender.startswith("@"):
-        return f"{column} = ?", sender
-    return f"{column} LIKE ? ESCAPE '!'", "%" + sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
-
-
 def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     conditions, values = list[str](), list[Any]()
     if wanted.number:
@@ -170,7 +163,7 @@ def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:
         condition, states = _in_states(wanted)
         conditions.append(condition)
         values += states
-    if wanted.states and not wanted.number and not wanted.sender and wanted.states.isdisjoint(OPEN | SUCCESS):
+    if not wanted.number:
         conditions.append(f"m.{ENDED_BADLY}")
     return conditions, values
 
@@ -180,7 +173,11 @@ def _in_states(wanted: JobFilter) -> tuple[str, list[str]]:
     return f"m.state IN ({', '.join('?' * len(states))})", states
 
 
-def _through_messages(tx: Transaction, conditions: list[str], values: list[Any], most: int) -> Iterator[int]:
+def _through_messages(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
+    """Yield the jobs of messages to a number, or of those that ended badly."""
+    of_message, message_values = _of_message(wanted)
+    of_job, job_values = _of_job(wanted)
+    conditions, values = [*of_message, *of_job], [*message_values, *job_values]
     # CROSS JOIN: SQLite then begins with the messages, whose index bounds the work.
     found = (
         "SELECT m.key, m.job_key FROM message m CROSS JOIN job j"  # noqa: S608 - conditions of ours
@@ -198,3 +195,43 @@ def _through_messages(tx: Transaction, conditions: list[str], values: list[Any],
         if len(rows) < _PAGE:
             return
         below = rows[-1][0]
+
+
+def _through_details(tx: Transaction, wanted: JobFilter, most: int) -> list[int]:
+    """Return the jobs of messages of each customer; its details stop where enough of them are found."""
+    customers = _customers(tx) if wanted.customer_key is None else [wanted.customer_key]
+    found = [job for customer in customers for job in _jobs_of(tx, customer, wanted, most)]
+    return [key for _, key in sorted(found, reverse=True)[:most]]
+
+
+def _customers(tx: Transaction) -> Iterator[int]:
+    key = -1
+    while (key := tx.value("SELECT min(customer_key) FROM detail WHERE customer_key > ?", (key,))) is not None:
+        yield key
+
+
+def _jobs_of(tx: Transaction, customer_key: int, wanted: JobFilter, most: int) -> list[tuple[int, int]]:
+    """Return when the newest jobs of a customer that fit were accepted, with their keys."""
+    asked = DetailFilter(
+        customer_key=customer_key,
+        states=wanted.states,
+        sender=wanted.sender,
+        sender_id=wanted.sender_id,
+        since=wanted.since,
+        until=wanted.until,
+    )
+    jobs = "SELECT m.key, m.job_key FROM message m JOIN job j ON j.key = m.job_key WHERE m.key IN (??)"
+    proof = [wanted.proof] if wanted.proof else []
+    portion = min(_PAGE, 4 * most)
+    found: dict[int, int] = {}
+    after: Place | None = None
+    while len(found) < most:
+        places = find_places(tx, asked, portion, after)
+        job_of: dict[int, int] = dict(
+            tx.rows_in(jobs + " AND j.proof = ?" * len(proof), [place.key for place in places], proof)
+        )
+        found |= {job_of[place.key]: place.accepted_at for place in places if place.key in job_of}
+        if len(places) < portion:
+            break
+        after = places[-1]
+    return sorted(((accepted_at, key) for key, accepted_at in found.items()), reverse=True)[:most]

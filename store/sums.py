@@ -6,7 +6,8 @@ Not here: what a line counts as (reports.counting), what the archive shows (arch
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from msgspec import Struct
 from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
-from store.engine.statements import Insert, Update
+from store.engine.statements import Insert, Row, Update
 from store.sums_tables import JobSumRow, TrafficSumRow
 
 AT_ONCE: Final = 50
@@ -124,6 +125,7 @@ _FIGURES = ("messages", "parts", "billed", "unanswered")
 SUM_KEYS: Final = _COLUMNS[: -len(_FIGURES)]
 """The columns that tell the sums apart."""
 _KEYS = len(SUM_KEYS)
+_VALUES = attrgetter(*_COLUMNS)
 ADD_SUMS = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
 _CLOSED = Insert(JobSumRow)
 _CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
@@ -235,14 +237,19 @@ def _add(tx: Transaction, step: SumStep) -> int:
     of_sms = {key for rows in tx.rows_each(_SUMMED_SMS, inbound) for (key,) in rows}
     news = [new for job in step.jobs if job.job_key in done for new in job.news]
     news += [sms.new for sms in step.inbound if sms.key in of_sms]
-    summed: dict[tuple[object, ...], list[int]] = {}
+    tx.insert(ADD_SUMS, add_up(news))
+    return len(done) + len(of_sms)
+
+
+def add_up(news: Iterable[NewSum]) -> list[Row]:
+    """Return the rows of `ADD_SUMS`, one for what goes into the same row of the sums."""
+    summed: dict[Row, list[int]] = {}
     for new in news:
-        values = astuple(new)
+        values = _VALUES(new)
         figures = summed.setdefault(values[:_KEYS], [0] * len(_FIGURES))
         for index, value in enumerate(values[_KEYS:]):
             figures[index] += value
-    tx.insert(ADD_SUMS, [(*key, *figures) for key, figures in summed.items()])
-    return len(done) + len(of_sms)
+    return [(*key, *figures) for key, figures in summed.items()]
 
 
 def take_turn(tx: Transaction, name: str) -> bool:

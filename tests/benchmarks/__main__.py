@@ -26,6 +26,7 @@ from tests.benchmarks.growth import measure_queue, measure_search, measure_users
 from tests.benchmarks.http_in import measure_http
 from tests.benchmarks.inbound import measure_inbound
 from tests.benchmarks.pipeline import measure_pipeline
+from tests.benchmarks.reports import measure_reports
 from tests.benchmarks.sending import measure_client, measure_sending
 from tests.benchmarks.steps import measure_steps
 from tests.benchmarks.stores import measure_stores
@@ -52,6 +53,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("G8",), measure=measure_users, seconds=20),
     Benchmark(figures=("search",), measure=measure_search, seconds=20),
     Benchmark(figures=("G9",), measure=measure_stores, seconds=40),
+    Benchmark(figures=("reports",), measure=measure_reports, seconds=1200),
 )
 _USUAL, _QUICK = 590.0, 50.0
 _QUICK_SHARE = 0.14

@@ -22,10 +22,10 @@ def measure_syncs(effort: Effort) -> Iterator[Figure]:
     """Measure a first run of 50,000 users and a delta of 100 of them, with 50 mails a second all the time."""
     users = effort.count(_USERS, 1_000)
     with scratch() as folder, gateway(folder) as server:
-        idle = _latencies(server, lambda: time.sleep(effort.seconds / 4))
+        idle = latencies(server, lambda: time.sleep(effort.seconds / 4))
         full, during = _sync(server, users, 0)
         delta, meanwhile = _sync(server, users, _CHANGED)
-        after = _latencies(server, lambda: time.sleep(effort.seconds / 4))
+        after = latencies(server, lambda: time.sleep(effort.seconds / 4))
     quiet = percentile([*idle, *after], 99)
     yield Figure(
         name="sync",
@@ -37,12 +37,12 @@ def measure_syncs(effort: Effort) -> Iterator[Figure]:
         what=f"delta of {_CHANGED} of {users:,} users",
         ours=f"{short(delta.seconds)} s; CPU {short(delta.cpu)} s; {delta.memory:.0f} MB",
     )
-    for what, latencies in (("first run", during), ("delta", meanwhile)):
-        busy = percentile(latencies, 99)
+    for what, taken in (("first run", during), ("delta", meanwhile)):
+        busy = percentile(taken, 99)
         yield Figure(
             name="sync",
             what=f"p99 of accepting a mail, {what} beside idle",
-            ours=f"{short(busy * 1000)} ms of {len(latencies):,} mails",
+            ours=f"{short(busy * 1000)} ms of {len(taken):,} mails",
             peer=f"idle {short(quiet * 1000)} ms",
             ratio=busy / quiet,
             unit="×",
@@ -70,12 +70,12 @@ def _sync(server: Gateway, users: int, changed: int) -> tuple[_Run, list[float]]
             raise RuntimeError(f"sync_run: {done.stderr[-1500:]}")
         said.append(done.stdout)
 
-    latencies = _latencies(server, run)
+    taken = latencies(server, run)
     cpu, seconds, memory = map(float, said[0].split())
-    return _Run(cpu=cpu, seconds=seconds, memory=memory), latencies
+    return _Run(cpu=cpu, seconds=seconds, memory=memory), taken
 
 
-def _latencies(server: Gateway, meanwhile: Callable[[], None]) -> list[float]:
+def latencies(server: Gateway, meanwhile: Callable[[], None]) -> list[float]:
     """Return how long each mail took, sent one after the other on one connection while something is done."""
     failed: list[BaseException] = []
     over = threading.Event()

@@ -42,6 +42,14 @@ async def test_calls_that_arrive_together_share_a_transaction_and_each_gets_its_
     assert len(await database.read(names)) == 200
 
 
+async def test_postgresql_compiles_no_query_which_takes_longer_than_most_queries(database):
+    def compiles(tx):
+        return tx.postgresql and tx.value("SELECT current_setting('jit')") != "off"
+
+    assert not await database.read(compiles)
+    assert not await database.read_long(compiles)
+
+
 async def test_one_bad_call_fails_alone(database):
     wanted = ["call-1", "call-2", "call-1", "call-3"]
     results = await asyncio.gather(*(database.write(put, name) for name in wanted), return_exceptions=True)

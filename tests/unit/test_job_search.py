@@ -80,6 +80,21 @@ def test_a_sender_id_finds_the_jobs_whose_handsets_show_it(world):
     assert numbers(world, sender_id="Alert", states=frozenset({MessageState.QUEUED}), since=world.now) == [(CLARA, 1)]
 
 
+def test_what_is_found_among_several_customers_is_the_newest_of_all_and_each_job_counts_once(world):
+    alert = SenderId(value="Alert", kind=SenderKind.ALPHANUMERIC)
+    for customer_key in (1, 2, 1, 3):
+        world.now += SECOND
+        world.add(CLARA, BEN, sender=alert, customer_key=customer_key, proof="range" if customer_key == 1 else "dkim")
+    found = world.database.read_now(lambda tx: search_jobs(tx, JobFilter(sender_id="Alert"), 3))
+    assert [(job.proof, job.accepted_at) for job in found] == [
+        ("dkim", to_instant(world.now)),
+        ("range", to_instant(world.now - SECOND)),
+        ("dkim", to_instant(world.now - 2 * SECOND)),
+    ]
+    assert numbers(world, sender_id="Alert", proof="range") == [(BEN, 2), (BEN, 2)]
+    assert numbers(world, sender_id="Alert", proof="range", customer_key=2) == []
+
+
 def test_times_and_customers_narrow_any_question(world):
     assert numbers(world, since=world.now) == [(ANNA, 1)]
     assert numbers(world, until=world.now) == [(BEN, 2), (ANNA, 1)]
@@ -133,6 +148,7 @@ BAD = frozenset({MessageState.FAILED, MessageState.UNKNOWN})
         (JobFilter(states=BAD), "message_ended_badly"),
         (JobFilter(sender="anna@example.com"), "COVERING INDEX job_accepted"),
         (JobFilter(customer_key=1, since=5), "COVERING INDEX job_accepted"),
+        (JobFilter(customer_key=1, sender_id="Alert", states=BAD), "SEARCH d USING PRIMARY KEY (customer_key=?"),
     ],
 )
 def test_each_question_goes_through_an_index(wanted, index, tmp_path):
@@ -148,6 +164,8 @@ def test_each_question_goes_through_an_index(wanted, index, tmp_path):
 
         def select_in(self, *_):
             return []
+
+        rows_in = select_in
 
     asking: Any = Asking()
     search_jobs(asking, wanted, 50)

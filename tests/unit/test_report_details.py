@@ -65,6 +65,13 @@ def test_pages_lead_from_one_to_the_next_and_end(world):
     assert asyncio.run(details.page(wanted, 1, "no place")).details == first.details
 
 
+def test_a_message_that_is_held_is_told_with_the_time_at_which_it_was_due(world):
+    (before,) = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
+    world.hold(str(before["sms"]))
+    (held,) = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
+    assert held == before
+
+
 def test_a_table_has_every_message_once_with_a_cell_for_each_column(world):
     world.add(*(f"44770090{number:04}" for number in range(1200)))
     rows = list(Details(world.database).rows(read_query(1, DetailQuery())))
