@@ -213,11 +213,12 @@ def _judge_sender(draft: _Draft, case: Case, rules: Rules) -> None:
         if rule.mode is Mode.NOTE:
             draft.note(rule)
             continue
-        if case.fallback is not None and not any(
-            other.mode is Mode.APPLY for other, _ in _problems_of(case.with_fallback(), rules)
-        ):
+        others = [other for other, _ in _problems_of(case.with_fallback(), rules)]
+        if case.fallback is not None and not any(other.mode is Mode.APPLY for other in others):
             draft.sender_id = case.fallback
             draft.note(rule, Effect.REPLACED)
+            for other in others:
+                draft.note(other)
             return
         draft.note(rule, Effect.REFUSED)
         draft.refused = Refused(refusal=refusal, detail=_refusal_detail(case, rule, refusal))
@@ -287,7 +288,7 @@ def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
                 or _first(rules, name.ALPHA_REGISTRATION_LOCAL, "required", "part", "local only")
                 or _first(rules, name.ALPHA, "registered", "registered on some networks")
             )
-        shown = _first(rules, name.ALPHA_KEPT, "no") or _first(rules, name.ALPHA, "replaced", "mixed")
+        shown = _first(rules, name.ALPHA_KEPT, "no") or _first(rules, name.ALPHA, "replaced", "mixed", "none")
         if shown is not None or (is_required and not is_registered):
             noted.append(_first(rules, name.REPLACED_BY) or shown)
         if not (name.ID_FORM in rules or name.BLOCKED_ID in rules):

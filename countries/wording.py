@@ -157,7 +157,8 @@ def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, 
         is_put = rule.mode is Mode.APPLY and not missing and not is_fixed
         if is_put:
             (before if where is RuleName.TEXT_PREFIX else after).append(words)
-        value = f"{rule.value} (the setting {missing} is empty)" if missing else rule.value
+        is_ours = rule.mode is Mode.APPLY and missing
+        value = f"{rule.value} (the setting {missing} is empty)" if is_ours else rule.value
         findings.append(Finding(rule.name, Effect.CHANGED if is_put else Effect.NOTED, value))
     if (opt_out := wording.rules.get(RuleName.OPT_OUT)) is not None and opt_out.value != _REQUIRED:
         findings.append(Finding(opt_out.name, Effect.NOTED, opt_out.value))
@@ -213,8 +214,9 @@ def _words_of(text: str, wording: Wording, offers: _Offers) -> Iterator[tuple[Ru
             for setting, value in (("brand", wording.brand), ("opt_out_text", wording.opt_out))
             if not value and f"{{{setting.removesuffix('_text')}}}" in rule.value
         )
-        is_offered |= wants_opt_out
-        yield rule, _filled(rule, wording), missing, name
+        words = _filled(rule, wording)
+        is_offered |= wants_opt_out or offers.offers_stop(words)
+        yield rule, words, missing, name
     opt_out = rules.get(RuleName.OPT_OUT)
     if opt_out is not None and opt_out.value == _REQUIRED and not is_offered and not offers():
         yield opt_out, wording.opt_out, "" if wording.opt_out else "opt_out_text", RuleName.TEXT_SUFFIX
