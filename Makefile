@@ -82,6 +82,7 @@ example: install ## write what is generated: the example file, the pictures of t
 	$(BIN)/python -m config.example > mail2sms.example.toml
 	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
 	$(BIN)/python -m tests.command_reference docs/commands.md
+	$(BIN)/python -m tests.country_pages docs/countries.md
 	$(BIN)/python -m tests.directory_options_reference docs/directory-options.md
 	$(BIN)/python -m tests.standards_index docs/standards.md
 	$(BIN)/python -m tests.inlined_template templates/mail

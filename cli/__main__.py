@@ -156,7 +156,9 @@ PLACES: Final = {
         "Handle stop lists: who wants no more SMS of a customer, or of one of its services.",
     ),
     "country": CommandPlace(
-        "countries", "country", "Look at what is known of the countries that SMS go to; nothing of it is applied yet."
+        "countries",
+        "country",
+        "Look at the rules of the countries that SMS go to, and at what an issue changes.",
     ),
     "erase": CommandPlace("erase", "erase", "Erase what is known of a number or of a user, with a receipt."),
     "limits": CommandPlace("limits", "limits", "Look at the limits of use."),

@@ -122,6 +122,8 @@ def check(*, file: Path | None, as_json: bool) -> None:
         told: dict[str, Any] = {"version": version_of_tables(), "changes": [*map(_change, changes)]}
         click.echo(json.dumps({**told, "without_effect": [ruling.by for ruling in idle]}, indent=2, ensure_ascii=False))
         return
+    if config.countries.rules_file is not None:
+        click.echo(f"{config.countries.rules_file}: {len(config.rulings)} rules of yours.")
     click.echo(f"The shipped tables are of {version_of_tables()}, with {len(known_countries())} countries.")
     for ruling in idle:
         click.echo(f"{ruling.by}: no rule {ruling.name} is shipped for {ruling.country}: its mode does nothing")
@@ -188,6 +190,6 @@ def _rule(rule: RuleInForce) -> Mapping[str, object]:
 
 country = click.Group(
     "country",
-    help="Look at the rules of the countries that SMS go to, and at what an issue of them changes.",
+    help="Look at the rules of the countries that SMS go to, and at what an issue changes.",
     commands=[list_all, show_one, show_changes, check],
 )

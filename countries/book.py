@@ -98,6 +98,16 @@ class RuleBook:
         """Return the rule of a name that says this at a place, None where none does any more."""
         return next((rule for rule in self.rules_at(place) if (rule.name, rule.value) == (name, value)), None)
 
+    def all_rules(self, country: str, customer: str = "") -> tuple[RuleInForce, ...]:
+        """Return every rule of a country for a customer, whatever the purpose; one of no purpose as for the first."""
+        found = {
+            (rule.name, rule.value, rule.use_case, rule.networks): rule
+            for use_case in reversed(list(UseCase))
+            for rule in self.rules_at(Place(country=country, customer=customer, use_case=use_case))
+        }
+        order = {name: number for number, name in enumerate(RuleName)}
+        return tuple(sorted(found.values(), key=lambda rule: order[rule.name]))
+
 
 def built_in_mode(rule: Rule) -> Mode:
     """Return what a shipped rule does where the operator says nothing: it is applied where sources agree."""

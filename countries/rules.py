@@ -166,6 +166,22 @@ class Country:
         return tuple(rule for rule in self.rules if rule.name == name)
 
 
+_FREE: Final[Mapping[RuleName, frozenset[str]]] = MappingProxyType(
+    {
+        RuleName.ALPHA: frozenset({"dynamic"}),
+        RuleName.ALPHA_REGISTRATION: frozenset({"none", "optional"}),
+        RuleName.QUIET_HOURS: frozenset({"none"}),
+        RuleName.URLS: frozenset({"any"}),
+        RuleName.URL_RULE: frozenset({"any"}),
+    }
+)
+
+
+def restricts(name: RuleName, value: str) -> bool:
+    """Return whether a rule of this value keeps anything from passing as it is sent."""
+    return value != "yes" and name is not RuleName.NUMBER_PORTABILITY and value not in _FREE.get(name, frozenset())
+
+
 def is_well_formed(name: RuleName, value: str) -> bool:
     """Return whether a value is one that the rule may have."""
     if name is RuleName.ID_FORM:

@@ -18,6 +18,7 @@ from sms.settings import FIELDS
 from tests.command_examples import example_commands, named_commands, refused, unknown
 from tests.command_reference import command_reference, walk
 from tests.conformance import CONFORMANCE, missing_proofs
+from tests.country_pages import country_pages
 from tests.directory_options_reference import options_reference
 from tests.inlined_template import inlined_templates
 from tests.lifecycle_picture import draw_lifecycle, picture_in
@@ -68,6 +69,10 @@ def test_the_picture_of_a_messages_life_is_the_table():
 
 def test_the_reference_of_commands_is_current():
     assert (ROOT / "docs/commands.md").read_text("utf-8") == command_reference(), "run: make example"
+
+
+def test_the_pages_of_countries_are_those_of_the_tables():
+    assert (ROOT / "docs/countries.md").read_text("utf-8") == country_pages(), "run: make example"
 
 
 def test_the_reference_of_directory_options_is_current():

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from addressbook.options import Option
 from addressbook.rights import Right
-from countries.rules import Country, RuleName
+from countries.rules import Country, RuleName, restricts
 from gateway.admin.countries import find_country, known_countries
 from web.portal.page import CUSTOMER, Page
 from web.portal.visit import Visit
@@ -80,7 +80,11 @@ async def show_country(visit: Visit) -> Response:
         raise HTTPException(404)
     name = visit.look.territory(visit.language, country.letters) or country.name
     sources = {source.key: source for rule in country.rules for source in rule.sources}
-    return visit.show("rooms/documentation/country", country=country, name=name, sources=sources)
+    book = visit.desk.snapshot.judge.book
+    rules = book.all_rules(country.letters, visit.customer.name)
+    return visit.show(
+        "rooms/documentation/country", country=country, name=name, rules=rules, restricts=restricts, sources=sources
+    )
 
 
 def _is_found(country: Country, name: str, asked: str) -> bool:
