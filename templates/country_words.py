@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countries.judge import Effect
+from countries.findings import Effect
 from countries.rules import RuleName
 from sms.report import Findings
 from templates.shown_text import show_line

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from countries.judge import Effect
+from countries.findings import Effect
 from countries.rules import RuleName
 from sms.alphabet import Became, what_became
 from sms.lifecycle import OPEN, SUCCESS, MessageState

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from countries.judge import Effect
+from countries.findings import Effect
 from countries.rules import RuleName
 from mta.sending.fields import date, part, quoted_printable
 from mta.smtp.engine.replies import printable, reply_to
