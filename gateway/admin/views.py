@@ -10,6 +10,7 @@ from addressbook.people import AddressRange, Customer, Profile, User
 from addressbook.proof import ProofKind
 from gateway.admin.domain_proof import proof_name, proof_value
 from gateway.admin.lookup import get_customer, get_profile, get_user
+from gateway.admin.portal_issuer import portal_client_words
 from gateway.admin.suspensions import EVERYTHING, suspension_lines
 from sms.facts import Fact
 from sms.message import Origin
@@ -89,6 +90,7 @@ def show_customer(tx: Transaction, name: str) -> View:
         "proofs": sorted(customer.proofs or ProofKind),
         "arc_sealers": sorted(customer.arc_sealers),
         "identity_provider": customer.identity_provider.issuer if customer.identity_provider is not None else "",
+        "portal_client": portal_client_words(tx, customer.id),
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],
         "default_profile": default,

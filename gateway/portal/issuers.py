@@ -167,8 +167,11 @@ class IssuerSignIn:
         with_client = await self._database.read(customers_with_portal_client)
         return any(item.id in with_client for item in able)
 
-    async def begin(self, address: str, back: str) -> Departure | Failed:
-        """Return the way to the issuer for an address, whether it has an account or not."""
+    async def begin(self, address: str, back: str, *, anew: bool = False) -> Departure | Failed:
+        """Return the way to the issuer for an address, whether it has an account or not.
+
+        `anew` has the issuer ask who somebody is, also where it knows the browser.
+        """
         domain = (canonical_address(address) or "").rpartition("@")[2]
         provider = await self._provider_of(self._directory().customer_of_domain(domain) if domain else None)
         if provider is None:
@@ -189,6 +192,7 @@ class IssuerSignIn:
             "code_challenge": _challenge(_derived("verifier", kept)),
             "code_challenge_method": "S256",
             "login_hint": address,
+            **({"prompt": "login"} if anew else {}),
         }
         # RFC 6749 §3.1: the endpoint may have a query of its own
         url = f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
@@ -265,10 +269,12 @@ class IssuerSignIn:
         token = given.get("id_token")
         if not isinstance(token, str):
             raise IssuerUnavailableError("it answers a code without an ID token")
-        key_id = str(read_unverified(token, 0).get("kid", ""))
-        claims = read_verified(token, await self._issuers.keys_of(provider.issuer, key_id, at_once=True))
+        header = read_unverified(token, 0)
+        keys = await self._issuers.keys_of(provider.issuer, str(header.get("kid", "")), at_once=True)
+        claims = read_verified(token, keys)
         if claims is None:
-            raise _FailedError(IssuerFailure.INVALID, "the ID token is signed by no key and algorithm that counts")
+            cause = f"no published key has signed the ID token: alg {header.get('alg')!r}, kid {header.get('kid')!r}"
+            raise _FailedError(IssuerFailure.INVALID, cause)
         self._check_claims(provider, claims, _derived("nonce", answer.kept))
         return await self._with_address(configuration, claims, given.get("access_token"))
 

@@ -66,11 +66,12 @@ async def open_portal(
 ) -> AsyncIterator[Page]:
     """Open a page of the portal, whose paths begin with /portal, in a browser of its own.
 
-    It has signed in as `visitor`. A word on the console, such as of something that the content policy refused, ends the
+    It has signed in as `visitor`, and takes any certificate. A word on the console, such as of something that the content policy refused, ends the
     test.
     """
     context = await browser.new_context(
-        base_url=f"http://127.0.0.1:{site.port}",
+        base_url=site.origin,
+        ignore_https_errors=True,
         viewport={"width": size[0], "height": size[1]},
         color_scheme=colours,
         locale=language,
@@ -80,7 +81,7 @@ async def open_portal(
     )
     context.set_default_timeout(60_000)
     if visitor is not None:
-        await context.add_cookies([{"name": "portal", "value": visitor.token, "url": f"http://127.0.0.1:{site.port}"}])
+        await context.add_cookies([{"name": "portal", "value": visitor.token, "url": site.origin}])
     page = await context.new_page()
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text) if message.type in {"error", "warning"} else None)

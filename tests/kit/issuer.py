@@ -20,7 +20,7 @@ from joserfc import jwk, jwt
 
 AUDIENCE = "mail2sms"
 SUBJECT = "248289761001"
-CLIENT, SECRET = "portal", "a+b c&ü/%2F"
+CLIENT, SECRET = "portal", "a+b c&:/%2F"
 
 
 class Issuer:

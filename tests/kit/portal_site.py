@@ -2,10 +2,11 @@
 
 import contextlib
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
@@ -67,14 +68,17 @@ class Visitor:
         headers: Mapping[str, str],
     ) -> httpx2.Response:
         cookies = {**self.cookies, **({"portal": self.token} if self.token else {})}
-        sent = {"Host": f"127.0.0.1:{self.site.port}", **{name.replace("_", "-"): one for name, one in headers.items()}}
+        sent = {
+            "Host": urlsplit(self.site.origin).netloc,
+            **{name.replace("_", "-"): one for name, one in headers.items()},
+        }
         if cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         content = fields if isinstance(fields, bytes) else None
         if fields is not None and not isinstance(fields, bytes):
             content = urlencode(fields, doseq=True).encode()
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        address = f"http://127.0.0.1:{self.site.port}/portal{path}"
+        address = f"{self.site.origin}/portal{path}"
         answer = await self.site.client.request(method, address, content=content, headers=sent)
         self.site.client.cookies.clear()
         return answer
@@ -82,11 +86,11 @@ class Visitor:
 
 @dataclass
 class PortalSite:
-    """The portal of `core` at `port`."""
+    """The portal of `core`, whose addresses begin with `origin`."""
 
     core: HouseCore
     desk: Desk
-    port: int
+    origin: str
     client: httpx2.AsyncClient
 
     @property
@@ -135,16 +139,20 @@ class PortalSite:
 
 
 @contextlib.asynccontextmanager
-async def portal_site(core: HouseCore, routes: Routes | None = None) -> AsyncIterator[PortalSite]:
-    """Run the portal over a house."""
+async def portal_site(
+    core: HouseCore, routes: Routes | None = None, *, tls: ssl.SSLContext | None = None, port: int = 0
+) -> AsyncIterator[PortalSite]:
+    """Run the portal over a house, at any free port unless one is given; under `tls` its name is localhost."""
     doors = Doors(core.config, core, core.acceptance)
     desk = portal_desk(core.config, core, doors)
     gate = Gate(PAGES, OPEN_PAGES, desk=desk, look=PortalPages())
-    server = HttpServer(gate.routes() if routes is None else routes)
+    contexts = None if tls is None else lambda: tls
+    server = HttpServer(gate.routes() if routes is None else routes, port=port, contexts=contexts)
     await server.start()
     try:
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=60) as client:
-            yield PortalSite(core, desk, server.port, client)
+            origin = f"http://127.0.0.1:{server.port}" if tls is None else f"https://localhost:{server.port}"
+            yield PortalSite(core, desk, origin, client)
     finally:
         await server.stop(5)
         doors.authenticator.close()

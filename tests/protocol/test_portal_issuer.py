@@ -18,6 +18,7 @@ from joserfc import jwk
 
 from addressbook.rights import Role
 from cli.__main__ import main
+from gateway.admin.views import show_customer
 from store.portal_accounts import find_account
 from tests.kit.clock import Clock
 from tests.kit.in_process import undo_a_command
@@ -238,6 +239,16 @@ async def test_an_address_is_the_same_in_capitals_and_verified_however_an_issuer
     answer = await here.sign_in(**claims)
     assert answer.status_code == 303
     assert ANNA in (await Visitor(here.site, token_in(answer)).get("/account")).text
+
+
+async def test_who_came_in_there_as_the_wrong_person_is_asked_anew(here):
+    """Else a provider that knows the browser sends the same person back at once, again and again."""
+    refused = await here.sign_in(email="ben@acme.example.com")
+    assert '<input type="hidden" name="anew" value="yes">' in refused.text
+    way = await here.site.guest.post("/sign-in/issuer", {"address": ANNA, "anew": "yes"})
+    assert "prompt=login" in way.text
+    url, _ = await here.begin()
+    assert "prompt" not in parse_qs(urlsplit(url).query)
 
 
 async def test_an_address_that_the_token_lacks_is_asked_for_at_the_userinfo_endpoint(here):
@@ -473,6 +484,8 @@ async def test_the_command_says_what_to_register_and_keeps_the_secret_to_itself(
     code, said = run("--customer", "acme", "--client", "portal-2", *secret)
     assert (code, SECRET in said) == (0, False)
     assert f"/portal/sign-in/issuer/{here.site.customer()}/back" in said
+    shown = here.site.core.database.read_now(lambda tx: show_customer(tx, "acme"))
+    assert (shown["identity_provider"], shown["portal_client"]) == (here.issuer.url, "portal-2")
     code, said = run("--customer", "rival", "--client", "portal-2", *secret)
     assert (code, "customer oidc rival" in said) == (1, True)
     for words in (["--client", "x"], secret, ["--off", "--client", "x", *secret], ["--off", "--role", "reports"], []):

@@ -24,12 +24,14 @@ _STATUSES: Final = {
     IssuerFailure.BUSY: 429,
 }
 _REFUSED: Final = 403
+# The issuer has let in somebody whom we don't: without being asked anew it would do so again.
+_WRONG_PERSON: Final = {IssuerFailure.UNVERIFIED, IssuerFailure.FOREIGN, IssuerFailure.NO_ACCOUNT}
 
 
 async def show_way(guest: Guest) -> Response:
     """Show the way to the issuer for an address, the same whether it has an account or not."""
     address, back = guest.form.line("address"), own_path(guest.form.line("next"))
-    departure = await guest.desk.issuers.begin(address, back)
+    departure = await guest.desk.issuers.begin(address, back, anew=guest.form.ticked("anew"))
     if isinstance(departure, Failed):
         return await _show_failure(guest, departure, back, field="address")
     answer = guest.show("issuer", url=departure.url, host=departure.host)
@@ -61,7 +63,8 @@ async def come_back(guest: Guest) -> Response:
 async def _show_failure(guest: Guest, failed: Failed, back: str, field: str = "") -> Response:
     said = guest.say(f"issuer.{failed.failure}", address=failed.address)
     status = _STATUSES.get(failed.failure, _REFUSED)
-    return await show_sign_in(guest, back, status=status, errors={field: said})
+    anew = failed.failure in _WRONG_PERSON
+    return await show_sign_in(guest, back, status=status, errors={field: said}, anew=anew)
 
 
 OPEN_PAGES = (

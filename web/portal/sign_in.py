@@ -104,11 +104,14 @@ async def sign_out(visit: Visit) -> Response:
 
 
 async def show_sign_in(
-    guest: Guest, back: str, *, status: int = 200, errors: Mapping[str, str] | None = None
+    guest: Guest, back: str, *, status: int = 200, errors: Mapping[str, str] | None = None, anew: bool = False
 ) -> Response:
-    """Return the page that asks for address and password, or sends to an issuer where some customer has one."""
+    """Return the page that asks for address and password, or sends to an issuer where some customer has one.
+
+    `anew` has the issuer ask again who somebody is.
+    """
     at_issuer = await guest.desk.issuers.is_offered()
-    return guest.show("sign-in", status=status, errors=errors, next=back, at_issuer=at_issuer)
+    return guest.show("sign-in", status=status, errors=errors, next=back, at_issuer=at_issuer, anew=anew)
 
 
 async def enter(guest: Guest, token: str, back: str) -> Response:
