@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from cli.admin_session import csv_option, json_option, print_rows, print_view
+from cli.admin_session import csv_option, json_option, one_customer_option, print_rows, print_view
 from cli.context import CONFIG_VARIABLE, read_config
 from cli.country_words import MODES, change_sentence, origin_of
+from cli.shapes import table_command
 from config.default_file import find_default
 from countries.book import Place, RuleBook, RuleInForce, Ruling
 from countries.changes import RuleChange, find_changes
@@ -26,6 +27,7 @@ from gateway.admin.countries import (
     read_issue,
     version_of_tables,
 )
+from reports.ruled import list_ruled
 from sms.settings import UseCase
 
 _LISTED = (RuleName.ALPHA, RuleName.ALPHA_REGISTRATION, RuleName.TWO_WAY, RuleName.QUIET_HOURS)
@@ -130,6 +132,17 @@ def check(*, file: Path | None, as_json: bool) -> None:
     _print_changes(changes, as_json=False)
 
 
+report = table_command(
+    "report",
+    "Count the SMS that rules of countries replaced, changed, delayed or refused, by customer and month, newest first.",
+    list_ruled,
+    one_customer_option,
+    click.option("--month", default="", metavar="YYYY-MM", help="Only this one: 2026-11."),
+    click.option("--country", default="", metavar="XX", help="Only this one."),
+    click.option("--by-day", is_flag=True, help="By day in place of month."),
+)
+
+
 def _rulings(file: Path | None) -> tuple[Ruling, ...]:
     return read_config(file).rulings if file is not None else ()
 
@@ -191,5 +204,5 @@ def _rule(rule: RuleInForce) -> Mapping[str, object]:
 country = click.Group(
     "country",
     help="Look at the rules of the countries that SMS go to, and at what an issue changes.",
-    commands=[list_all, show_one, show_changes, check],
+    commands=[list_all, show_one, show_changes, check, report],
 )

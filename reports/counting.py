@@ -4,7 +4,7 @@ Pure: the same details give the same figures. A job counts on the day of its cus
 its messages ended. Not here: reading details and adding to sums (store.sums), when that is done (summing).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from countries.findings import Effect
 from sms.message import Origin
 from sms.number import MobileNumber, country_of
+from sms.report import Findings
 from sms.settings import Settings
 from store.engine.keys import to_instant
-from store.sums import CountedLine, DueJob, NewSum, SmsRecord, SumRecord, UnsummedSms
+from store.sums import CountedLine, DueJob, NewRulingSum, NewSum, RuledMessages, SmsRecord, SumRecord, UnsummedSms
 
 
 class Direction(StrEnum):
@@ -38,6 +40,14 @@ class Place(NamedTuple):
     country: str
     carrier: str
     state: str
+
+
+class Ruled(NamedTuple):
+    """A rule of a country, and what it did."""
+
+    country: str
+    rule: str
+    effect: str
 
 
 class Figures(NamedTuple):
@@ -78,15 +88,28 @@ def count_lines(lines: Iterable[CountedLine]) -> dict[int, dict[Place, Figures]]
     return jobs
 
 
+def count_ruled(found: Iterable[RuledMessages]) -> dict[int, Counter[Ruled]]:
+    """Return for each job, by key, how many messages were replaced, changed, delayed or refused by which rule."""
+    jobs: dict[int, Counter[Ruled]] = defaultdict(Counter)
+    for one in found:
+        for rule, effect, _ in msgspec.json.decode(one.findings, type=Findings):
+            if effect != Effect.NOTED:
+                jobs[one.job_key][Ruled(one.country, rule, effect)] += one.messages
+    return jobs
+
+
 def country_of_digits(digits: str) -> str:
     """Return the country of a number's digits, empty for what is none."""
     return country_of(MobileNumber(digits=digits)) if digits.isdecimal() else ""
 
 
-def sum_job(job: DueJob, figures: Mapping[Place, Figures], zone: ZoneInfo, now: datetime) -> SumRecord:
+def sum_job(
+    job: DueJob, figures: Mapping[Place, Figures], ruled: Mapping[Ruled, int], zone: ZoneInfo, now: datetime
+) -> SumRecord:
     """Return what is added to the sums for a job, and what then stands in them.
 
-    A job that was summed before keeps its day and zone: its differences are a correction, dated today.
+    A job that was summed before keeps its day and zone: its differences are a correction, dated today. What rules of
+    countries did to its messages is `ruled`, which counts once.
     """
     before = msgspec.json.decode(job.counted, type=Counted) if job.counted else None
     if before is None:
@@ -120,6 +143,10 @@ def sum_job(job: DueJob, figures: Mapping[Place, Figures], zone: ZoneInfo, now: 
         counted=counted,
         texts_until=_texts_until(job.closed_at, settings.text_days),
         news=tuple(news),
+        ruled=tuple(
+            NewRulingSum(customer_key=job.customer_key, day=day, **key._asdict(), messages=messages)
+            for key, messages in sorted(ruled.items() if before is None else ())
+        ),
     )
 
 

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from gateway.directory import DirectoryFollower
 from gateway.ports import Clock
 from gateway.worker import Worker
-from reports.counting import count_lines, sum_inbound, sum_job
+from reports.counting import count_lines, count_ruled, sum_inbound, sum_job
 from sms.message import Origin
 from sms.settings import Settings
 from store.engine.database import Database, Transaction
-from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines
+from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines, read_ruled
 
 _LOOK_EVERY: Final = 5.0
 _REST: Final = 2.0
@@ -48,9 +48,15 @@ class Summing:
 
     def _count(self, tx: Transaction, now: datetime) -> SumStep:
         due = find_due_jobs(tx)
-        figures = count_lines(read_lines(tx, [job.job_key for job in due]))
+        keys = [job.job_key for job in due]
+        figures, ruled = count_lines(read_lines(tx, keys)), count_ruled(read_ruled(tx, keys))
         return SumStep(
-            jobs=tuple(sum_job(job, figures.get(job.job_key, {}), self._zone(job.customer_key), now) for job in due),
+            jobs=tuple(
+                sum_job(
+                    job, figures.get(job.job_key, {}), ruled.get(job.job_key, {}), self._zone(job.customer_key), now
+                )
+                for job in due
+            ),
             inbound=tuple(sum_inbound(sms, self._settings(sms.customer_key or 0)) for sms in find_unsummed_sms(tx)),
         )
 

@@ -45,6 +45,17 @@ class DayLine(Struct, frozen=True, array_like=True):
     messages: int
 
 
+class RuledDay(Struct, frozen=True, array_like=True):
+    """How many messages of a customer's day a rule of a country replaced, changed, delayed or refused."""
+
+    customer_key: int
+    day: str
+    country: str
+    rule: str
+    effect: str
+    messages: int
+
+
 class MonthTotal(Struct, frozen=True, array_like=True):
     """All that a customer sent or received in a month; corrections of any day are in it."""
 
@@ -87,6 +98,7 @@ _DAYS = query(
     " GROUP BY day, country, carrier, state",
     messages="sum(messages)",
 )
+_RULED = query(RuledDay, "FROM ruling_sum WHERE customer_key BETWEEN ? AND ? AND day >= ? AND day < ?")
 _ZONES = "SELECT DISTINCT zone FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? ORDER BY zone"
 _TOTALS = query(
     MonthTotal,
@@ -119,6 +131,12 @@ def read_lines(
 def read_days(tx: Transaction, customer_key: int, days: tuple[str, str], direction: str) -> list[DayLine]:
     """Return what a customer sent or received on each of the days, of which the second is not within, as it is now."""
     return tx.select(DayLine, _DAYS, (customer_key, *days, direction))
+
+
+def read_ruled_days(tx: Transaction, customer_key: int | None, days: tuple[str, str]) -> list[RuledDay]:
+    """Return what rules of countries did on each of the days, of a customer or of all, in any order."""
+    whose = _EVERYBODY if customer_key is None else (customer_key, customer_key)
+    return tx.select(RuledDay, _RULED, (*whose, *days))
 
 
 def read_zones(tx: Transaction, customer_key: int, days: tuple[str, str]) -> tuple[str, ...]:

@@ -197,6 +197,7 @@ def _forget_days(tx: Transaction, old: OldDay) -> int:
     keys = tx.rows(_OLD_SUMS, (old.customer_key, old.before, AT_ONCE))
     tx.execute_many(_FORGET_SUM, keys)
     if len(keys) < AT_ONCE:
+        tx.execute("DELETE FROM ruling_sum WHERE customer_key = ? AND day < ?", (old.customer_key, old.before))
         months = "DELETE FROM archive_month WHERE customer_key = ? AND month < ?"
         tx.execute(months, (old.customer_key, old.before[:7]))
     return len(keys)

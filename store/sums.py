@@ -5,6 +5,7 @@ is read in one snapshot and added under the number of changes seen there: of two
 Not here: what a line counts as (reports.counting), what the archive shows (archive).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -16,7 +17,7 @@ from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Row, Update
-from store.sums_tables import JobSumRow, TrafficSumRow
+from store.sums_tables import JobSumRow, RulingSumRow, TrafficSumRow
 
 AT_ONCE: Final = 50
 """So many jobs, and so many inbound SMS, are summed in one step."""
@@ -52,6 +53,15 @@ class CountedLine(Struct, frozen=True, array_like=True):
     parts: int
     billed: int
     unanswered: int
+
+
+class RuledMessages(Struct, frozen=True, array_like=True):
+    """How many messages of a job the rules of a country did the same to; `findings` is JSON (store.rulings)."""
+
+    job_key: int
+    country: str
+    findings: str
+    messages: int
 
 
 class UnsummedSms(Struct, frozen=True, array_like=True):
@@ -90,6 +100,18 @@ class NewSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewRulingSum:
+    """What is added to one row of what rules did, in the order of its columns."""
+
+    customer_key: int
+    day: str
+    country: str
+    rule: str
+    effect: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SumRecord:
     """What a job adds to the sums, if it has changed no more than `changes` times, and what then stands in them.
 
@@ -101,6 +123,7 @@ class SumRecord:
     counted: str
     texts_until: int | None
     news: tuple[NewSum, ...]
+    ruled: tuple[NewRulingSum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +150,9 @@ SUM_KEYS: Final = _COLUMNS[: -len(_FIGURES)]
 _KEYS = len(SUM_KEYS)
 _VALUES = attrgetter(*_COLUMNS)
 ADD_SUMS = Insert(TrafficSumRow, *_COLUMNS, add=_FIGURES)
+_RULED_COLUMNS = tuple(item.name for item in fields(NewRulingSum))
+_RULED_VALUES = attrgetter(*_RULED_COLUMNS)
+_ADD_RULED = Insert(RulingSumRow, *_RULED_COLUMNS, add=("messages",))
 _CLOSED = Insert(JobSumRow)
 _CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
 _DUE = query(
@@ -180,6 +206,14 @@ _OF_ATTEMPTS = query(
     billed="1",
     unanswered="0",
 )
+_RULED = query(
+    RuledMessages,
+    f"FROM message m JOIN ruling r ON r.digest = m.ruling WHERE {_COUNTED} GROUP BY m.job_key, r.digest",
+    "m",
+    country="r.country",
+    findings="r.findings",
+    messages="COUNT(*)",
+)
 _UNSUMMED = query(UnsummedSms, "FROM inbound_sms WHERE NOT summed ORDER BY key LIMIT ?")
 _SUMMED = (
     "UPDATE job_sum SET texts_until = CASE counted WHEN '' THEN ? ELSE texts_until END, changes = 0, counted = ?"
@@ -220,6 +254,11 @@ def read_lines(tx: Transaction, job_keys: Sequence[int]) -> Iterator[CountedLine
         yield from tx.each_in(CountedLine, statement, job_keys)
 
 
+def read_ruled(tx: Transaction, job_keys: Sequence[int]) -> list[RuledMessages]:
+    """Return what rules of countries did to the messages of jobs."""
+    return tx.select_in(RuledMessages, _RULED, job_keys)
+
+
 def find_unsummed_sms(tx: Transaction, most: int = AT_ONCE) -> list[UnsummedSms]:
     """Return inbound SMS that are to be summed, oldest first."""
     return tx.select(UnsummedSms, _UNSUMMED, (most,))
@@ -238,6 +277,7 @@ def _add(tx: Transaction, step: SumStep) -> int:
     news = [new for job in step.jobs if job.job_key in done for new in job.news]
     news += [sms.new for sms in step.inbound if sms.key in of_sms]
     tx.insert(ADD_SUMS, add_up(news))
+    tx.insert(_ADD_RULED, _add_up_ruled(job for job in step.jobs if job.job_key in done))
     return len(done) + len(of_sms)
 
 
@@ -250,6 +290,16 @@ def add_up(news: Iterable[NewSum]) -> list[Row]:
         for index, value in enumerate(values[_KEYS:]):
             figures[index] += value
     return [(*key, *figures) for key, figures in summed.items()]
+
+
+def _add_up_ruled(records: Iterable[SumRecord]) -> list[Row]:
+    """Return rows of what rules did, one for what is alike."""
+    summed = Counter[tuple[str | int, ...]]()
+    for record in records:
+        for one in record.ruled:
+            *key, messages = _RULED_VALUES(one)
+            summed[tuple(key)] += messages
+    return [(*key, messages) for key, messages in summed.items()]
 
 
 def take_turn(tx: Transaction, name: str) -> bool:

@@ -67,6 +67,24 @@ class TrafficSumRow(StoredRow):
         )
 
 
+class RulingSumRow(StoredRow):
+    """How many messages that a customer's day counts were replaced, changed, delayed or refused by a rule of a country.
+
+    `day` is that of their job in the sums. What rules did is decided when a job is accepted, and never corrected.
+    """
+
+    customer_key = peewee.BigIntegerField()
+    day = peewee.TextField()
+    country = peewee.TextField()
+    rule = peewee.TextField()
+    effect = peewee.TextField()
+    messages = peewee.IntegerField()
+
+    class Meta:
+        table_name = "ruling_sum"
+        primary_key = peewee.CompositeKey("customer_key", "day", "country", "rule", "effect")
+
+
 class ArchiveMonthRow(StoredRow):
     """A month of a customer whose summary is made: `month` such as 2026-11, `zone` the time zone that it ended in."""
 

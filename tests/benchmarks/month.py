@@ -406,7 +406,7 @@ class _Day:
         due = DueJob(
             job.key, job.customer_key, closed_at, 1, "", job.service, job.sender, job.login, job.settings
         )  # fmt: skip
-        record = sum_job(due, figures, _UTC, to_instant(closed_at))
+        record = sum_job(due, figures, {}, _UTC, to_instant(closed_at))
         self._news += record.news
         return record.counted
 

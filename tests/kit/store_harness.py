@@ -10,7 +10,7 @@ from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, Re
 from sms.number import MobileNumber, country_of
 from sms.outbox import OutboxEvent
 from sms.outcome import Problem, ProblemCode
-from sms.report import Channel
+from sms.report import Channel, Findings
 from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import Settings, StatusReport
 from store.answers import CarrierAnswer, Rules
@@ -67,7 +67,7 @@ class StoreHarness(DatabaseReaders):
         self.node = node
         self.now = to_stored(START)
 
-    def new_job(self, *numbers: str, parts: int = 1, digest: bytes = b"", **changes) -> NewJob:
+    def new_job(self, *numbers: str, parts: int = 1, digest: bytes = b"", findings: Findings = (), **changes) -> NewJob:
         encoded = EncodedText(
             text="Hello" * parts,
             alphabet=Alphabet.GSM7,
@@ -96,6 +96,7 @@ class StoreHarness(DatabaseReaders):
                     route="alpha",
                     country=country_of(MobileNumber(digits=n)),
                     digest=digest + n.encode() if digest else b"",
+                    findings=findings,
                 )
                 for n in numbers
             ),

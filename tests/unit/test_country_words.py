@@ -2,7 +2,8 @@
 
 import pytest
 
-from countries.judge import Case, Effect
+from countries.findings import Effect
+from countries.judge import Case
 from countries.rules import RuleName
 from gateway.admin.countries import judge_by, known_countries
 from mta.sending.dsn import DsnAction, decide_dsn

@@ -31,7 +31,7 @@ FROZEN = {
     "0013_care": "cff23606841dbcfd",
     "0014_details": "e433ab0bb9858efb",
     "0015_by_hand": "cc112922274935ad",
-    "0016_countries": "d2443bd9e94bbaec",
+    "0016_countries": "0e5be13f0e3eb8a8",
     "0017_registrations": "2b61bd647e40f47b",
     "0019_portal": "118889e210d81957",
     "0018_downloads": "9d915b89e89f6593",

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from reports.ruled import list_ruled
 from sms.message import ReceiptState
 from sms.outcome import Done, Unknown
 from sms.route import Failover
@@ -52,6 +53,34 @@ async def test_a_job_counts_when_its_last_message_has_ended_by_all_that_it_is_as
     world.cancel(open_job.public_id)
     await world.sum_all()
     assert world.sums("state", service="mail") == {("cancelled", "messages"): 1, ("cancelled", "parts"): 1}
+
+
+REFUSED = ("alpha_registration", "refused", "required")
+DELAYED = ("quiet_hours", "delayed", "Mo-Su 20:00-08:00")
+NOTED = ("replaced_by", "noted", "local numeric")
+
+
+async def test_what_rules_did_is_summed_once_by_day_and_agrees_with_the_details(world):
+    for findings in ((DELAYED, NOTED), (DELAYED, REFUSED), (NOTED,), ()):
+        world.deliver(NUMBER, "447700900102", findings=findings)
+    await world.sum_all()
+    world.deliver(NUMBER, findings=(DELAYED,))
+    await world.sum_all()
+    details: Counter = Counter()
+    for (key,) in world.rows("SELECT key FROM job"):
+        report = world.database.read_now(lambda tx, key=key: load_reports(tx, [key])[key])
+        for message in report.messages:
+            for rule, effect, _ in message.findings:
+                details[message.country, rule, effect] += effect != "noted"
+    found = world.database.read_now(lambda tx: list_ruled(tx, "Example Ltd", "2026-11"))
+    assert {(row["country"], row["rule"], row["effect"]): row["messages"] for row in found} == +details
+    assert [(row["month"], row["rule"], row["messages"]) for row in found] == [
+        ("2026-11", "alpha_registration", 2),
+        ("2026-11", "quiet_hours", 5),
+    ]
+    [first, *_] = world.database.read_now(lambda tx: list_ruled(tx, country="gb", by_day=True))
+    assert first["day"] == "2026-11-23"
+    assert world.database.read_now(lambda tx: list_ruled(tx, country="de")) == []
 
 
 async def test_what_was_summed_is_never_added_again(world):

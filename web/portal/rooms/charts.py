@@ -1,6 +1,7 @@
 """Charts of what was sent, and the archive of months. Not here: what stands in them (reports)."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from addressbook.rights import Right
 from gateway.admin.faults import AdminFault
 from reports.archive import COLUMNS, MonthSummary, list_months, show_month
 from reports.charts import BOUNDS, Tally, read_charts
+from reports.ruled import COLUMNS as RULED_COLUMNS
+from reports.ruled import read_ruled
 from web.portal.page import Page
 from web.portal.rooms.reports import ROOM, file_answer, read_day
 from web.portal.visit import Visit
@@ -22,19 +25,41 @@ _BY: Final = (("service", "state"), ("cost_centre",), ("user_address",), ("count
 
 async def show_charts(visit: Visit) -> Response:
     """Show what was sent in a time, this month unless another one is asked for."""
-    today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
-    last = min(read_day(visit.asked("until")) or today, today)
-    first = read_day(visit.asked("since")) or last.replace(day=1)
-    first = max(min(first, last), last - _LONGEST)
+    first, last = _asked(visit)
     charts = await visit.desk.database.read_long(
         partial(read_charts, customer_key=visit.customer.id, first=first, last=last, zone=visit.zone)
     )
     bars = [("by-country", charts.countries), ("by-sender", charts.senders)]
     if visit.account.is_operator:  # whose network an SMS takes is the operator's matter
         bars.append(("by-carrier", charts.carriers))
+    ruled = await _ruled(visit, first, last)
     names = [*(f"≤ {_short(bound)}" for bound in BOUNDS), f"> {_short(BOUNDS[-1])}"]
     times = [Tally(name, good=number) for name, number in zip(names, charts.times, strict=True)]
-    return visit.show("rooms/reports/charts", charts=charts, bars=bars, times=times, first=first, last=last)
+    return visit.show(
+        "rooms/reports/charts", charts=charts, bars=bars, times=times, ruled=ruled, first=first, last=last
+    )
+
+
+async def take_ruled(visit: Visit) -> Response:
+    """Give what rules of countries did in a time as a file."""
+    first, last = _asked(visit)
+    heads = [visit.say(f"reports.ruled.{column}") for column in RULED_COLUMNS]
+    name = f"sms-rules-{visit.customer.id}-{first}-{last}"
+    return file_answer(visit, name, heads, iter(await _ruled(visit, first, last)))
+
+
+async def _ruled(visit: Visit, first: date, last: date) -> Sequence[tuple[str, str, str, int]]:
+    return await visit.desk.database.read_long(
+        partial(read_ruled, customer_key=visit.customer.id, first=first, last=last)
+    )
+
+
+def _asked(visit: Visit) -> tuple[date, date]:
+    """Return the first and the last day that are asked for: this month, unless another time is."""
+    today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
+    last = min(read_day(visit.asked("until")) or today, today)
+    first = read_day(visit.asked("since")) or last.replace(day=1)
+    return max(min(first, last), last - _LONGEST), last
 
 
 def _short(seconds: int) -> str:
@@ -74,6 +99,7 @@ async def _month(visit: Visit) -> MonthSummary:
 
 PAGES = (
     Page(path=f"{ROOM}/charts", handler=show_charts, right=Right.SEE_REPORTS),
+    Page(path=f"{ROOM}/charts/rules/{{form}}", handler=take_ruled, right=Right.SEE_REPORTS),
     Page(path=f"{ROOM}/archive", handler=show_archive, right=Right.SEE_REPORTS),
     Page(path=f"{ROOM}/archive/{{month}}", handler=show_one_month, right=Right.SEE_REPORTS),
     Page(path=f"{ROOM}/archive/{{month}}/{{form}}", handler=take_month, right=Right.SEE_REPORTS),
