@@ -121,6 +121,12 @@ portal_commands = click.Group(
             ADDRESS,
         ),
         change_command(
+            "end-sessions",
+            "End all sessions of an account: it must sign in anew.",
+            accounts.end_account_sessions,
+            ADDRESS,
+        ),
+        change_command(
             "require-authenticator",
             "Ask every account of a customer for an authenticator, or not.",
             accounts.require_authenticator,

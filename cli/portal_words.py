@@ -24,6 +24,9 @@ PORTAL_FAULTS: Final[Mapping[FaultCode, Words]] = {
         if customer
         else f"The role «{role}» is one at a customer: --customer says at which."
     ),
+    FaultCode.ACCOUNT_ELSEWHERE: (
+        "{address} has roles elsewhere than at «{customer}» too; take its role there away in place of disabling it."
+    ),
     FaultCode.LAST_ADMINISTRATOR: (
         "{address} is the last administrator of «{customer}»; give somebody else that role first."
     ),

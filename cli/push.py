@@ -30,6 +30,7 @@ from gateway.admin.push_templates import (
     set_push_template,
 )
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
+from gateway.admin.webhooks import pause_webhook, resume_webhook
 from inbound.actions import PushForm
 from process.allowances import networks_of
 from sms.message import Origin
@@ -236,6 +237,20 @@ push = click.Group(
         replay,
         try_one,
         make_key,
+        change_command(
+            "pause",
+            "Have pushes to the webhook of a user or application wait.",
+            pause_webhook,
+            customer_option,
+            click.argument("address"),
+        ),
+        change_command(
+            "resume",
+            "Send pushes to a webhook again, at once those that wait.",
+            resume_webhook,
+            customer_option,
+            click.argument("address"),
+        ),
         template,
     ],
 )

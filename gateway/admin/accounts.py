@@ -119,9 +119,14 @@ def remove_role(edit: Edit, address: str, *, customer: str) -> Changed:
     )
 
 
-def set_account_active(edit: Edit, address: str, *, active: bool) -> Changed:
-    """Let an account sign in again, or not from now on."""
-    account = get_account(edit.tx, address)
+def set_account_active(edit: Edit, address: str, *, active: bool, customer: str = "") -> Changed:
+    """Let an account sign in again, or not from now on; a customer may do so with accounts that are nobody else's."""
+    owner = get_customer(edit.tx, customer) if customer else None
+    account = get_account_of(edit.tx, address, owner) if owner is not None else get_account(edit.tx, address)
+    if owner is not None and not account.belongs_to(owner.id):
+        raise AdminFault(FaultCode.ACCOUNT_ELSEWHERE, address=account.address, customer=owner.name)
+    if not active:
+        _check_last_administrator(edit.tx, account, owner, None)
     state = AccountState.DISABLED
     if active:
         has_password = bool(find_secrets(edit.tx, account.key).verifier)
@@ -130,7 +135,15 @@ def set_account_active(edit: Edit, address: str, *, active: bool) -> Changed:
         end_sessions(edit.tx, account.key)
     put_state(edit.tx, account.key, state)
     action = AuditAction.ENABLE_ACCOUNT if active else AuditAction.DISABLE_ACCOUNT
-    return edit.done(action, Subject(account.address, None), address=account.address)
+    return edit.done(action, Subject(account.address, _key_of(owner)), address=account.address)
+
+
+def end_account_sessions(edit: Edit, address: str, *, customer: str = "") -> Changed:
+    """Have an account sign in anew everywhere: all its sessions end."""
+    owner = get_customer(edit.tx, customer) if customer else None
+    account = get_account_of(edit.tx, address, owner) if owner is not None else get_account(edit.tx, address)
+    end_sessions(edit.tx, account.key)
+    return edit.done(AuditAction.END_SESSIONS, Subject(account.address, _key_of(owner)), address=account.address)
 
 
 def require_authenticator(edit: Edit, customer: str, *, required: bool) -> Changed:
@@ -191,9 +204,22 @@ def _check_last_administrator(tx: Transaction, account: Account, owner: Customer
     """Raise AdminFault where nobody would be left who may change a customer's accounts."""
     if owner is None or role is Role.ADMINISTRATOR or account.role_at(owner.id) is not Role.ADMINISTRATOR:
         return
-    others = (item for item in accounts_of(tx, owner.id) if item.key != account.key)
-    if not any(item.role_at(owner.id) is Role.ADMINISTRATOR for item in others):
+    if is_last_administrator(tx, account, owner.id):
         raise AdminFault(FaultCode.LAST_ADMINISTRATOR, address=account.address, customer=owner.name)
+
+
+def is_last_administrator(tx: Transaction, account: Account, customer_key: int) -> bool:
+    """Return whether no other account that may sign in administers a customer as this one does."""
+    administrators = [
+        item.key
+        for item in accounts_of(tx, customer_key)
+        if item.role_at(customer_key) is Role.ADMINISTRATOR and item.state is not AccountState.DISABLED
+    ]
+    return administrators == [account.key]
+
+
+def _key_of(owner: Customer | None) -> int | None:
+    return owner.id if owner is not None else None
 
 
 def subject_of(address: str, owner: Customer | None, before: Account | None, role: Role | None) -> Subject:

@@ -170,6 +170,7 @@ class FaultCode(Code):
     NO_ACCOUNT = "no-account", "address", "customer"
     NO_ROLE = "no-role", "name"
     ROLE_ELSEWHERE = "role-elsewhere", "role", "customer"
+    ACCOUNT_ELSEWHERE = "account-elsewhere", "address", "customer"
     LAST_ADMINISTRATOR = "last-administrator", "address", "customer"
     LINK_USED = ("link-used",)
     NO_ZONE = "no-zone", "name"

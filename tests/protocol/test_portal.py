@@ -159,6 +159,48 @@ async def test_the_last_administrator_of_a_customer_stays_one(site):
     assert "last administrator" in text_of(await visitor.post(f"{path}/{own}/remove"))
 
 
+async def test_an_account_is_disabled_enabled_and_signed_out_by_its_customer_alone(site):
+    visitor, reader = await site.signed_in(), await site.signed_in(Role.REPORTS)
+    await site.signed_in(Role.REPORTS, address="both@example.com")
+    await site.administer("customer add other")
+    await site.signed_in(Role.REPORTS, "other", "both@example.com")
+    path = f"/c/{site.customer()}/accounts"
+    edit = await _account_page(visitor, path, "reports.acme@example.com")
+    assert "Nobody is signed in with this account." not in text_of(await visitor.get(edit))
+    assert (await visitor.post(f"{edit}/sessions")).status_code == 303
+    assert (await reader.get(f"/c/{site.customer()}")).status_code == 303
+    assert "Nobody is signed in with this account." in text_of(await visitor.get(edit))
+    assert (await visitor.post(f"{edit}/active", {"active": "no"})).status_code == 303
+    assert "disabled" in text_of(await visitor.get(path))
+    assert (await visitor.post(f"{edit}/active", {"active": "yes"})).status_code == 303
+    assert "disabled" not in text_of(await visitor.get(path))
+    both = await _account_page(visitor, path, "both@example.com")
+    assert "The account has roles elsewhere too" in text_of(await visitor.get(both))
+    answer = await visitor.post(f"{both}/active", {"active": "no"})
+    assert (answer.status_code, "has roles elsewhere than at acme too" in text_of(answer)) == (422, True)
+
+
+async def test_a_page_says_that_an_account_is_the_last_administrator_and_a_disabled_one_does_not_count(site):
+    visitor = await site.signed_in()
+    await site.signed_in(address="second@example.com")
+    path = f"/c/{site.customer()}/accounts"
+    own = await _account_page(visitor, path, "administrator.acme@example.com")
+    assert "last administrator" not in text_of(await visitor.get(own))
+    second = await _account_page(visitor, path, "second@example.com")
+    assert (await visitor.post(f"{second}/active", {"active": "no"})).status_code == 303
+    assert "This is the last administrator of acme." in text_of(await visitor.get(own))
+    for act in ("remove", "active"):
+        answer = await visitor.post(f"{own}/{act}", {"active": "no"})
+        assert (answer.status_code, "last administrator" in text_of(answer)) == (422, True)
+
+
+async def _account_page(visitor, path, address):
+    """Return the path of the page that edits an account."""
+    page = (await visitor.get(path)).text
+    row = next(row for row in page.split("<tr>")[1:] if address in row)
+    return re.search(rf'href="/portal({path}/[0-9]+)"', row)[1]
+
+
 async def test_a_customer_without_an_account_there_is_no_different_from_one_that_there_is_not(site):
     await site.administer("customer add foreign")
     visitor = await site.signed_in()

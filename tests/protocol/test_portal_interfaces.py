@@ -198,6 +198,24 @@ async def test_a_webhook_is_tried_at_once_with_its_key_and_its_answer_and_only_w
     await application.stop()
 
 
+async def test_the_webhook_of_a_user_is_paused_and_resumed_on_its_page_as_by_command(site):
+    visitor, at = await site.signed_in(Role.DEVELOPER), f"/c/{site.customer()}/interfaces/webhooks"
+    await site.administer("user set anna@acme.example.com push_url=http://127.0.0.1:9/hook status_channel=push")
+    await site.administer("push key acme --user anna@acme.example.com")
+    asked = {"address": "anna@acme.example.com", "paused": "yes"}
+    assert "anna@acme.example.com sent Pause" in text_of(await visitor.get(at))
+    assert (await visitor.post(f"{at}/pause", asked)).status_code == 303
+    assert "anna@acme.example.com paused Resume" in text_of(await visitor.get(at))
+    await site.administer("push resume --customer acme anna@acme.example.com")
+    assert "anna@acme.example.com sent Pause" in text_of(await visitor.get(at))
+    await site.administer("push pause --customer acme anna@acme.example.com")
+    assert (await visitor.post(f"{at}/pause", {**asked, "paused": "no"})).status_code == 303
+    assert "anna@acme.example.com sent Pause" in text_of(await visitor.get(at))
+    answer = await visitor.post(f"{at}/pause", {"address": "zoe@acme.example.com", "paused": "yes"})
+    assert (answer.status_code, "no webhook of zoe@acme.example.com" in text_of(answer)) == (422, True)
+    assert (await visitor.post(f"{at}/pause", {"address": "bob@rival.example.com"})).status_code == 422
+
+
 async def test_a_customer_with_nothing_but_pushes_comes_to_its_webhooks(site):
     visitor, at = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/interfaces"
     await site.administer(f"customer option acme {' '.join(f'--remove {item}' for item in LOGINS)}")

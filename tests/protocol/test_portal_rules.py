@@ -37,6 +37,11 @@ async def test_a_keyword_and_its_action_are_made_tried_changed_and_removed(site)
     shown = text_of(await visitor.get(path))
     assert "chef@example.com" in shown
     assert "not active" in shown
+    for alone in ("yes", "no"):
+        asked = {"word": "menu", "number": "all", "alone": alone}
+        assert (await visitor.post(f"{path}/keywords/alone", asked)).status_code == 303
+        assert ("menu only the word alone" in text_of(await visitor.get(path))) is (alone == "yes")
+    assert (await visitor.post(f"{path}/keywords/alone", {"word": "food", "alone": "yes"})).status_code == 422
     assert (await visitor.post(f"{path}/keywords/remove", {"word": "menu", "number": "all"})).status_code == 422
     assert (await visitor.post(f"{path}/action/remove", {"name": "kitchen"})).status_code == 303
     assert (await visitor.post(f"{path}/keywords/remove", {"word": "menu", "number": "all"})).status_code == 303

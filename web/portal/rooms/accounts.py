@@ -43,7 +43,18 @@ async def invite(visit: Visit) -> Response:
 
 async def show_account(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show one account with its role."""
-    return visit.show("rooms/accounts/edit", errors=errors, one=await _account(visit), roles=_roles(visit))
+    one = await _account(visit)
+    return visit.show(
+        "rooms/accounts/edit",
+        errors=errors,
+        one=one,
+        roles=_roles(visit),
+        is_last=await visit.desk.look(
+            partial(accounts.is_last_administrator, account=one, customer_key=visit.customer.id)
+        ),
+        is_ours=one.belongs_to(visit.customer.id),
+        sessions=await visit.desk.sign_in.sessions.of(one),
+    )
 
 
 @or_again(show_account, _FIELD_OF)
@@ -56,7 +67,26 @@ async def change_role(visit: Visit) -> Response:
     return visit.go(f"{visit.here}/accounts", "accounts.changed", address=one.address)
 
 
-@or_again(show_account, _FIELD_OF)
+@or_again(show_account)
+async def switch(visit: Visit) -> Response:
+    """Let an account sign in again, or not from now on."""
+    one, active = await _account(visit), visit.form.text("active") == "yes"
+    await visit.change(
+        partial(accounts.set_account_active, address=one.address, active=active, customer=visit.customer.name)
+    )
+    said = "accounts.switch.enabled" if active else "accounts.switch.disabled"
+    return visit.go(f"{visit.here}/accounts", said, address=one.address)
+
+
+@or_again(show_account)
+async def end_sessions(visit: Visit) -> Response:
+    """Have an account sign in anew everywhere."""
+    one = await _account(visit)
+    await visit.change(partial(accounts.end_account_sessions, address=one.address, customer=visit.customer.name))
+    return visit.go(f"{visit.here}/accounts/{one.key}", "accounts.sessions.ended", address=one.address)
+
+
+@or_again(show_account)
 async def remove(visit: Visit) -> Response:
     """Take an account's role away."""
     one = await _account(visit)
@@ -94,5 +124,7 @@ PAGES = (
     Page(path=f"{CUSTOMER}/accounts/log", handler=show_log, right=Right.SEE_ACCOUNTS),
     Page(path=_ONE, handler=show_account, right=Right.CHANGE_ACCOUNTS),
     Page(path=_ONE, methods=POST, handler=change_role, right=Right.CHANGE_ACCOUNTS),
+    Page(path=f"{_ONE}/active", methods=POST, handler=switch, right=Right.CHANGE_ACCOUNTS),
+    Page(path=f"{_ONE}/sessions", methods=POST, handler=end_sessions, right=Right.CHANGE_ACCOUNTS),
     Page(path=f"{_ONE}/remove", methods=POST, handler=remove, right=Right.CHANGE_ACCOUNTS),
 )

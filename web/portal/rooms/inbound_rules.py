@@ -95,6 +95,17 @@ async def add_keyword(visit: Visit) -> Response:
     return visit.go(f"{visit.here}/inbound/rules", "rules.keyword.added", word=word)
 
 
+@or_again(show_rules)
+async def change_keyword(visit: Visit) -> Response:
+    """Let nothing but courtesy follow a keyword, or more words."""
+    word, number = visit.form.line("word"), _number(visit.form.text("number"))
+    alone = visit.form.text("alone") == "yes"
+    await visit.change(
+        partial(keywords.change_keyword, word=word, customer=visit.customer.name, number=number, alone=alone)
+    )
+    return visit.go(f"{visit.here}/inbound/rules", "rules.keyword.changed", word=word)
+
+
 @or_again(show_rules, _FIELD_OF)
 async def remove_keyword(visit: Visit) -> Response:
     """Remove a keyword that no action has."""
@@ -234,6 +245,7 @@ _RULES: Final = f"{ROOM}/rules"
 PAGES = (
     Page(path=_RULES, handler=show_rules, right=Right.SEE_INBOUND),
     Page(path=f"{_RULES}/keywords", methods=POST, handler=add_keyword, right=Right.CHANGE_INBOUND),
+    Page(path=f"{_RULES}/keywords/alone", methods=POST, handler=change_keyword, right=Right.CHANGE_INBOUND),
     Page(path=f"{_RULES}/keywords/remove", methods=POST, handler=remove_keyword, right=Right.CHANGE_INBOUND),
     Page(path=f"{_RULES}/action", handler=show_action, right=Right.CHANGE_INBOUND),
     Page(path=f"{_RULES}/action", methods=POST, handler=set_action, right=Right.CHANGE_INBOUND),

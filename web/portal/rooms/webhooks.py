@@ -22,6 +22,7 @@ from gateway.admin.push_keys import set_push_key
 from gateway.admin.push_places import PushPlace, push_places
 from gateway.admin.push_templates import sample_push
 from gateway.admin.pushes import PushesWanted, ToldPush, push_of, pushes_before, replay_push_of
+from gateway.admin.webhooks import list_webhooks, pause_webhook, resume_webhook
 from gateway.ports import MailAttempt
 from sms.message import Origin
 from sms.outbox import WAITING, OutboxState
@@ -73,6 +74,16 @@ async def show_one(visit: Visit, errors: Mapping[str, str] | None = None) -> Res
     return visit.show("rooms/interfaces/push", errors=errors, push=await _push(visit), waiting=WAITING)
 
 
+@or_again(show_webhooks)
+async def pause(visit: Visit) -> Response:
+    """Have pushes to the webhook of a user wait, or go out again."""
+    address, paused = visit.form.line("address"), visit.form.text("paused") == "yes"
+    change = pause_webhook if paused else resume_webhook
+    await visit.change(partial(change, customer=visit.customer.name, address=address))
+    said = "interfaces.hooks.is-paused" if paused else "interfaces.hooks.is-resumed"
+    return visit.go(f"{visit.here}/interfaces/webhooks", said, address=address)
+
+
 @or_again(show_one)
 async def replay(visit: Visit) -> Response:
     """Send a push that has ended again."""
@@ -98,6 +109,7 @@ async def _list(visit: Visit, errors: Mapping[str, str] | None = None, attempt: 
         errors=errors,
         shown_tabs=tabs(visit),
         places=[(place, _href(place)) for place in places],
+        hooks=await visit.desk.look(partial(list_webhooks, customer=visit.customer.name, after="", limit=_ROWS)),
         urls=[(url, url) for url in dict.fromkeys(place.url for place in places)],
         pushes=pushes[:_ROWS],
         older=asked,
@@ -143,6 +155,7 @@ PAGES = (
     Page(path=_HERE, handler=show_webhooks, right=Right.SEE_INTERFACES, options=WEBHOOKS),
     Page(path=f"{_HERE}/key", methods=POST, handler=make_key, right=_CHANGE, options=WEBHOOKS),
     Page(path=f"{_HERE}/test", methods=POST, handler=try_url, right=_CHANGE, options=WEBHOOKS),
+    Page(path=f"{_HERE}/pause", methods=POST, handler=pause, right=_CHANGE, options=WEBHOOKS),
     Page(path=f"{_HERE}/{{push:str}}", handler=show_one, right=Right.SEE_INTERFACES, options=WEBHOOKS),
     Page(path=f"{_HERE}/{{push:str}}/replay", methods=POST, handler=replay, right=_CHANGE, options=WEBHOOKS),
 )
