@@ -62,6 +62,7 @@ def _lines(done: "ErasureReceipt") -> list[str]:
     if of_number:
         lines += [
             f"Erased: {done.inbound} received SMS, their texts and the number; {done.conversations} conversations",
+            f"Blotted out: the number in {done.words} words of support requests and mails about them",
             f"Stays: {done.kept.stop_entries} entries of stop lists with their evidence, so that nobody writes to it",
             f"Stays: {done.kept.list_members} members of lists and {done.kept.users} users with this number",
         ]
@@ -72,8 +73,9 @@ def _lines(done: "ErasureReceipt") -> list[str]:
         ]
         if done.kept.users:
             lines.append("Stays: the user itself, whom «user remove» takes away")
-    lines.append(f"Taken back: {done.downloads} files that accounts had asked for, of whatever customer")
-    lines.append(
-        "Stays: sums, states, parts and times; lines of the audit from before; words of support requests; backups."
-    )
-    return lines
+    return [
+        *lines,
+        f"Erased: {done.contents} files of mails that nobody got",
+        f"Taken back: {done.downloads} files that accounts had asked for, of whatever customer",
+        "Stays: sums, states, parts and times; earlier lines of the audit; other words of support requests; backups.",
+    ]

@@ -4,9 +4,10 @@ Rows stay with their states, parts and times, so that details still agree with t
 here: whether it may be done now (gateway.admin.erase), what goes by time (retention).
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sms.outbox import WAITING
 from store.engine.database import Transaction
@@ -34,6 +35,23 @@ class Kept:
     users: int = 0
 
 
+class BlottedWords(NamedTuple):
+    """Words as they stand in a row from now on."""
+
+    table: str
+    column: str
+    key: int
+    words: str
+
+
+_BLOT: Final = "…"
+_OF_NOBODY: Final = "job_key IS NULL AND sms_key IS NULL"
+_WORDS: Final = (
+    ("support_request", "subject", ""),
+    ("support_request", "trace", ""),
+    ("support_post", "text", ""),
+    ("outbox", "about", f"WHERE {_OF_NOBODY} AND kind = 'letter'"),
+)
 _WAITS = f"state IN ({words_of(WAITING)})"
 _UNTOLD_JOBS = f"SELECT key FROM outbox WHERE job_key IN (??) AND {_WAITS}"  # noqa: S608 - words of ours
 _UNTOLD_SMS = f"SELECT key FROM outbox WHERE sms_key IN (??) AND {_WAITS}"  # noqa: S608 - the same
@@ -146,8 +164,38 @@ def erase_traces_of(tx: Transaction, numbers: list[str]) -> list[int]:
         for statement in _OF_NUMBER:
             tx.execute(statement, (digits,))
         tx.execute("DELETE FROM portal_draft WHERE content LIKE ?", (f"%{digits}%",))
-        tx.execute("UPDATE support_request SET trace = '' WHERE trace LIKE ?", (f"%{digits}%",))
     return [tx.execute("DELETE FROM conversation WHERE phone = ?", (digits,)) for digits in numbers]
+
+
+def words_naming(tx: Transaction, pattern: re.Pattern[str]) -> list[BlottedWords]:
+    """Return what people wrote about something that a pattern finds, in support requests and letters, without it."""
+    return [
+        BlottedWords(table, column, key, pattern.sub(_BLOT, words))
+        for table, column, condition in _WORDS
+        for key, words in tx.rows(f"SELECT key, {column} FROM {table} {condition}")  # noqa: S608 - ours
+        if pattern.search(words)
+    ]
+
+
+def blot_words(tx: Transaction, portions: list[Sequence[BlottedWords]]) -> list[int]:
+    """Store words in the place of those that named somebody; returns how many."""
+    for portion in portions:
+        for words in portion:
+            tx.execute(f"UPDATE {words.table} SET {words.column} = ? WHERE key = ?", (words.words, words.key))  # noqa: S608
+    return [len(portion) for portion in portions]
+
+
+def kept_contents(tx: Transaction, *, ended: bool) -> list[tuple[int, bytes]]:
+    """Return what rows of the outbox carry that belong to no job and no SMS: their keys and contents, packed."""
+    condition = "ended_at IS NOT NULL" if ended else _WAITS
+    rows = tx.rows(f"SELECT key, content FROM outbox WHERE {_OF_NOBODY} AND content IS NOT NULL AND {condition}")  # noqa: S608
+    return [(key, bytes(content)) for key, content in rows]
+
+
+def erase_contents(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:
+    """Erase what rows of the outbox carry; returns how many."""
+    statement = "UPDATE outbox SET content = NULL WHERE key IN (??) RETURNING key"
+    return [len(tx.rows_in(statement, keys)) for keys in portions]
 
 
 def erase_texts_of(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:

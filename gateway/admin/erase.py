@@ -4,8 +4,9 @@ That there was an SMS stays, with its state, parts and times; so do sums, entrie
 Not here: what goes by time (reports.retention), how a step erases (store.erase).
 """
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from gateway.admin.edit import Administration, AuditAction, Changed, Edit, Subje
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.stop_list import parse_handsets
 from gateway.cancel import cancel_waiting
+from gateway.postmaster import unpack
+from sms.number_spellings import spellings_of
 from store import erase
 from store.answers import Rules
 from store.directory_lookup import find_user
@@ -32,7 +35,8 @@ T = TypeVar("T")
 class ErasureReceipt:
     """What was erased, under an id that the audit has too; it names neither number nor address.
 
-    `sums` counts for no user any more, `downloads` are files of tables that were taken back, and `kept` stays.
+    `sums` counts for no user any more, `downloads` are files of tables that were taken back, `contents` files of mails
+    that nobody got. In `words` of support requests, and of mails about them, the number is blotted out. `kept` stays.
     """
 
     id: str
@@ -45,6 +49,8 @@ class ErasureReceipt:
     mails: int = 0
     sums: int = 0
     downloads: int = 0
+    words: int = 0
+    contents: int = 0
     kept: Kept
 
 
@@ -63,13 +69,15 @@ class Erasing:
         asked for the others, and mails that wait go out without number and text. Raises AdminFault.
         """
         (digits,) = parse_handsets([number], country)
-        read = partial(erase.open_of_number, digits=digits)
+        read, pattern = partial(_open_of_number, digits=digits), spellings_of(digits)
         return self._receipt(
             "number",
             self._begin("number", read, cancel=cancel),
             messages=self._repeat(erase.erase_messages_to, digits),
             inbound=self._repeat(erase.erase_sms_from, digits),
             conversations=self._database.write_now(erase.erase_traces_of, digits),
+            words=self._each(erase.blot_words, partial(erase.words_naming, pattern=pattern)),
+            contents=self._each(erase.erase_contents, partial(_contents_naming, pattern=pattern)),
             downloads=self._database.write_now(erase_downloads, None),
             kept=self._database.read_long_now(partial(erase.kept_of_number, digits=digits)),
         )
@@ -83,8 +91,8 @@ class Erasing:
         jobs = self._database.read_long_now(partial(erase.jobs_of_user, address=name))
         begun = self._begin("user", partial(erase.open_of_jobs, jobs=jobs), cancel=cancel)
         texts = sum(self._repeat(erase.erase_texts_of, portion) for portion in _portions(jobs))
-        mails = self._each(erase.erase_mails_to, erase.mails_to, name)
-        self._each(erase.erase_effects_to, erase.effects_to, name)
+        mails = self._each(erase.erase_mails_to, partial(erase.mails_to, address=name))
+        self._each(erase.erase_effects_to, partial(erase.effects_to, address=name))
         self._database.write_now(erase.erase_drops_of, name)
         return self._receipt(
             "user",
@@ -92,7 +100,10 @@ class Erasing:
             messages=texts,
             jobs=sum(self._database.write_now(erase.erase_senders_of, portion) for portion in _portions(jobs)),
             mails=mails,
-            sums=self._each(erase.erase_sums_of, erase.sums_of_user, name),
+            sums=self._each(erase.erase_sums_of, partial(erase.sums_of_user, address=name)),
+            contents=self._each(
+                erase.erase_contents, partial(_contents_naming, pattern=re.compile(re.escape(name), re.IGNORECASE))
+            ),
             downloads=self._database.write_now(erase_downloads, None),
             kept=Kept(users=int(self._database.read_long_now(partial(find_user, address=name)) is not None)),
         )
@@ -112,19 +123,25 @@ class Erasing:
             total += count
         return total
 
-    def _each(
-        self,
-        step: BatchFunction[Sequence[Any], int],
-        find: Callable[..., Sequence[Any]],
-        name: str,
-    ) -> int:
-        found = self._database.read_long_now(partial(find, address=name))
+    def _each(self, step: BatchFunction[Sequence[Any], int], find: Callable[[Transaction], Sequence[Any]]) -> int:
+        found = self._database.read_long_now(find)
         return sum(self._database.write_now(step, portion) for portion in _portions(found))
 
     @staticmethod
     def _receipt(what: str, begun: tuple[str, datetime], *, kept: Kept, **counts: int) -> ErasureReceipt:
         name, at = begun
         return ErasureReceipt(id=name, at=at, what=what, kept=kept, **counts)
+
+
+def _open_of_number(tx: Transaction, digits: str) -> Open:
+    found = erase.open_of_number(tx, digits)
+    return replace(found, untold=found.untold + len(_contents_naming(tx, spellings_of(digits), ended=False)))
+
+
+def _contents_naming(tx: Transaction, pattern: re.Pattern[str], *, ended: bool = True) -> list[int]:
+    """Return the keys of rows of the outbox whose content a pattern finds something in."""
+    contents = erase.kept_contents(tx, ended=ended)
+    return [key for key, content in contents if pattern.search(unpack(content).decode("utf-8", "replace"))]
 
 
 def _portions(items: Sequence[T]) -> list[Sequence[T]]:

@@ -72,7 +72,7 @@ def open_request(  # noqa: PLR0913 - what a request consists of
     add_request(edit.tx, request)
     _post(edit, request, Side.CUSTOMER, text)
     _write_to(edit, request, owner, Side.DESK, "support-opened", desk, {"author": edit.who, "text": text})
-    about = Subject(owner.name, owner.id, f"{request.public_id}: {subject}")
+    about = Subject(owner.name, owner.id, request.public_id)
     return edit.done(AuditAction.OPEN_REQUEST, about, request=request.public_id, customer=owner.name)
 
 

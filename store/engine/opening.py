@@ -30,6 +30,7 @@ _PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": 10_000,
     "wal_autocheckpoint": 4_000,
+    "secure_delete": 1,  # what is deleted or erased is overwritten in the file, however the library was built
     "cache_size": -16_384,  # KiB for each of two connections; with four times as much nothing is faster
 }
 # A peer that vanished without a word is found within a minute; without these, never.
