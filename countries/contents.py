@@ -38,9 +38,11 @@ _SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^\s/?#@]*@)?([^\s/?#:@]+
 _LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOMAIN: Final = re.compile(rf"(?<![@\w.-])((?:{_LABEL}\.)+(xn--[a-z0-9-]+|[^\W\d_]{{2,24}}))(/|(?![\w@-]|\.\w))")
 _HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
+_DOT_INSIDE: Final = re.compile(r"\.\w")
+_BRACKETS: Final = frozenset("[({")
 _OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
 
-_PHONE: Final = re.compile(r"(?<![\w.,-])(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
+_PHONE: Final = re.compile(r"(?<![\w.,-])(?!0[.,]\d)(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
 _DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 _FEWEST_DIGITS: Final = 7
 
@@ -53,7 +55,7 @@ def find_links(text: str) -> tuple[str, ...]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", "".join(char for char in text if unicodedata.category(char) != "Cf"))
         text = text.translate(_OTHER_DOTS)
-    if "." not in text and "://" not in text and "dot" not in text.lower():
+    if _DOT_INSIDE.search(text) is None and "://" not in text and _BRACKETS.isdisjoint(text):
         return ()
     text = _HIDDEN_DOT.sub(".", text)
     hosts = [found[1] for found in _SCHEME.finditer(text)]
@@ -87,13 +89,17 @@ def find_phone_number(text: str) -> str:
 def find_hints(text: str, kinds: Iterable[str]) -> tuple[str, ...]:
     """Return the kinds of banned subjects, of these, that words of a text hint at."""
     folded = text.casefold()
-    words = set(_WORD.findall(folded))
-    found = {kind for word in words & _HINTS.keys() for kind in _HINTS[word]}
-    if not folded.isascii():
+    is_ascii = folded.isascii()
+    words = folded.translate(_PUNCTUATION).split() if is_ascii else _WORD.findall(folded)
+    if is_ascii and _HINTS.keys().isdisjoint(words):
+        return ()
+    found = {kind for word in words for kind in _HINTS.get(word, ())}
+    if not is_ascii:
         found |= {kind for word, kind in _UNSPACED if word in folded}
     return tuple(kind for kind in kinds if kind in found)
 
 
+_PUNCTUATION: Final = str.maketrans({char: " " for char in map(chr, range(128)) if not char.isalpha()})
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 # kind → words of several languages; what is also said of other things is not here.

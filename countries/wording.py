@@ -5,7 +5,7 @@ Pure; a text is looked at before it is encoded (`look_at`) and after (`judge_enc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -20,6 +20,7 @@ from sms.settings import UseCase
 
 # From the laxest to the strictest.
 _STRICTNESS: Final = ("any", "no-shorteners", "allow-list", "forbidden")
+_OF_WORDS: Final = frozenset({RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX, RuleName.OPT_OUT})
 _REQUIRED: Final = "required"
 _USUAL_LENGTH: Final = "160/70"
 _HEADER: Final = MappingProxyType({Alphabet.GSM7: 7, Alphabet.UCS2: 3})
@@ -44,11 +45,22 @@ class Wording:
     gsm7_only: bool = False
     lacking: frozenset[str] = frozenset()
     most_in_part: tuple[int, int] | None = None
+    limits_encoding: bool = field(init=False)
+    wants_words: bool = field(init=False)
+    links: RuleInForce | None = field(init=False)
+    phone_numbers: RuleInForce | None = field(init=False)
+    bans: RuleInForce | None = field(init=False)
+    shapes: tuple[RuleInForce, ...] = field(init=False)
 
-    @property
-    def limits_encoding(self) -> bool:
-        """Whether a text is encoded otherwise than anywhere else."""
-        return bool(self.most_parts or self.gsm7_only or self.lacking or self.most_in_part)
+    def __post_init__(self) -> None:
+        """Know what each text is asked, since a text is asked in a hot path."""
+        limits = self.most_parts or self.gsm7_only or self.lacking or self.most_in_part
+        object.__setattr__(self, "limits_encoding", bool(limits))
+        object.__setattr__(self, "wants_words", not _OF_WORDS.isdisjoint(self.rules))
+        object.__setattr__(self, "links", self.rules.get(RuleName.URLS))
+        object.__setattr__(self, "phone_numbers", self.rules.get(RuleName.PHONE_NUMBERS))
+        object.__setattr__(self, "bans", self.rules.get(RuleName.CONTENT_BANS))
+        object.__setattr__(self, "shapes", tuple(rule for name, rule in self.rules.items() if name in _BREAKS))
 
 
 class Look(NamedTuple):
@@ -58,6 +70,9 @@ class Look(NamedTuple):
     after: str = ""
     findings: tuple[Finding, ...] = ()
     refused: Refused | None = None
+
+
+NOTHING_SEEN: Final = Look()
 
 
 def wording_of(  # noqa: PLR0913 - what a text is judged by
@@ -142,9 +157,12 @@ def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, 
 
     One that is fixed, since its sender divided it, is never changed: what it lacks is noted.
     """
+    contents = _contents_of(text, wording)
+    if not (contents or wording.wants_words):
+        return NOTHING_SEEN
     findings: list[Finding] = []
     refused = None
-    for rule, what, refuses in _contents_of(text, wording):
+    for rule, what, refuses in contents:
         is_refused = refuses and rule.mode is Mode.APPLY
         findings.append(Finding(rule.name, Effect.REFUSED if is_refused else Effect.NOTED, f"{rule.value}: {what}"))
         if is_refused and refused is None:
@@ -165,22 +183,23 @@ def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, 
     return Look(" ".join(before), " ".join(after), tuple(findings), refused)
 
 
-def _contents_of(text: str, wording: Wording) -> Iterator[tuple[RuleInForce, str, bool]]:
-    """Yield each rule that a text breaks by what is in it, what that is, and whether the rule can refuse for it."""
-    rules = wording.rules
-    if (links := rules.get(RuleName.URLS)) is not None and (hosts := find_links(text)):
+def _contents_of(text: str, wording: Wording) -> list[tuple[RuleInForce, str, bool]]:
+    """Return each rule that a text breaks by what is in it, what that is, and whether the rule can refuse for it."""
+    found = []
+    if (links := wording.links) is not None and (hosts := find_links(text)):
         short = [host for host in hosts if is_shortener(host)]
         if links.value == "forbidden":
-            yield links, f"a link ({hosts[0]})", True
+            found.append((links, f"a link ({hosts[0]})", True))
         elif short:
-            yield links, f"a shortened link ({short[0]})", True
+            found.append((links, f"a shortened link ({short[0]})", True))
         elif links.value == "allow-list":
             # Who is on the list is between the customer and the networks.
-            yield links, f"a link ({hosts[0]})", False
-    if (phones := rules.get(RuleName.PHONE_NUMBERS)) is not None and find_phone_number(text):
-        yield phones, "a telephone number", True
-    if (bans := rules.get(RuleName.CONTENT_BANS)) is not None and (hints := find_hints(text, bans.value.split(","))):
-        yield bans, ", ".join(hints), False
+            found.append((links, f"a link ({hosts[0]})", False))
+    if (phones := wording.phone_numbers) is not None and find_phone_number(text):
+        found.append((phones, "a telephone number", True))
+    if (bans := wording.bans) is not None and (hints := find_hints(text, bans.value.split(","))):
+        found.append((bans, ", ".join(hints), False))
+    return found
 
 
 @dataclass(slots=True)
@@ -237,10 +256,8 @@ def _has_words(text: str, rule: RuleInForce, wording: Wording) -> bool:
 def judge_encoded(plain: EncodedText, encoded: EncodedText, wording: Wording) -> tuple[Finding, ...]:
     """Return what a country does to a text that goes out as `encoded`, and as `plain` where it has no rules."""
     findings = []
-    for rule in wording.rules.values():
-        breaks = _BREAKS.get(rule.name)
-        if breaks is None:
-            continue
+    for rule in wording.shapes:
+        breaks = _BREAKS[rule.name]
         if rule.mode is Mode.NOTE or rule.name in _ONLY_TOLD:
             is_broken, effect = breaks(encoded, rule.value), Effect.NOTED
         elif rule.name in _CUTTING:

@@ -18,45 +18,59 @@ from sms.usage import Pace, parse_pace
 _RATED: Final = {SenderKind.NUMERIC: "long", SenderKind.SHORT_CODE: "short", SenderKind.ALPHANUMERIC: "name"}
 
 
-def judge_message(  # noqa: PLR0913, PLR0917 - what a country looks at
-    snapshot: Snapshot,
-    customer: Customer,
-    settings: Settings,
-    number: MobileNumber,
-    sender_id: SenderId | None,
-    carrier: str,
-    routes: CarrierRoutes,
-    now: datetime,
-) -> Judgement:
-    """Return what the rules of a number's country do to a customer's message from a sender ID by a carrier at `now`."""
-    if snapshot.judge.is_idle:
-        return NOTHING
-    country = country_of(number)
-    day = now.date()
-    fallback = settings.fallback_sender_id
-    if fallback is not None and snapshot.numbers.refuse_sender(fallback, customer.id) is not None:
-        fallback = None  # a dedicated number of somebody else
-    find = snapshot.registrations.find
-    return snapshot.judge.judge(
-        Case(
+class CountryRules:
+    """What the rules of countries do to the messages of one submission; alike ones are judged once."""
+
+    __slots__ = ("_customer", "_day", "_known", "_routes", "_settings", "_snapshot")
+
+    def __init__(
+        self, snapshot: Snapshot, customer: Customer, settings: Settings, routes: CarrierRoutes, now: datetime
+    ) -> None:
+        self._snapshot = snapshot
+        self._customer = customer
+        self._settings = settings
+        self._routes = routes
+        self._day = now.date()
+        self._known: dict[tuple[str, int, str], Judgement] = {}
+
+    def judge(self, number: MobileNumber, sender_id: SenderId | None, carrier: str) -> Judgement:
+        """Return what the rules of a number's country do to a message from a sender ID by a carrier.
+
+        The sender ID is known again as an object: it has to outlive the submission.
+        """
+        if self._snapshot.judge.is_idle:
+            return NOTHING
+        key = country_of(number), id(sender_id), carrier
+        judgement = self._known.get(key)
+        if judgement is None:
+            judgement = self._known[key] = self._snapshot.judge.judge(self._case(key[0], sender_id, carrier))
+        return judgement
+
+    def _case(self, country: str, sender_id: SenderId | None, carrier: str) -> Case:
+        snapshot, settings, key = self._snapshot, self._settings, self._customer.id
+        fallback = settings.fallback_sender_id
+        if fallback is not None and snapshot.numbers.refuse_sender(fallback, key) is not None:
+            fallback = None  # a dedicated number of somebody else
+        find = snapshot.registrations.find
+        return Case(
             country=country,
             sender_id=sender_id,
             use_case=settings.use_case,
-            day=day,
-            customer=customer.name,
+            day=self._day,
+            customer=self._customer.name,
             carrier=carrier,
-            networks=routes.networks_of(carrier),
-            registration=find(customer.id, sender_id, country, settings.use_case, day, carrier),
+            networks=self._routes.networks_of(carrier),
+            registration=find(key, sender_id, country, settings.use_case, self._day, carrier),
             fallback=fallback,
             abroad=_is_abroad(sender_id, country),
             toll_free=_is_toll_free(sender_id),
-            is_answerable=_is_answerable(snapshot, customer, sender_id),
-            fallback_registration=find(customer.id, fallback, country, settings.use_case, day, carrier),
+            # Answers to it reach the customer: it is one of our numbers.
+            is_answerable=sender_id is not None and snapshot.numbers.judge_answers(sender_id, key) is None,
+            fallback_registration=find(key, fallback, country, settings.use_case, self._day, carrier),
             fallback_abroad=_is_abroad(fallback, country),
             brand=settings.brand,
             opt_out=settings.opt_out_text,
         )
-    )
 
 
 def pace_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> Pace | None:
@@ -77,11 +91,6 @@ def _is_toll_free(sender_id: SenderId | None) -> bool:
     if sender_id is None or sender_id.kind is not SenderKind.NUMERIC:
         return False
     return is_toll_free(MobileNumber(digits=sender_id.value))
-
-
-def _is_answerable(snapshot: Snapshot, customer: Customer, sender_id: SenderId | None) -> bool:
-    """Return whether the customer gets the answers to a sender ID, which is one of our numbers then."""
-    return sender_id is not None and snapshot.numbers.judge_answers(sender_id, customer.id) is None
 
 
 def _is_abroad(sender_id: SenderId | None, country: str) -> bool:

@@ -180,14 +180,18 @@ def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
 
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
     """Return the one text of all recipients, and another for those whose carriers or country want one."""
-    made: dict[Demand, _Made] = {}
-    for demand in dict.fromkeys(demands.values()) or (_NO_DEMAND,):
+    made: dict[int, _Made] = {}
+    for demand in {id(demand): demand for demand in demands.values()}.values() or (_NO_DEMAND,):
         one = _make(text, settings, demand, wide=wide)
         if isinstance(one, Refused):
             return Texts(refused=one)
-        made[demand] = one
+        made[id(demand)] = one
     shared = next((one.text for one in made.values() if isinstance(one.text, EncodedText)), None)
-    return _sort_out(((index, made[demand]) for index, demand in demands.items()), shared)
+    special = {key: one for key, one in made.items() if one.findings or one.text != shared}
+    if not special:
+        return Texts(shared=shared)
+    mine = ((index, special.get(id(demand))) for index, demand in demands.items())
+    return _sort_out(((index, one) for index, one in mine if one is not None), shared)
 
 
 def _sort_out(made: Iterable[tuple[int, _Made]], shared: EncodedText | None = None) -> Texts:

@@ -12,9 +12,9 @@ from typing import Final
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.country_rules import judge_message, pace_of
+from gateway.country_rules import CountryRules, pace_of
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Demand, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
+from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
 from gateway.scheduling import decide_schedules
@@ -148,6 +148,7 @@ def _judge_all(
     first_given: dict[tuple[str, str | None], str] = {}
     messages = []
     sender, settings = submission.sender, submission.resolved.settings
+    rules = CountryRules(snapshot, sender.customer, settings, routes, now)
     for wanted in submission.wanted[: settings.max_recipients + 1]:
         sender_id = wanted.sender_id or settings.sender_id
         judged = wanted.refused or judge_number(
@@ -157,17 +158,13 @@ def _judge_all(
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
         number, routed = judged
-        judgement = judge_message(
-            snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], routes, now
-        )
+        judgement = rules.judge(number, sender_id, routed.carriers[0])
         if judgement.sender_id is not None:
             sender_id, first = judgement.sender_id, routed.carriers[0]
             judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)
             routed = routed if isinstance(judged, Refused) else judged[1]
             if routed.carriers[0] != first:
-                there = judge_message(
-                    snapshot, sender.customer, settings, number, sender_id, routed.carriers[0], routes, now
-                )
+                there = rules.judge(number, sender_id, routed.carriers[0])
                 judgement = replace(there, findings=(*judgement.findings, *there.findings), sender_id=sender_id)
         refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
         if refused is not None:
@@ -200,11 +197,7 @@ def _judge_all(
 def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
     settings = submission.resolved.settings
     is_plain = routes.are_alike and all(message.judgement.wording is None for message in messages)
-    demands = {
-        index: Demand(routes.repertoire_of(message.route), message.judgement.wording)
-        for index, message in enumerate(() if is_plain else messages)
-        if message.route and not message.duplicate_of
-    }
+    demands = {} if is_plain else _demands_of(messages, routes)
     if submission.esme is not None and submission.esme.header is not None:
         divided = encode_divided(submission.text, submission.esme.header, settings.coding)
         if isinstance(divided, Refused):
@@ -231,6 +224,19 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
         if message.refused is not None and message.wanted.row
     ]
     return encode_rows(submission.text, rows, settings, bad, wide=wide, demands=demands)
+
+
+def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Demands:
+    known: dict[tuple[str, int], Demand] = {}
+    demands = {}
+    for index, message in enumerate(messages):
+        if message.route and not message.duplicate_of:
+            wording = message.judgement.wording
+            key = message.route, id(wording)
+            if key not in known:
+                known[key] = Demand(routes.repertoire_of(message.route), wording)
+            demands[index] = known[key]
+    return demands
 
 
 def _refuse_all(
@@ -340,7 +346,7 @@ def _address_to_tell(submission: Submission) -> str:
 
 def _new_message(submission: Submission, message: PlannedMessage, encoded: EncodedText | None) -> NewMessage:
     wanted, number, refused = message.wanted, message.number, message.refused
-    if number is None or encoded is None:
+    if number is None or encoded is None or refused is not None:
         refused = refused or Refused(refusal=Refusal.INTERNAL)
         return NewMessage(
             given=wanted.given,

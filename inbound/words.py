@@ -103,8 +103,7 @@ def read_opt_request(words: Sequence[Word]) -> OptRequest | None:
 def offers_stop(text: str) -> bool:
     """Return whether a text tells its reader how to stop: by a known word in capitals, or one that means nothing else.
 
-    `Reply STOP` offers it, `you can stop by` does not. A word of a script without capitals counts anywhere in the text,
-    unless it is an ordinary word.
+    `Reply STOP`, `STOP to 12345` and `STOP=end` offer it, `you can stop by` and `STOP paying too much` do not.
     """
     words = split_words(text)
     for index in range(len(words)):
@@ -113,9 +112,19 @@ def offers_stop(text: str) -> bool:
             found = _KNOWN.get(" ".join(word.folded for word in some))
             if found is None or found.kind is not OptKind.STOP or found.is_ordinary:
                 continue
-            if found.word in _UNMISTAKABLE or text[some[0].start : some[-1].end].isupper():
+            if found.word in _UNMISTAKABLE:
+                return True
+            if text[some[0].start : some[-1].end].isupper() and _is_instruction(text, words, index + length):
                 return True
     return not text.isascii() and any(phrase in text for phrase in _UNSPACED_STOPS)
+
+
+def _is_instruction(text: str, words: Sequence[Word], index: int) -> bool:
+    """Return whether nothing follows a word, or a sign, a number, or a word that leads to one, at this index."""
+    if index == len(words) or not text[words[index - 1].end].isspace():
+        return True
+    following = words[index].folded
+    return following[0].isdigit() or following in _LEADING
 
 
 def _known_at(folded: Sequence[str], index: int) -> tuple[int, OptRequest | None]:
@@ -178,6 +187,12 @@ _KNOWN: Final = _known_requests()
 _UNMISTAKABLE: Final = frozenset(
     {"unsubscribe", "optout", "opt out", "desabonner", "desinscrire", "desinscription", "desuscribir", "abmelden"}
     | {"afmelden", "disiscrivi", "odjava", "отписка", "відписатися", "odhlasit", "leiratkozas", "dezabonare"}
+)
+_LEADING: Final = _fold_all(
+    (
+        "to for or and via with ends end opt unsub an zu oder und um au pour ou et a al para por o y",
+        "na ali pro do til för till per e om naar of aan",
+    )
 )
 # Of scripts without blanks or capitals; «cancel» and «stop» alone are ordinary words there.
 _UNSPACED_STOPS: Final = ("退订", "退訂", "拒收", "配信停止", "수신거부", "무료거부", "إيقاف", "להסרה", "הסר")

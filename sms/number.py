@@ -380,6 +380,7 @@ def zones_of(number: MobileNumber) -> tuple[str, ...]:
     return tuple(zone for zone in zones if zone != timezone.UNKNOWN_TIMEZONE)
 
 
+@lru_cache(maxsize=4096)
 def is_toll_free(number: MobileNumber) -> bool:
     """Return whether a number is of a toll-free service, according to its country's numbering plan."""
     try:
