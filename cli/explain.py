@@ -23,6 +23,7 @@ from countries.book import RuleBook
 from gateway.directory import DirectoryFollower
 from gateway.explaining import explain_limits, explain_outcome, refuse_spent
 from gateway.plan import hold_back
+from gateway.scheduling import keep_rates, rates_of
 from gateway.taking_back import TakenBack
 from gateway.usage_claims import claims_of
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
@@ -35,7 +36,8 @@ from process.accept_path import AcceptPath
 from sms.outcome import Refused
 from sms.settings import FIELDS, SettingProblem, parse_setting
 from sms.usage import UsageClaim
-from store.usage import read_usage
+from store.engine.database import Database
+from store.usage import read_free, read_usage
 
 if TYPE_CHECKING:
     from mta.verify.prover import Verdict
@@ -118,6 +120,7 @@ def explain(  # noqa: PLR0913 - the options of the command
     claims = claims_of(snapshot, sending, now) if sending is not None else ()
     used = database.read_now(lambda tx: read_usage(tx, claims, now)) if claims else {}
     judgement = hold_back_limited(judgement, claims, used, now)
+    judgement = wait_for_turns(judgement, database, now)
     taken = core.taking_back.look_now(judgement.cancel) if judgement.cancel is not None else None
     if isinstance(taken, Refused):
         judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
@@ -154,6 +157,16 @@ def judge_as_served(
         return judge.judge(raw, envelope, principal, trial, reader)
     finally:
         reader.close()
+
+
+def wait_for_turns(judgement: Decision, database: Database, now: datetime) -> Decision:
+    """Return the judgement with when each message would go, after what its sender ID has under way now."""
+    plan = judgement.plan
+    counters = rates_of(plan) if plan is not None else []
+    if plan is None or not counters:
+        return judgement
+    free_at = database.read_now(lambda tx: read_free(tx, counters))
+    return replace(judgement, plan=keep_rates(plan, free_at, now))
 
 
 def hold_back_stopped(judgement: Decision, book: DirectoryFollower) -> Decision:

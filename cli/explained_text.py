@@ -196,15 +196,16 @@ def _tls(tls: View) -> Iterator[Line]:
 
 
 def _times(told: View, zone: str) -> Iterator[Line]:
-    def local(instant: str) -> str:
-        return when(datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)))
-
     if told["due_at"] is not None and told["verdict"] == Disposition.SEND:
         at_once = datetime.fromisoformat(told["due_at"]) <= datetime.now(UTC)
-        due = "at once" if at_once else f"at {local(told['due_at'])}"
-        yield Line(f"{due}, valid until {local(told['expires_at'])} ({zone})", "goes out")
+        due = "at once" if at_once else f"at {_local(told['due_at'], zone)}"
+        yield Line(f"{due}, valid until {_local(told['expires_at'], zone)} ({zone})", "goes out")
         for period in told["blackouts"]:
-            yield Line(f"from {local(period['start_at'])} to {local(period['end_at'])}", "not")
+            yield Line(f"from {_local(period['start_at'], zone)} to {_local(period['end_at'], zone)}", "not")
+
+
+def _local(instant: str, zone: str) -> str:
+    return when(datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)))
 
 
 def _recipients(told: View, judgement: Decision) -> Iterator[Line]:
@@ -224,6 +225,9 @@ def _recipients(told: View, judgement: Decision) -> Iterator[Line]:
             said.append(f"not sent again: it is the number of {item['duplicate_of']}")
         elif not reply and number in routes:
             said.append(_way(routes[number]))
+            if item["due_at"] is not None and judgement.resolved is not None:
+                zone = judgement.resolved.settings.time_zone
+                said.append(f"goes out at {_local(item['due_at'], zone)} ({zone})")
         if sender.get("layer") == "conversation":
             said.append(f"sender ID {show_number(sender['value'])}, which {sender['origin']} came to")
         yield Line("; ".join(said), "" if index else "to")

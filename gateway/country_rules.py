@@ -12,8 +12,8 @@ from countries.book import Mode
 from countries.judge import NOTHING, Case, Judgement
 from gateway.routing import CarrierRoutes
 from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
+from sms.sender_rate import SenderRate, parse_rate
 from sms.settings import Settings
-from sms.usage import Pace, parse_pace
 
 _RATED: Final = {SenderKind.NUMERIC: "long", SenderKind.SHORT_CODE: "short", SenderKind.ALPHANUMERIC: "name"}
 
@@ -73,18 +73,18 @@ class CountryRules:
         )
 
 
-def pace_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> Pace | None:
+def rate_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> SenderRate | None:
     """Return how fast a sender ID may send to a country: the slowest of the rates that are applied, None if none is."""
     if sender_id is None:
         return None
     kind = "toll-free" if _is_toll_free(sender_id) else _RATED[sender_id.kind]
-    counter = f"pace {country} {sender_id.value}"
-    paces = [
-        parse_pace(counter, rule.value.partition(" ")[2])
+    counter = f"rate {country} {sender_id.value}"
+    rates = [
+        parse_rate(counter, rule.value.partition(" ")[2])
         for rule in judgement.rates
         if rule.mode is Mode.APPLY and rule.value.startswith(f"{kind} ")
     ]
-    return min(paces, key=lambda pace: pace.parts / pace.period.total_seconds(), default=None)
+    return min(rates, key=lambda rate: rate.parts / rate.period.total_seconds(), default=None)
 
 
 def _is_toll_free(sender_id: SenderId | None) -> bool:

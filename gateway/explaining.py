@@ -18,6 +18,7 @@ from gateway.directory import DirectoryFollower
 from gateway.explained_rules import explain_rules
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.ports import Clock
+from gateway.scheduling import keep_rates, rates_of
 from gateway.usage_claims import claims_of, refuse
 from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet
@@ -28,7 +29,7 @@ from sms.parts import encoded_parts, graphemes
 from sms.route import first_carrier
 from sms.usage import UsageClaim
 from store.engine.database import Database
-from store.usage import find_reached, read_usage
+from store.usage import find_reached, read_free, read_usage
 
 SHAPE_VERSION: Final = 2
 
@@ -60,6 +61,9 @@ class Explaining:
         claims = claims_of(self._book.current, sender, now)
         used = await self._database.read(partial(read_usage, claims=claims, now=now)) if claims else {}
         refused = planned.refused or refuse_spent(planned, claims, used, now)
+        if counters := rates_of(planned):
+            free_at = await self._database.read(partial(read_free, counters=counters))
+            planned = keep_rates(planned, free_at, now)
         told = explain_outcome(
             verdict="send" if refused is None else "refuse",
             reason=None,
@@ -141,6 +145,7 @@ def _explain_bare(given: str, refused: Refused | None, words: Words) -> View:
         "duplicate_of": None,
         "settings": {},
         "rules": [],
+        "due_at": None,
     }
 
 
@@ -155,6 +160,7 @@ def _explain_recipient(
     elif (instead := message.judgement.sender_id) is not None:
         shown["settings"] = {"sender_id": {"value": instead.value, "layer": "country", "origin": "fallback_sender_id"}}
     shown["rules"] = explain_rules(message, plan.submission.sender.customer.name, settings, rules)
+    shown["due_at"] = message.schedule.due_at.isoformat() if message.schedule is not None else None
     shown["number"] = message.number.e164 if message.number else None
     shown["duplicate_of"] = message.duplicate_of or None
     if encoded is not None and message.refused is None:

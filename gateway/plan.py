@@ -12,7 +12,7 @@ from typing import Final
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.country_rules import CountryRules, pace_of
+from gateway.country_rules import CountryRules, rate_of
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
@@ -187,7 +187,7 @@ def _judge_all(
                 duplicate_of=first_given.get((number.digits, wanted.text), ""),
                 judgement=judgement,
                 findings=judgement.findings,
-                pace=pace_of(judgement, sender_id, country_of(number)) if judgement.rates else None,
+                rate=rate_of(judgement, sender_id, country_of(number)) if judgement.rates else None,
             )
         )
         first_given.setdefault((number.digits, wanted.text), wanted.given)
@@ -386,7 +386,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         findings=message.findings,
         reference=wanted.reference,
         schedule=message.schedule,
-        pace=None if submission.sandbox or dry_run else message.pace,
+        rate=None if submission.sandbox or dry_run else message.rate,
     )
 
 

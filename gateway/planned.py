@@ -15,7 +15,7 @@ from sms.outcome import Refused
 from sms.parameters import Parameters
 from sms.personalise import RowFault
 from sms.schedule import Schedule
-from sms.usage import Pace
+from sms.sender_rate import SenderRate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class PlannedMessage:
 
     `encoded` is its own text, None where it has that of the plan, and so is `schedule`. `costs` are the labels of its
     carriers, `parameters` what they get beside the text. `judgement` is what the rules of its country say,
-    `findings` what they did; its sender ID may send no faster than its `pace`.
+    `findings` what they did; its sender ID may send no faster than its `rate`.
     """
 
     wanted: RecipientRequest
@@ -38,7 +38,7 @@ class PlannedMessage:
     schedule: Schedule | None = None
     judgement: Judgement = NOTHING
     findings: tuple[Finding, ...] = ()
-    pace: Pace | None = None
+    rate: SenderRate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

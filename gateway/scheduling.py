@@ -3,7 +3,7 @@
 Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (countries.quiet).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,11 +13,13 @@ from countries.book import Mode
 from countries.findings import Effect, Finding
 from countries.public_holidays import is_public_holiday
 from countries.quiet import HORIZON, quiet_periods
-from gateway.planned import PlannedMessage
+from countries.rules import RuleName
+from gateway.planned import JobPlan, PlannedMessage
 from gateway.submission import Submission
 from sms.number import country_of, zones_of
 from sms.outcome import Refused
 from sms.schedule import Blackout, Schedule, decide_schedule, postpone
+from sms.sender_rate import take_turn
 
 _A_WEEK: Final = timedelta(days=7)
 _Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...]]
@@ -48,6 +50,30 @@ def decide_schedules(
             known[own] = found
         decided.append(quiet_of.noted(replace(message, schedule=known[own]), known[own]))
     return schedule, decided
+
+
+def rates_of(plan: JobPlan) -> list[str]:
+    """Return the counters of the rates that a plan's messages keep to."""
+    return sorted({message.rate.counter for message in plan.messages if message.rate is not None})
+
+
+def keep_rates(plan: JobPlan, free_at: Mapping[str, datetime], now: datetime) -> JobPlan:
+    """Return a plan with when each message would go now that its sender ID has sent what it has; it counts nothing.
+
+    `free_at` is when what is under way will have drained, by counter (store.usage.read_free).
+    """
+    free = dict(free_at)
+    messages = []
+    for message in plan.messages:
+        planned, encoded = message.schedule or plan.schedule, plan.encoded_of(message)
+        if message.rate is None or message.refused is not None or planned is None or encoded is None:
+            messages.append(message)
+            continue
+        counter = message.rate.counter
+        turn, free[counter] = take_turn(message.rate, len(encoded.lengths), planned, free.get(counter, now))
+        found = (*message.findings, Finding(RuleName.RATE, Effect.DELAYED, message.rate.name))
+        messages.append(message if turn == planned else replace(message, schedule=turn, findings=found))
+    return replace(plan, messages=tuple(messages))
 
 
 class _QuietPeriods:

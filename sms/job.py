@@ -13,8 +13,9 @@ from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
 from sms.report import Addressee, Findings, NoticeKind
 from sms.schedule import Blackout, Schedule
+from sms.sender_rate import SenderRate
 from sms.settings import StatusChannel, StatusReport
-from sms.usage import Pace, UsageClaim
+from sms.usage import UsageClaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class NewMessage:
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
     number, ISO 3166-1 alpha-2 or empty. `reference` is what its customer calls it; its `schedule`, if it has
     one, stands in place of the job's. `findings` are what rules of its country did. Its sender ID sends no faster than
-    its `pace`.
+    its `rate`.
     """
 
     given: str
@@ -44,7 +45,7 @@ class NewMessage:
     reference: str = ""
     schedule: Schedule | None = None
     findings: Findings = ()
-    pace: Pace | None = None
+    rate: SenderRate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

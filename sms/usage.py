@@ -13,10 +13,6 @@ from zoneinfo import ZoneInfo
 
 from sms.number import is_country
 
-_SHORT_PERIOD: Final = timedelta(minutes=1)
-_PACE: Final = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,3})([smhd])", re.ASCII)
-_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
 
 class Measure(StrEnum):
     """What is counted: SMS to recipients, or the parts that are billed."""
@@ -59,46 +55,6 @@ class UsageLimit:
         """Name it as it is set: `sms/day`, `parts/month@FR`, `agreed:sms/month:main`."""
         name = f"{'agreed:' if self.agreed else ''}{self.measure}/{self.period}"
         return name + (f"@{self.country}" if self.country else "") + (f":{self.carrier}" if self.carrier else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast messages may go that share a `counter`: at most so many `parts` in any `period`; none is dropped.
-
-    In a period of up to a minute they go evenly. In a longer one half of them may go at once, so that a few messages
-    need not wait; the others are spread over it.
-    """
-
-    counter: str
-    parts: int
-    period: timedelta
-
-    @property
-    def name(self) -> str:
-        """Name it as rules do: `9/2m`."""
-        seconds = int(self.period.total_seconds())
-        size, unit = next((size, unit) for unit, size in _SECONDS.items() if seconds % size == 0)
-        return f"{self.parts}/{seconds // size}{unit}"
-
-    @property
-    def burst(self) -> int:
-        """So many parts may go at once after a pause."""
-        return max(self.parts // 2, 1) if self.period > _SHORT_PERIOD else 1
-
-    @property
-    def interval(self) -> timedelta:
-        """The time that each part takes."""
-        spread = self.parts - self.burst if self.period > _SHORT_PERIOD else self.parts
-        return -(-self.period // max(spread, 1))
-
-
-def parse_pace(counter: str, text: str) -> Pace:
-    """Return a pace from `1/1s`, `9/2m`, `200/1d`. Raises ValueError."""
-    match = _PACE.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    parts, number, unit = match.groups()
-    return Pace(counter=counter, parts=int(parts), period=timedelta(seconds=int(number) * _SECONDS[unit]))
 
 
 def parse_limit(text: str) -> tuple[str, UsageLimit | None] | None:

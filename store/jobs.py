@@ -14,7 +14,7 @@ from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
 from sms.parameters import freeze_parameters
-from sms.schedule import Schedule, postpone
+from sms.schedule import Schedule
 from sms.settings import format_setting
 from sms.usage import LimitReached
 from store.details import DETAILS, detail_row
@@ -197,7 +197,7 @@ class Outbound:
         new_row = _message_row(key, job)
         for seq, message in enumerate(fresh):
             message_key = self._keys.take()
-            self._add_message(partial(new_row, key=message_key, seq=seq), job, _paced(job, message, usage), rows)
+            self._add_message(partial(new_row, key=message_key, seq=seq), job, _in_turn(job, message, usage), rows)
             if message.encoded is None and MessageState.REJECTED in job.push_states:
                 reached = _refusal(message_key, key, message)
                 rows.notices.append(push_row(self._keys.take(), reached, job.push_url, accepted_at))
@@ -311,17 +311,15 @@ def _refusal(message_key: int, job_key: int, message: NewMessage) -> ReachedStat
     )
 
 
-def _paced(job: NewJob, message: NewMessage, usage: UsageLedger) -> NewMessage:
-    """Return a message that goes when its sender ID may send, and says so; its validity counts from then."""
-    if message.pace is None or message.encoded is None:
+def _in_turn(job: NewJob, message: NewMessage, usage: UsageLedger) -> NewMessage:
+    """Return a message that goes when its sender ID may send, and says so."""
+    if message.rate is None or message.encoded is None:
         return message
     planned = message.schedule or Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)
-    start_at = usage.pace(message.pace, len(message.encoded.lengths), planned.due_at)
-    if start_at <= planned.due_at:
+    turn = usage.take_turn(message.rate, len(message.encoded.lengths), planned)
+    if turn == planned:
         return message
-    due_at = postpone(start_at, planned.blackouts)
-    later = replace(planned, due_at=due_at, expires_at=planned.expires_at + (due_at - planned.due_at))
-    return replace(message, schedule=later, findings=(*message.findings, ("rate", "delayed", message.pace.name)))
+    return replace(message, schedule=turn, findings=(*message.findings, ("rate", "delayed", message.rate.name)))
 
 
 def _when(schedule: Schedule) -> dict[str, object]:

@@ -2,8 +2,8 @@
 
 A day or month has a count of its own; it begins at 0 when the first job of a later period comes. A minute is kept as
 the instant at which its use will have drained (the generic cell rate algorithm, ITU-T I.371 annex A): one number, and
-no two minutes' worth at the border of two minutes. The pace of a sender ID is kept likewise: a message gets the instant
-at which it may go. Not here: which limits and paces bind whom (gateway.plan).
+no two minutes' worth at the border of two minutes. The rate of a sender ID is kept likewise: a message gets the instant
+at which it may go. Not here: which limits and rates bind whom (gateway.plan).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from sms.job import NewJob, NewMessage
 from sms.route import first_carrier
-from sms.usage import LimitReached, Pace, UsageClaim
+from sms.schedule import Schedule
+from sms.sender_rate import SenderRate, take_turn
+from sms.usage import LimitReached, UsageClaim
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 from store.engine.rows import query
@@ -65,7 +67,7 @@ class UsageLedger:
         self._tx = tx
         jobs = list(jobs)
         counters = {claim.counter for job in jobs if not job.dry_run for claim in job.usage}
-        counters |= {message.pace.counter for job in jobs for message in job.messages if message.pace is not None}
+        counters |= {message.rate.counter for job in jobs for message in job.messages if message.rate is not None}
         self._used: dict[str, tuple[int, int]] = {}
         self._changed: set[str] = set()
         if counters:
@@ -98,12 +100,12 @@ class UsageLedger:
         self._changed |= taken.keys()
         return news
 
-    def pace(self, pace: Pace, parts: int, due_at: datetime) -> datetime:
-        """Return when a message that is due may go, so that its sender ID keeps to the pace, and count its parts."""
-        start_at, free_at = paced(pace, parts, due_at, to_instant(self._used[pace.counter][1]))
-        self._used[pace.counter] = (0, to_stored(free_at))
-        self._changed.add(pace.counter)
-        return start_at
+    def take_turn(self, rate: SenderRate, parts: int, schedule: Schedule) -> Schedule:
+        """Return when a message goes, so that its sender ID keeps to the rate, and count its parts."""
+        turn, drained_at = take_turn(rate, parts, schedule, to_instant(self._used[rate.counter][1]))
+        self._used[rate.counter] = (0, to_stored(drained_at))
+        self._changed.add(rate.counter)
+        return turn
 
     def write(self) -> None:
         """Store the counters that moved."""
@@ -112,12 +114,6 @@ class UsageLedger:
             for name in sorted(self._changed)
         ]
         self._tx.insert(_PUT, rows)
-
-
-def paced(pace: Pace, parts: int, due_at: datetime, free_at: datetime) -> tuple[datetime, datetime]:
-    """Return when so many parts may begin to go, and when all that is under way with them will have drained."""
-    start_at = max(due_at, free_at - (pace.burst - 1) * pace.interval)
-    return start_at, max(start_at, free_at) + parts * pace.interval
 
 
 def _count(claim: UsageClaim, row: tuple[int, int], wanted: int, now: int) -> tuple[int, int, tuple[int, int]]:
@@ -154,3 +150,10 @@ def read_usage(tx: Transaction, claims: Sequence[UsageClaim], now: datetime) -> 
 def forget_usage(tx: Transaction, owner: int) -> None:
     """Delete the counters of an owner that is removed."""
     tx.execute("DELETE FROM usage WHERE counter >= ? AND counter < ?", (f"{owner}:", f"{owner};"))
+
+
+def read_free(tx: Transaction, counters: Sequence[str]) -> dict[str, datetime]:
+    """Return when what is under way of rates will have drained, by counter; one that nobody used is left out."""
+    if not counters:
+        return {}
+    return {row.counter: to_instant(row.amount) for row in tx.select_in(_Used, _READ, set(counters))}

@@ -22,8 +22,9 @@ from smpp.wire.tlv import Tag
 from sms.esme import FINAL_BITS, INTERMEDIATE, EsmeOrigin, EsmeRequest
 from sms.message import Alphabet, Header, Priority
 from sms.number import SenderId, SenderKind, parse_sender_id
+from sms.settings import UseCase
 
-CUSTOMER_REFERENCE, COST_CENTRE = 0x1400, 0x1401
+CUSTOMER_REFERENCE, COST_CENTRE, USE_CASE = 0x1400, 0x1401, 0x1402
 """Parameters of our own, as other providers have them: at most 100 characters each."""
 _MOST_OF_OURS: Final = 100
 
@@ -117,9 +118,7 @@ def _read(pdu: Pdu, body: Submit, alphabet: WireAlphabet, bind: str, now: dateti
         options["sender_id"] = sender_id
     if body.registered_delivery & (FINAL_BITS | INTERMEDIATE):
         options["delivery_receipt"] = True
-    cost_centre = _read_ours(pdu, COST_CENTRE)
-    if cost_centre:
-        options["cost_centre"] = cost_centre
+    options |= _read_settings(pdu)
     start_at = None
     if isinstance(body, DataSm):
         lifetime = pdu.integer(Tag.QOS_TIME_TO_LIVE)
@@ -289,6 +288,19 @@ def _read_time(text: str, now: datetime, status: Status) -> datetime | None:
     if instant is None:
         raise _RejectedError(status, f"{text} is no time: expected YYMMDDhhmmsstnnp")
     return instant
+
+
+def _read_settings(pdu: Pdu) -> dict[str, object]:
+    """Return the settings that parameters of ours name."""
+    options: dict[str, object] = {}
+    cost_centre, use_case = _read_ours(pdu, COST_CENTRE), _read_ours(pdu, USE_CASE)
+    if cost_centre:
+        options["cost_centre"] = cost_centre
+    if use_case:
+        if use_case not in set(UseCase):
+            raise _RejectedError(Status.RINVOPTPARAMVAL, f"parameter 0x{USE_CASE:04X} is none of {', '.join(UseCase)}")
+        options["use_case"] = UseCase(use_case)
+    return options
 
 
 def _read_ours(pdu: Pdu, tag: int) -> str:

@@ -162,7 +162,7 @@ def test_a_situation_ends_as_its_sources_say(situation):
         assert len(encoded.lengths) == int(situation.parts or 1)
         assert made.job is not None
         (kept,) = made.job.messages
-        pace = kept.pace
+        pace = kept.rate
         assert (f"{pace.parts}/{pace.period.total_seconds():.0f}s" if pace is not None else "") == situation.pace
         due_at = kept.schedule.due_at if kept.schedule is not None else made.job.due_at
         assert due_at == instant(situation.due or situation.at or NOON)

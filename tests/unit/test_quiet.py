@@ -1,4 +1,4 @@
-"""Quiet hours are periods by the local time of a number, and rates spread messages over time."""
+"""Quiet hours are periods by the local time of a number."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -11,8 +11,6 @@ from countries.quiet import parse_quiet, quiet_periods
 from countries.rules import RuleName
 from gateway.admin.countries import known_countries
 from sms.number import MobileNumber, is_toll_free, zones_of
-from sms.usage import Pace, parse_pace
-from store.usage import paced
 
 WEEK = timedelta(days=7)
 
@@ -124,29 +122,3 @@ def test_a_number_has_the_zones_of_its_place_or_country(digits, zone):
 def test_a_toll_free_number_is_known_by_the_plan():
     assert is_toll_free(MobileNumber(digits="18885550123"))
     assert not is_toll_free(MobileNumber(digits="12125550123"))
-
-
-@pytest.mark.parametrize("text", ["1/1s", "3/1s", "10/1m", "9/2m", "200/1d", "5/1h"])
-def test_no_more_parts_go_in_any_period_than_the_pace_allows(text):
-    pace = parse_pace("x", text)
-    assert pace.name == text
-    began = free_at = datetime(2026, 11, 30, 12, tzinfo=UTC)
-    starts = []
-    for _ in range(3 * pace.parts):
-        start, free_at = paced(pace, 1, began, free_at)
-        starts.append(start)
-    assert starts[0] == began
-    assert starts == sorted(starts)
-    for first in starts:
-        assert sum(first <= start < first + pace.period for start in starts) <= pace.parts
-    # After a pause it begins anew.
-    later = free_at + pace.period
-    assert paced(pace, 1, later, free_at)[0] == later
-
-
-def test_a_message_of_several_parts_takes_the_time_of_each():
-    pace = Pace(counter="x", parts=1, period=timedelta(seconds=1))
-    now = datetime(2026, 11, 30, 12, tzinfo=UTC)
-    start, free_at = paced(pace, 4, now, now)
-    assert (start, free_at) == (now, now + timedelta(seconds=4))
-    assert paced(pace, 1, now, free_at)[0] == now + timedelta(seconds=4)

@@ -2,24 +2,24 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from sms.schedule import Blackout, Schedule
-from sms.usage import parse_pace
+from sms.sender_rate import parse_rate, take_turn
 from store.answers import Rules
 from store.engine.keys import to_instant
 from store.rulings import read_findings
 from tests.kit.store_harness import SECOND, StoreHarness
 
-PACE = parse_pace("pace US 12125550100", "1/1s")
+RATE = parse_rate("rate US 12125550100", "1/1s")
 
 
-def job(node, *numbers, parts=1, pace=PACE, **changes):
+def job(node, *numbers, parts=1, rate=RATE, **changes):
     made = node.new_job(*numbers, parts=parts)
-    return replace(made, messages=tuple(replace(message, pace=pace, **changes) for message in made.messages))
+    return replace(made, messages=tuple(replace(message, rate=rate, **changes) for message in made.messages))
 
 
 def add(node, *jobs):
@@ -40,6 +40,25 @@ def due_at(node):
     return [due for (due,) in node.database.read_now(lambda tx: tx.rows("SELECT due_at FROM message ORDER BY due_at"))]
 
 
+@pytest.mark.parametrize("text", ["1/1s", "3/1s", "10/1m", "9/2m", "200/1d", "5/1h"])
+def test_no_more_parts_go_in_any_period_than_the_rate_allows(text):
+    rate = parse_rate("x", text)
+    assert rate.name == text
+    began = free_at = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    asked = Schedule(due_at=began, expires_at=began + timedelta(hours=1))
+    starts = []
+    for _ in range(3 * rate.parts):
+        turn, free_at = take_turn(rate, 1, asked, free_at)
+        starts.append(turn.due_at)
+    assert starts[0] == began
+    assert starts == sorted(starts)
+    for first in starts:
+        assert sum(first <= start < first + rate.period for start in starts) <= rate.parts
+    # After a pause it begins anew.
+    later = replace(asked, due_at=free_at + rate.period)
+    assert take_turn(rate, 1, later, free_at)[0] == later
+
+
 def test_messages_wait_for_their_turn_and_their_validity_counts_from_then(nodes):
     node = nodes[0]
     add(node, job(node, "12125550101", "12125550102", "12125550103"))
@@ -48,7 +67,7 @@ def test_messages_wait_for_their_turn_and_their_validity_counts_from_then(nodes)
     assert [due - first for due, _, _ in rows] == [0, SECOND, 2 * SECOND]
     assert [expires - due for due, expires, _ in rows] == [3600 * SECOND] * 3
     found = node.database.read_now(lambda tx: read_findings(tx, [ruling for *_, ruling in rows]))
-    assert [found.get(ruling) for *_, ruling in rows] == [None, *[(("rate", "delayed", "1/1s"),)] * 2]
+    assert [found.get(ruling) for *_, ruling in rows] == [None, *[("US", (("rate", "delayed", "1/1s"),))] * 2]
 
 
 def test_a_text_of_several_parts_takes_the_turn_of_each(nodes):
@@ -77,6 +96,6 @@ def test_a_turn_within_quiet_hours_waits_for_their_end(nodes):
 
 def test_another_sender_id_has_a_pace_of_its_own(nodes):
     node = nodes[0]
-    other = parse_pace("pace US 12125550199", "1/1s")
-    add(node, job(node, "12125550101"), job(node, "12125550102"), job(node, "12125550103", pace=other))
+    other = parse_rate("rate US 12125550199", "1/1s")
+    add(node, job(node, "12125550101"), job(node, "12125550102"), job(node, "12125550103", rate=other))
     assert [due - node.now for due in due_at(node)] == [0, 0, SECOND]
