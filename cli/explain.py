@@ -120,7 +120,7 @@ def explain(  # noqa: PLR0913 - the options of the command
     claims = claims_of(snapshot, sending, now) if sending is not None else ()
     used = database.read_now(lambda tx: read_usage(tx, claims, now)) if claims else {}
     judgement = hold_back_limited(judgement, claims, used, now)
-    judgement = wait_for_turns(judgement, database, now)
+    judgement = wait_for_turns(judgement, database)
     taken = core.taking_back.look_now(judgement.cancel) if judgement.cancel is not None else None
     if isinstance(taken, Refused):
         judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
@@ -159,14 +159,14 @@ def judge_as_served(
         reader.close()
 
 
-def wait_for_turns(judgement: Decision, database: Database, now: datetime) -> Decision:
+def wait_for_turns(judgement: Decision, database: Database) -> Decision:
     """Return the judgement with when each message would go, after what its sender ID has under way now."""
     plan = judgement.plan
     counters = rates_of(plan) if plan is not None else []
     if plan is None or not counters:
         return judgement
     free_at = database.read_now(lambda tx: read_free(tx, counters))
-    return replace(judgement, plan=keep_rates(plan, free_at, now))
+    return replace(judgement, plan=keep_rates(plan, free_at))
 
 
 def hold_back_stopped(judgement: Decision, book: DirectoryFollower) -> Decision:

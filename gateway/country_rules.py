@@ -80,7 +80,7 @@ def rate_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> S
     kind = "toll-free" if _is_toll_free(sender_id) else _RATED[sender_id.kind]
     counter = f"rate {country} {sender_id.value}"
     rates = [
-        parse_rate(counter, rule.value.partition(" ")[2])
+        parse_rate(counter, rule.value)
         for rule in judgement.rates
         if rule.mode is Mode.APPLY and rule.value.startswith(f"{kind} ")
     ]

@@ -18,7 +18,7 @@ from templates.words import FALLBACK, Dictionary, Words
 def explain_rules(message: PlannedMessage, customer: str, settings: Settings, book: RuleBook) -> list[dict[str, Any]]:
     """Return what each rule would do, what it says, and why it counts; `decided_by` is empty for the product itself."""
     judgement, number = message.judgement, message.number
-    if number is None or not judgement.findings:
+    if number is None or not message.findings:
         return []
     country = country_of(number)
     place = Place(
@@ -29,7 +29,7 @@ def explain_rules(message: PlannedMessage, customer: str, settings: Settings, bo
     )
     shown = show_number(format_setting(judgement.sender_id)) if judgement.sender_id is not None else ""
     told = []
-    for finding in judgement.findings:
+    for finding in message.findings:
         rule = book.find(place, finding.rule, finding.value)
         known = rule.rule if rule is not None else None
         in_force_at = rule.in_force_at if rule is not None else None

@@ -63,7 +63,7 @@ class Explaining:
         refused = planned.refused or refuse_spent(planned, claims, used, now)
         if counters := rates_of(planned):
             free_at = await self._database.read(partial(read_free, counters=counters))
-            planned = keep_rates(planned, free_at, now)
+            planned = keep_rates(planned, free_at)
         told = explain_outcome(
             verdict="send" if refused is None else "refuse",
             reason=None,

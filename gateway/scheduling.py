@@ -57,7 +57,7 @@ def rates_of(plan: JobPlan) -> list[str]:
     return sorted({message.rate.counter for message in plan.messages if message.rate is not None})
 
 
-def keep_rates(plan: JobPlan, free_at: Mapping[str, datetime], now: datetime) -> JobPlan:
+def keep_rates(plan: JobPlan, free_at: Mapping[str, datetime]) -> JobPlan:
     """Return a plan with when each message would go now that its sender ID has sent what it has; it counts nothing.
 
     `free_at` is when what is under way will have drained, by counter (store.usage.read_free).
@@ -70,8 +70,8 @@ def keep_rates(plan: JobPlan, free_at: Mapping[str, datetime], now: datetime) ->
             messages.append(message)
             continue
         counter = message.rate.counter
-        turn, free[counter] = take_turn(message.rate, len(encoded.lengths), planned, free.get(counter, now))
-        found = (*message.findings, Finding(RuleName.RATE, Effect.DELAYED, message.rate.name))
+        turn, free[counter] = take_turn(message.rate, len(encoded.lengths), planned, free.get(counter, planned.due_at))
+        found = (*message.findings, Finding(RuleName.RATE, Effect.DELAYED, message.rate.rule))
         messages.append(message if turn == planned else replace(message, schedule=turn, findings=found))
     return replace(plan, messages=tuple(messages))
 

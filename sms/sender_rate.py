@@ -18,22 +18,16 @@ _SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRate:
-    """How fast messages may go that share a `counter`: at most so many `parts` in any `period`.
+    """How fast messages may go that share a `counter`: at most so many `parts` in any `period`, as a `rule` says.
 
     In a period of up to a minute they go evenly. In a longer one half of them may go at once, so that a few messages
     need not wait; the others are spread over it.
     """
 
     counter: str
+    rule: str
     parts: int
     period: timedelta
-
-    @property
-    def name(self) -> str:
-        """Name it as rules do: `9/2m`."""
-        seconds = int(self.period.total_seconds())
-        size, unit = next((size, unit) for unit, size in _SECONDS.items() if seconds % size == 0)
-        return f"{self.parts}/{seconds // size}{unit}"
 
     @property
     def burst(self) -> int:
@@ -47,13 +41,14 @@ class SenderRate:
         return -(-self.period // max(spread, 1))
 
 
-def parse_rate(counter: str, text: str) -> SenderRate:
-    """Return a rate from `1/1s`, `9/2m`, `200/1d`. Raises ValueError."""
-    match = _FORM.fullmatch(text)
+def parse_rate(counter: str, rule: str) -> SenderRate:
+    """Return a rate from a rule such as `long 1/1s`, `long 9/2m`, `name 200/1d`. Raises ValueError."""
+    match = _FORM.fullmatch(rule.rpartition(" ")[2])
     if match is None:
-        raise ValueError(text)
+        raise ValueError(rule)
     parts, number, unit = match.groups()
-    return SenderRate(counter=counter, parts=int(parts), period=timedelta(seconds=int(number) * _SECONDS[unit]))
+    period = timedelta(seconds=int(number) * _SECONDS[unit])
+    return SenderRate(counter=counter, rule=rule, parts=int(parts), period=period)
 
 
 def take_turn(rate: SenderRate, parts: int, schedule: Schedule, free_at: datetime) -> tuple[Schedule, datetime]:

@@ -319,7 +319,7 @@ def _in_turn(job: NewJob, message: NewMessage, usage: UsageLedger) -> NewMessage
     turn = usage.take_turn(message.rate, len(message.encoded.lengths), planned)
     if turn == planned:
         return message
-    return replace(message, schedule=turn, findings=(*message.findings, ("rate", "delayed", message.rate.name)))
+    return replace(message, schedule=turn, findings=(*message.findings, ("rate", "delayed", message.rate.rule)))
 
 
 def _when(schedule: Schedule) -> dict[str, object]:

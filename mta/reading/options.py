@@ -17,7 +17,7 @@ from sms.number import parse_sender_id
 from sms.outcome import Refusal, Refused
 from sms.parameters import parse_parameter
 from sms.schedule import Blackout, parse_blackout, parse_instant
-from sms.settings import SettingsPatch, StatusReport, Unencodable
+from sms.settings import SettingsPatch, StatusReport, Unencodable, UseCase
 
 _Value = TypeVar("_Value")
 
@@ -50,6 +50,13 @@ _SHORT: Final = 6
 _MOST_IGNORED: Final = 5
 _ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
 _QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
+_USE_CASES: Final = MappingProxyType(
+    {
+        "TRANSACTIONAL": UseCase.TRANSACTIONAL,
+        "MARKETING": UseCase.MARKETING,
+        "ONETIMECODE": UseCase.ONE_TIME_CODE,
+    }
+)
 _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
     {
         "GSM7": Alphabet.GSM7,
@@ -255,6 +262,10 @@ def _reference(options: _Options, value: str) -> None:
     options.reference = _label(value, "1 to 70 characters")
 
 
+def _use_case(options: _Options, value: str) -> None:
+    options.patch["use_case"] = _choice(value, _USE_CASES, "TRANSACTIONAL, MARKETING or ONETIMECODE")
+
+
 def _coding(options: _Options, value: str) -> None:
     options.patch["coding"] = _choice(value, _CODINGS, "GSM7 or UCS2")
 
@@ -290,6 +301,7 @@ _OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyTyp
         "FLASH": _flash,
         "BC": _cost_centre,
         "CUSTOMERREF": _reference,
+        "USECASE": _use_case,
         "CODING": _coding,
         "UNENCODABLE": _unencodable,
         "MAXPARTS": _parts,

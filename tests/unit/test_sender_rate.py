@@ -14,7 +14,7 @@ from store.engine.keys import to_instant
 from store.rulings import read_findings
 from tests.kit.store_harness import SECOND, StoreHarness
 
-RATE = parse_rate("rate US 12125550100", "1/1s")
+RATE = parse_rate("rate US 12125550100", "long 1/1s")
 
 
 def job(node, *numbers, parts=1, rate=RATE, **changes):
@@ -43,7 +43,7 @@ def due_at(node):
 @pytest.mark.parametrize("text", ["1/1s", "3/1s", "10/1m", "9/2m", "200/1d", "5/1h"])
 def test_no_more_parts_go_in_any_period_than_the_rate_allows(text):
     rate = parse_rate("x", text)
-    assert rate.name == text
+    assert rate.rule == text
     began = free_at = datetime(2026, 11, 30, 12, tzinfo=UTC)
     asked = Schedule(due_at=began, expires_at=began + timedelta(hours=1))
     starts = []
@@ -67,7 +67,7 @@ def test_messages_wait_for_their_turn_and_their_validity_counts_from_then(nodes)
     assert [due - first for due, _, _ in rows] == [0, SECOND, 2 * SECOND]
     assert [expires - due for due, expires, _ in rows] == [3600 * SECOND] * 3
     found = node.database.read_now(lambda tx: read_findings(tx, [ruling for *_, ruling in rows]))
-    assert [found.get(ruling) for *_, ruling in rows] == [None, *[("US", (("rate", "delayed", "1/1s"),))] * 2]
+    assert [found.get(ruling) for *_, ruling in rows] == [None, *[("US", (("rate", "delayed", "long 1/1s"),))] * 2]
 
 
 def test_a_text_of_several_parts_takes_the_turn_of_each(nodes):
@@ -96,6 +96,6 @@ def test_a_turn_within_quiet_hours_waits_for_their_end(nodes):
 
 def test_another_sender_id_has_a_pace_of_its_own(nodes):
     node = nodes[0]
-    other = parse_rate("rate US 12125550199", "1/1s")
+    other = parse_rate("rate US 12125550199", "long 1/1s")
     add(node, job(node, "12125550101"), job(node, "12125550102"), job(node, "12125550103", rate=other))
     assert [due - node.now for due in due_at(node)] == [0, 0, SECOND]
