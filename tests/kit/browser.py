@@ -22,7 +22,9 @@ _SERIOUS = {"serious", "critical"}
 class ServedPortal(Protocol):
     """Where a portal answers on this machine."""
 
-    port: int
+    @property
+    def origin(self) -> str:
+        """How its addresses begin."""
 
 
 class SignedIn(Protocol):

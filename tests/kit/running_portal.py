@@ -29,11 +29,12 @@ class Session:
 
 
 class RunningPortal:
-    """The portal at `port`; `house` is all that runs."""
+    """The portal at `port`, whose addresses begin with `origin`; `house` is all that runs."""
 
     def __init__(self, house: Installation, port: int) -> None:
         self.house = house
         self.port = port
+        self.origin = f"http://127.0.0.1:{port}"
 
     @property
     def customer(self) -> int:

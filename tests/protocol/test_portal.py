@@ -198,7 +198,8 @@ async def _account_page(visitor, path, address):
     """Return the path of the page that edits an account."""
     page = (await visitor.get(path)).text
     row = next(row for row in page.split("<tr>")[1:] if address in row)
-    return re.search(rf'href="/portal({path}/[0-9]+)"', row)[1]
+    (found,) = re.findall(rf'href="/portal({path}/[0-9]+)"', row)
+    return found
 
 
 async def test_a_customer_without_an_account_there_is_no_different_from_one_that_there_is_not(site):
