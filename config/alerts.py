@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-from config.field_types import Positive, Wait, option
+from config.field_types import Count, Positive, Wait, option
 from config.reader import ConfigIssue
+
+MOST_LOOKED_AT: Final = 10_000
+"""The newest so many SMS of a day are looked at."""
+_ALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,20 @@ class AlertOptions:
         "How many days before the end of a certificate: told at each of them.", default=(30, 14, 7, 1)
     )
 
+    country_delivered: Count = option(
+        "Percent of a day's SMS to one country that are delivered at least, of those whose receipt told their end;"
+        " 0: nobody is told.",
+        default=40,
+    )
+    country_volume: Count = option(
+        "How many SMS an hour to one country are told of, up to 10,000; 0: nobody is told.", default=0
+    )
+
     def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: no day at all."""
+        """Yield: no day at all, no percentage, more SMS than are looked at."""
         if not self.certificate_days:
             yield ConfigIssue("certificate_days", "expected at least one number of days")
+        if self.country_delivered > _ALL:
+            yield ConfigIssue("country_delivered", "expected 0 to 100 percent")
+        if self.country_volume > MOST_LOOKED_AT:
+            yield ConfigIssue("country_volume", f"expected 0 to {MOST_LOOKED_AT:,} SMS")

@@ -26,22 +26,29 @@ class Sign(StrEnum):
     """What is seen.
 
     SEQUENCE: new numbers lie side by side. PREFIX: nearly all new numbers begin alike. CONVERSION: of the SMS to one
-    country far fewer are delivered than before.
+    country far fewer are delivered than before. SHARE: of the SMS of all customers to one country few are delivered.
+    VOLUME: there are very many of them.
     """
 
     SEQUENCE = "sequence"
     PREFIX = "prefix"
     CONVERSION = "conversion"
+    SHARE = "share"
+    VOLUME = "volume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentSms:
-    """One SMS of late: its number (digits), whether it is of the last hour, has ended, and was delivered."""
+    """One SMS of late: its number (digits), whether it is of the last hour, has ended, and was delivered.
+
+    `reported`: the network said what became of it, or should have.
+    """
 
     number: str
     fresh: bool
     ended: bool = False
     delivered: bool = False
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +99,26 @@ def _falling(sent: Iterable[SentSms]) -> list[TrafficSign]:
         if was >= _GOOD and share < _FALL * was:
             signs.append(TrafficSign(sign=Sign.CONVERSION, count=late[True], of=late.total(), where=country))
     return signs
+
+
+def find_country_signs(sent: Iterable[SentSms], least_delivered: int, most_sent: int) -> list[TrafficSign]:
+    """Return what is seen of all customers' SMS to each country.
+
+    That is less than `least_delivered` percent of a day's, or `most_sent` within an hour; 0 asks for neither.
+    """
+    fresh, reported, delivered = Counter[str](), Counter[str](), Counter[str]()
+    for sms in sent:
+        country = country_of(MobileNumber(digits=sms.number))
+        fresh[country] += sms.fresh
+        reported[country] += sms.reported
+        delivered[country] += sms.reported and sms.delivered
+    signs = [
+        TrafficSign(sign=Sign.SHARE, count=delivered[country], of=total, where=country)
+        for country, total in sorted(reported.items())
+        if total >= _FEWEST_BEFORE and 100 * delivered[country] < least_delivered * total
+    ]
+    return signs + [
+        TrafficSign(sign=Sign.VOLUME, count=count, of=most_sent, where=country)
+        for country, count in sorted(fresh.items())
+        if 0 < most_sent <= count
+    ]

@@ -218,7 +218,12 @@ def build(
                 ),
             ),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
-            service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
+            service_of(
+                "traffic",
+                TrafficWatch(
+                    database=database, clock=core.clock, tell=mail_out.alerts.raise_alert, options=config.alerts
+                ),
+            ),
             service_of("health", _build_watch(config, core, telling)),
         ),
         (

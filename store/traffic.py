@@ -7,9 +7,6 @@ from msgspec import Struct
 from store.engine.database import Transaction
 from store.engine.rows import query
 
-MOST_READ = 10_000
-"""The newest so many are looked at."""
-
 
 class LateSms(Struct, frozen=True, array_like=True):
     """One SMS with its customer, newest first; `accepted_at` in microseconds."""
@@ -50,9 +47,9 @@ def count_by_hour(tx: Transaction, since: int, until: int) -> list[tuple[int, st
     return [tuple(row) for row in tx.rows(_HOURS, (since, until))]
 
 
-def read_late(tx: Transaction, since: int) -> list[LateSms]:
-    """Return the newest SMS accepted since an instant in microseconds."""
-    return tx.select(LateSms, _LATE, (since, MOST_READ))
+def read_late(tx: Transaction, since: int, most: int) -> list[LateSms]:
+    """Return the newest SMS accepted since an instant in microseconds, at most so many."""
+    return tx.select(LateSms, _LATE, (since, most))
 
 
 def known_numbers(tx: Transaction, customer_key: int, numbers: Collection[str], before: int) -> set[str]:

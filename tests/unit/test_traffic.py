@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from config.alerts import AlertOptions
 from gateway.alerts import Alert
-from gateway.traffic_signs import SentSms, Sign, find_signs, new_numbers
+from gateway.traffic_signs import SentSms, Sign, find_country_signs, find_signs, new_numbers
 from gateway.traffic_watch import TrafficWatch
 from tests.kit.clock import Clock
 from tests.kit.testbed import judge, open_core
@@ -66,11 +67,55 @@ def test_that_far_fewer_are_delivered_than_before_is_a_sign(before, late, told):
     assert signs([], sent=[*ended(*before, fresh=False), *ended(*late, fresh=True)]) == told
 
 
+def to_country(count, delivered, *, reported=True, fresh=False):
+    return [
+        SentSms(number="447700900101", fresh=fresh, ended=True, delivered=index < delivered, reported=reported)
+        for index in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (to_country(60, 23), [(Sign.SHARE, 23, 60, "GB")]),
+        (to_country(60, 24), []),
+        (to_country(49, 0), []),
+        (to_country(500, 0, reported=False), []),
+        (to_country(80, 80, fresh=True), [(Sign.VOLUME, 80, 80, "GB")]),
+        (to_country(79, 79, fresh=True), []),
+    ],
+    ids=["few delivered", "as many as wanted", "too few to tell", "no receipts asked for", "many", "not so many"],
+)
+def test_few_delivered_and_very_many_to_a_country_are_signs(sent, told):
+    found = find_country_signs(sent, 40, 80)
+    assert [(sign.sign, sign.count, sign.of, sign.where) for sign in found] == told
+
+
+def test_who_asks_for_no_bounds_of_countries_is_told_nothing():
+    assert find_country_signs(to_country(500, 0, fresh=True), 0, 0) == []
+
+
+async def test_the_operator_is_told_of_a_country_by_the_bounds_of_the_file(house):
+    clock, told = Clock(), list[Alert]()
+    core = open_core(house, clock)
+    try:
+        options = AlertOptions(country_volume=3)
+        watch = TrafficWatch(database=core.database, clock=clock, tell=told.append, options=options)
+        numbers = ("+447700900101", "+447700900115", "+447700900177")
+        await core.acceptance.keep(judge(core, "acme", to=numbers, message_id="<3@example.com>").plan)
+        await watch.step()
+        [alert] = told
+        assert (alert.subject, alert.topic) == ("SMS to GB: very many", "traffic:volume:GB")
+        assert "mail2sms country show GB" in alert.text
+    finally:
+        core.database.close()
+
+
 async def test_the_operator_is_told_of_numbers_that_are_counted_up_and_not_of_those_known_before(house):
     clock, told = Clock(), list[Alert]()
     core = open_core(house, clock)
     try:
-        watch = TrafficWatch(database=core.database, clock=clock, tell=told.append)
+        watch = TrafficWatch(database=core.database, clock=clock, tell=told.append, options=AlertOptions())
         numbers = tuple(f"+4477009{n:05}" for n in range(45))
         await core.acceptance.keep(judge(core, "acme", to=numbers, message_id="<1@example.com>").plan)
         await watch.step()
