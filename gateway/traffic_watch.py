@@ -114,6 +114,7 @@ def _alert_of_country(found: TrafficSign) -> Alert:
         topic=f"traffic:{found.sign}:{found.where}",
         subject=f"SMS to {found.where}: {what}",
         text=f"{told}\n\n«mail2sms country show {found.where}» tells what the country demands, and what its "
-        f"receipts are worth; «mail2sms country report --country {found.where}» what its rules did. [alerts] has the bounds.\n",
+        f"receipts are worth; «mail2sms country report --country {found.where}» what its rules did. [alerts] has the "
+        "bounds.\n",
         quiet=_DAY,
     )
