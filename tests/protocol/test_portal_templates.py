@@ -159,7 +159,7 @@ async def test_the_look_changes_without_code(site):
 async def test_a_graphic_that_is_none_is_refused_and_one_that_is_shown_stays(site):
     visitor = await site.signed_in()
     svg = await visitor.upload(f"{room(site)}/graphics", {}, {"graphic": ("x.svg", b"<svg onload='x'/>")})
-    assert "neither PNG nor JPEG nor GIF" in text_of(svg)
+    assert "it must be a whole PNG, JPEG or GIF" in text_of(svg)
     await visitor.upload(f"{room(site)}/graphics", {"name": "dot"}, {"graphic": ("dot.png", PNG)})
     picture = PAGE.format('<p>{{ m.job }}</p><img src="cid:dot" alt="">')
     assert (await work(visitor, f"{room(site)}/result", picture, "save")).status_code == 303
