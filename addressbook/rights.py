@@ -45,6 +45,8 @@ class Right(StrEnum):
     CHANGE_SUPPORT = "support.change"
     SEE_DECLARATIONS = "declarations.see"
     CHANGE_DECLARATIONS = "declarations.change"
+    SEE_SENDER_IDS = "sender-ids.see"
+    CHANGE_SENDER_IDS = "sender-ids.change"
     SEE_ACCOUNTS = "accounts.see"
     CHANGE_ACCOUNTS = "accounts.change"
     SEE_OPERATE = "operate.see"
@@ -65,6 +67,8 @@ RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
             Right.SEE_DIRECTORY,
             Right.SEE_TEMPLATES,
             Right.CHANGE_TEMPLATES,
+            Right.SEE_SENDER_IDS,
+            Right.CHANGE_SENDER_IDS,
             Right.SEE_SEND,
             Right.CHANGE_SEND,
         },
@@ -90,6 +94,7 @@ RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
             Right.SEE_INBOUND,
             Right.SEE_INTERFACES,
             Right.SEE_TEMPLATES,
+            Right.SEE_SENDER_IDS,
         },
     }
 )

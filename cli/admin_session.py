@@ -111,7 +111,7 @@ class AdminSession:
         from gateway.admin.countries import judge_by
         from process.support import registrar_of
 
-        return registrar_of(self.config, judge_by())
+        return registrar_of(self.config, judge_by(self.config.rulings))
 
     def in_force(self) -> "tuple[Directory, Layers]":
         """Return everybody and all layers of the snapshot."""

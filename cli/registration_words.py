@@ -14,7 +14,6 @@ REGISTRATION_FAULTS: Final[Mapping[FaultCode, Words]] = {
         "«{given}» is not to be registered as a name: up to 11 letters, digits and blanks with at least one letter are"
         " expected; a code has no value until it is assigned."
     ),
-    FaultCode.NO_COUNTRY: "«{given}» is no country: two letters such as ES are expected.",
     FaultCode.NO_USE_CASE: "«{given}» is no use case; there are {known}.",
     FaultCode.BAD_REGISTRATION_TEXT: (
         "{field} is too large: at most {most} are expected (characters of a text, SMS in a month; ten sample texts)."

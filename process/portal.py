@@ -27,7 +27,7 @@ from process.allowances import networks_of
 from process.doors import Doors
 from process.push import try_push
 from process.rerouting import rerouting_of
-from process.support import desk_of
+from process.support import desk_of, registrar_of
 from process.surroundings import look_around
 from templates.portal_pages import PortalPages
 from web.portal.gate import Gate
@@ -91,6 +91,7 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
             hours={carrier.name: carrier.hours for carrier in config.carriers if carrier.hours is not None},
         ),
         support=desk_of(config),
+        registrar=registrar_of(config, core.book.judge),
     )
 
 

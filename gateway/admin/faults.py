@@ -43,7 +43,6 @@ class FaultCode(Code):
 
     NO_REGISTRATION = "no-registration", "registration"
     BAD_REGISTERED_NAME = "bad-registered-name", "given"
-    NO_COUNTRY = "no-country", "given"
     NO_USE_CASE = "no-use-case", "given", "known"
     BAD_REGISTRATION_TEXT = "bad-registration-text", "field", "most"
     REGISTRATION_EXISTS = "registration-exists", "registration", "value", "country"

@@ -25,7 +25,7 @@ _SIGNATURES: Final = (
 )
 _UNNAMEABLE: Final = re.compile(r"[^\w .()+-]")
 _LONGEST_NAME: Final = 100
-OTHER: Final = "other"
+SUPPORTING: Final = "supporting"
 
 
 def put_paper(  # noqa: PLR0913 - a file
@@ -44,7 +44,7 @@ def put_paper(  # noqa: PLR0913 - a file
         raise AdminFault(FaultCode.TOO_MANY_PAPERS, most=_MOST_PAPERS, most_octets=_MOST_OCTETS // 1_000_000)
     entry = PaperEntry(
         name=shown,
-        kind=LETTER if is_letter else OTHER,
+        kind=LETTER if is_letter else SUPPORTING,
         media_type=media_type,
         size=len(content),
         added_at=to_stored(edit.now),

@@ -38,7 +38,7 @@ def check_wish(wish: Wish, carriers: Collection[str]) -> dict[str, Any]:
     """Return what a wish stores. Raises AdminFault for what nothing can be made of."""
     country = wish.country.strip().upper()
     if not is_country(country):
-        raise AdminFault(FaultCode.NO_COUNTRY, given=wish.country)
+        raise AdminFault(FaultCode.BAD_COUNTRY, given=wish.country)
     value = wish.value.strip()
     if wish.kind == RegistrationKind.NAME:
         sender = parse_sender_id(value)

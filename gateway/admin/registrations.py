@@ -44,7 +44,7 @@ REMINDED: Final = (timedelta(days=60), timedelta(days=30), timedelta(days=7))
 LOOKED_EVERY: Final = timedelta(days=14)
 """How often the use of an approved name is looked at."""
 LETTER: Final = "letter"
-"""The kind of a paper that is a letter of authorisation; any other is `other`."""
+"""The kind of a paper that is a letter of authorisation; any other is supporting."""
 
 _S = RegistrationState
 OPEN: Final = (_S.DRAFT, _S.SUBMITTED, _S.APPROVED)

@@ -14,6 +14,7 @@ from addressbook.runs import RunResult, RunState
 from gateway.admin.actions import CheckPush
 from gateway.admin.binds import EsmeDoorFacts
 from gateway.admin.office import AdminOffice
+from gateway.admin.registration_letters import Registrar
 from gateway.admin.support import SupportDesk
 from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
@@ -36,7 +37,8 @@ class Desk(AdminOffice):
     `check_push_url` raises AdminFault where pushes of the customer of a name can't go to a URL, `push_now` pushes once.
     `check_push` raises it where a push of inbound SMS can't be as it says. `simulate` says what would follow from an
     SMS (from, to, text), and waits for the database.
-    `operation` is what the operator's pages need, `support` who reads support requests.
+    `operation` is what the operator's pages need, `support` who reads support requests, `registrar` what registrations
+    of sender IDs depend on.
     """
 
     applications: Applications
@@ -55,6 +57,7 @@ class Desk(AdminOffice):
     bound: Callable[[], Sequence[BoundEsme]] = lambda: ()
     operation: Operation | None = None
     support: SupportDesk | None = None
+    registrar: Registrar
 
     async def approve(self, digest: str, who: str) -> bool:
         """Put the run of a directory in force that waits under a digest; returns whether it was still the one."""

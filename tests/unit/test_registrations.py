@@ -257,7 +257,7 @@ def test_a_name_that_no_registration_helps_is_not_submitted(office):
         ({"value": "12345"}, FaultCode.BAD_REGISTERED_NAME),
         ({"value": "TwelveLetter"}, FaultCode.BAD_REGISTERED_NAME),
         ({"kind": "short-code", "value": "12345"}, FaultCode.BAD_REGISTERED_NAME),
-        ({"country": "XX"}, FaultCode.NO_COUNTRY),
+        ({"country": "XX"}, FaultCode.BAD_COUNTRY),
         ({"use_case": "spam"}, FaultCode.NO_USE_CASE),
         ({"carrier": "nobody"}, FaultCode.NO_CARRIER),
         ({"samples": ["x" * 1001]}, FaultCode.BAD_REGISTRATION_TEXT),
