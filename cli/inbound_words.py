@@ -42,6 +42,10 @@ INBOUND_FAULTS: Final[Mapping[FaultCode, str | Callable[..., str]]] = {
     FaultCode.KEYWORD_ANSWERED: (
         "«{word}» is answered for every customer; «action set {action}» changes what with. It can be no keyword."
     ),
+    FaultCode.ANSWER_DEMANDED: (
+        "«{word}» asks for help, and {country} demands that it is answered on numbers of that country (rule {rule};"
+        " {sources}, {as_of}): no keyword may have it there. Name another number with --number."
+    ),
     FaultCode.KEYWORD_IN_USE: "The keyword «{word}» has the actions {actions}; remove them or give them another.",
     FaultCode.NO_KEYWORD: (
         "The customer «{customer}» has no keyword «{word}» for {number:all its numbers|{number}};"

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from addressbook.people import Customer
+from gateway.admin.demanded_answers import check_answers
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from gateway.admin.numbers import check_reached, folded_word, get_number, name_of
+from gateway.admin.numbers import check_reached, folded_word, get_number, name_of, numbers_of
 from inbound.actions import Keyword
 from inbound.opt_words import OptKind
 from inbound.words import fold, read_opt_request, split_words
@@ -33,7 +34,8 @@ def get_keyword(tx: Transaction, customer: Customer, word: str, number: str = ""
 def make_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alone: bool = False) -> Changed:
     """Add a keyword, for one of the customer's numbers or all; `alone`: nothing but courtesy may follow it.
 
-    A stop goes through whatever keyword there is; a word that starts again or asks for help is no keyword.
+    A stop goes through whatever keyword there is; a word that starts again or asks for help is no keyword, nor is an
+    ordinary one that asks for help where a country demands its answer.
     """
     owner = get_customer(edit.tx, customer)
     folded = folded_word(word)
@@ -44,6 +46,8 @@ def make_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alon
     if asked is not None and asked.kind is not OptKind.STOP and not asked.is_ordinary:
         raise AdminFault(FaultCode.KEYWORD_ANSWERED, word=word, action=asked.kind.value)
     key = found.key if found is not None else None
+    reached = [found] if found is not None else numbers_of(edit.tx, owner)
+    check_answers(reached, [word])
     if any((item.folded, item.number_key) == (folded, key) for item in keywords_of(edit.tx, owner.id)):
         raise AdminFault(FaultCode.KEYWORD_EXISTS, customer=owner.name, word=word, number=number)
     made = Keyword(

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from addressbook.numbers import JOIN_WITHIN, NumberKind, NumberShare, NumberState, OwnNumber, Sharing
 from addressbook.people import Customer
+from gateway.admin.demanded_answers import check_answers
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
@@ -18,6 +19,7 @@ from store.directory_lookup import all_customers, find_customer_by_key
 from store.engine.database import Transaction
 from store.inbound_rules import (
     count_uses,
+    keywords_of,
     load_numbers,
     put_number,
     put_share,
@@ -145,6 +147,7 @@ def share_number(edit: Edit, number: str, customer: str, word: str, country: str
             if share.word == folded:
                 raise AdminFault(FaultCode.WORD_TAKEN, number=taken, word=word, owner=name)
             raise AdminFault(FaultCode.WORD_OPENS, number=taken, word=word, other=share.word, owner=name)
+    _check_keywords(edit, found, owner.id)
     put_share(edit.tx, found.key, NumberShare(customer_key=owner.id, word=folded))
     edit.stored.touch_inbound()
     facts = {"number": name_of(found), "customer": owner.name, "word": folded}
@@ -186,6 +189,12 @@ def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, objec
     ]
 
 
+def numbers_of(tx: Transaction, customer: Customer) -> list[OwnNumber]:
+    """Return the numbers by which something can come to a customer, once they are in service."""
+    everyone = load_numbers(tx).everyone()
+    return [item for item in everyone if replace(item, state=NumberState.ACTIVE).serves_customer(customer.id)]
+
+
 def folded_word(word: str) -> str:
     """Return the compared form of a word. Raises AdminFault for one without letters and digits, or over 50 of them."""
     folded = fold(word)
@@ -203,6 +212,8 @@ def check_reached(number: OwnNumber, customer: Customer) -> None:
 def _store(edit: Edit, action: AuditAction, number: OwnNumber, before: OwnNumber | None) -> Changed:
     if number.customer_key is not None and number.sharing is not Sharing.DEDICATED:
         raise AdminFault(FaultCode.SHARED_HAS_NO_OWNER, number=name_of(number), sharing=number.sharing.value)
+    if number.customer_key is not None:
+        _check_keywords(edit, number, number.customer_key)
     put_number(edit.tx, number)
     edit.stored.touch_inbound()
     after = _told(edit.tx, number)
@@ -216,6 +227,12 @@ def _store(edit: Edit, action: AuditAction, number: OwnNumber, before: OwnNumber
         carriers=number.carriers,
         **facts,
     )
+
+
+def _check_keywords(edit: Edit, number: OwnNumber, customer_key: int) -> None:
+    """Raise AdminFault where a customer's keywords take words that the number's country wants answered."""
+    keywords = keywords_of(edit.tx, customer_key)
+    check_answers([number], [item.word for item in keywords if item.number_key in (None, number.key)])
 
 
 def _told(tx: Transaction, number: OwnNumber) -> dict[str, str | None]:

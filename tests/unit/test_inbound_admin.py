@@ -205,6 +205,25 @@ def test_a_stop_may_be_a_keyword_since_it_stops_all_the_same_and_so_may_ordinary
     assert [row["keyword"] for row in office.look(keywords.list_keywords, "acme")] == ["info", "stop", "yes"]
 
 
+AMERICAN = "+12025550123"
+
+
+def test_no_keyword_takes_a_word_that_a_country_wants_answered_on_its_numbers(office):
+    add_number(office, customer="acme")
+    add_number(office, AMERICAN, customer="acme")
+    for where in ((), (AMERICAN,)):
+        code, facts = office.refuse(keywords.make_keyword, "info", "acme", *where)
+        assert (code, facts["country"], facts["rule"]) == (FaultCode.ANSWER_DEMANDED, "US", "stop_help")
+        assert facts["sources"]
+    office.do(keywords.make_keyword, "info", "acme", LONG)
+    office.do(keywords.make_keyword, "stop", "acme", AMERICAN)
+
+
+def test_a_number_whose_country_wants_help_answered_does_not_come_to_a_keyword_that_takes_it(office):
+    office.do(keywords.make_keyword, "info", "acme")
+    assert refuse_number(office, AMERICAN, customer="acme") is FaultCode.ANSWER_DEMANDED
+
+
 def test_a_keyword_counts_with_more_words_or_alone_as_is_said(office):
     office.do(keywords.make_keyword, "Taxi", "acme", alone=True)
     rows = office.look(keywords.list_keywords)

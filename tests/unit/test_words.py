@@ -45,7 +45,7 @@ SAMPLES: dict[str, Any] = {
     **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
     **dict.fromkeys(("place", "least", "width", "uses", "shares", "numbers", "messages"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced", "active", "alone"), True),
-    **dict.fromkeys(("allowed", "encodings", "columns", "groups", "lines", "languages"), ("one", "two")),
+    **dict.fromkeys(("allowed", "encodings", "columns", "groups", "lines", "languages", "sources"), ("one", "two")),
     "constraints": (("max_parts", 3),),
     "kind": "profile",
     "field": "max_parts",

@@ -54,6 +54,7 @@ _FIELD_OF: Final[Mapping[str, str]] = {
     FaultCode.BAD_WORD: "word",
     FaultCode.KEYWORD_EXISTS: "word",
     FaultCode.KEYWORD_ANSWERED: "word",
+    FaultCode.ANSWER_DEMANDED: "word",
     FaultCode.BAD_ACTION_NAME: "name",
     FaultCode.ACTION_EXISTS: "name",
     FaultCode.NO_KEYWORD: "keyword",
