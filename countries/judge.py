@@ -7,7 +7,7 @@ Pure and apart from the text, so that one judgement serves all messages that are
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from sms.outcome import Refusal, Refused
 from sms.settings import UseCase
 
 _MOST_JUDGEMENTS: Final = 20_000
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WORTH_LESS: Final = ("network", "unreliable", "false", "none")
 """Receipts that do not say what a receipt says: that the handset has the text."""
 
@@ -62,6 +63,7 @@ class Case(NamedTuple):
     is_answerable: bool = False
     fallback_registration: Registration = Registration.NONE
     fallback_abroad: bool = False
+    validity: timedelta | None = None
 
     def with_fallback(self) -> "Case":
         """Return the case with the fallback as its sender ID."""
@@ -147,9 +149,8 @@ class Judge:
             carrier=case.carrier,
             networks=case.networks,
         )
-        rules = _strictest_place(
-            rule for rule in (_as_it_counts(rule, case) for rule in self.book.rules_at(place)) if rule is not None
-        )
+        counting = (_as_it_counts(rule, case) for rule in self.book.rules_at(place))
+        rules = _by_name((rule for rule in counting if rule is not None), case)
         if not rules:
             return NOTHING
         draft = _Draft()
@@ -184,14 +185,14 @@ def _as_it_counts(rule: RuleInForce, case: Case) -> RuleInForce | None:
     return _noted(rule) if early or unsure else rule
 
 
-def _strictest_place(counting: Iterable[RuleInForce]) -> "Rules":
+def _by_name(counting: Iterable[RuleInForce], case: Case) -> "Rules":
     """Return rules by name; what is known of the message's network stands in place of what is said of the country."""
     rules: dict[RuleName, list[RuleInForce]] = {}
     for rule in counting:
         rules.setdefault(rule.name, []).append(rule)
-    for name, said in rules.items():
-        if any(rule.networks and rule.mode is Mode.APPLY for rule in said):
-            rules[name] = [rule for rule in said if rule.networks]
+    if case.networks:
+        for name, said in rules.items():
+            rules[name] = [rule for rule in said if case.networks <= set(rule.networks)] or said
     return rules
 
 
@@ -298,12 +299,21 @@ def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
         noted += [shown, _first(rules, name.REPLACED_BY) if shown is not None else None]
     if case.is_answerable and all(rule.value == "no" for rule in rules.get(name.TWO_WAY, ())):
         noted.append(_first(rules, name.TWO_WAY))
-    noted += [_first(rules, name.RECEIPTS, *_WORTH_LESS)]
+    noted.append(_first(rules, name.RECEIPTS, *_WORTH_LESS))
+    noted += [rule for rule in rules.get(name.VALIDITY, ()) if _is_outside(case.validity, rule.value)]
     if not (name.TEXT_PREFIX in rules or name.TEXT_SUFFIX in rules):
         noted.append(_first(rules, name.TEXT_RULE))
     for rule in noted:
         if rule is not None:
             draft.note(rule)
+
+
+def _is_outside(validity: timedelta | None, value: str) -> bool:
+    """Return whether a validity is shorter or longer than a country's, such as `1m-48h`."""
+    if validity is None:
+        return False
+    shortest, longest = (timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]]) for text in value.split("-"))
+    return not shortest <= validity <= longest
 
 
 def _refusal_detail(case: Case, rule: RuleInForce, refusal: Refusal) -> str:

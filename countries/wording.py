@@ -294,7 +294,7 @@ _BREAKS: Final[Mapping[RuleName, Callable[[EncodedText, str], bool]]] = MappingP
         RuleName.RECEIPTS: lambda text, _value: len(text.lengths) > 1,
         RuleName.UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
         RuleName.ALPHA_UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
-        RuleName.CHARACTERS: lambda text, value: not frozenset(value).isdisjoint(text.text),
+        RuleName.CHARACTERS: lambda text, value: any(char in text.text for char in value),
         RuleName.MAX_LENGTH: _is_longer,
     }
 )

@@ -33,17 +33,17 @@ class CountryRules:
         self._day = now.date()
         self._known: dict[tuple[str, int, str], Judgement] = {}
 
-    def judge(self, number: MobileNumber, sender_id: SenderId | None, carrier: str) -> Judgement:
-        """Return what the rules of a number's country do to a message from a sender ID by a carrier.
+    def judge(self, country: str, sender_id: SenderId | None, carrier: str) -> Judgement:
+        """Return what the rules of a country do to a message from a sender ID by a carrier.
 
         The sender ID is known again as an object: it has to outlive the submission.
         """
         if self._snapshot.judge.is_idle:
             return NOTHING
-        key = country_of(number), id(sender_id), carrier
+        key = country, id(sender_id), carrier
         judgement = self._known.get(key)
         if judgement is None:
-            judgement = self._known[key] = self._snapshot.judge.judge(self._case(key[0], sender_id, carrier))
+            judgement = self._known[key] = self._snapshot.judge.judge(self._case(country, sender_id, carrier))
         return judgement
 
     def _case(self, country: str, sender_id: SenderId | None, carrier: str) -> Case:
@@ -70,6 +70,7 @@ class CountryRules:
             fallback_abroad=_is_abroad(fallback, country),
             brand=settings.brand,
             opt_out=settings.opt_out_text,
+            validity=settings.validity,
         )
 
 

@@ -216,13 +216,13 @@ def encode_own(texts: Mapping[int, str], settings: Settings, *, wide: bool = Fal
         alike.setdefault(text, []).append(index)
     made: dict[int, _Made] = {}
     for count, (text, indexes) in enumerate(alike.items(), 1):
-        known: dict[Demand, _Made] = {}
+        known: dict[int, _Made] = {}
         for index in indexes:
             demand = demands.get(index, _NO_DEMAND)
-            one = known.get(demand) or _make(text, settings, demand, wide=wide)
+            one = known.get(id(demand)) or _make(text, settings, demand, wide=wide)
             if isinstance(one, Refused):
                 return Texts(refused=replace(one, detail=f"text {count} of {len(alike)}: {one.detail}"))
-            known[demand] = made[index] = one
+            known[id(demand)] = made[index] = one
     return _sort_out(made.items())
 
 

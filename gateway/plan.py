@@ -158,36 +158,40 @@ def _judge_all(
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
         number, routed = judged
-        judgement = rules.judge(number, sender_id, routed.carriers[0])
+        country = country_of(number)
+        judgement = rules.judge(country, sender_id, routed.carriers[0])
         if judgement.sender_id is not None:
             sender_id, first = judgement.sender_id, routed.carriers[0]
             judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)
             routed = routed if isinstance(judged, Refused) else judged[1]
             if routed.carriers[0] != first:
-                there = rules.judge(number, sender_id, routed.carriers[0])
+                there = rules.judge(country, sender_id, routed.carriers[0])
                 judgement = replace(there, findings=(*judgement.findings, *there.findings), sender_id=sender_id)
         refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
         if refused is not None:
             found = judgement.findings
-            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused, findings=found))
+            messages.append(
+                PlannedMessage(wanted=wanted, number=number, country=country, refused=refused, findings=found)
+            )
             continue
         parameters = choose_parameters(settings.parameters, sender_id)
         fault = routes.find_parameter_fault(routed.route, parameters) if parameters else ""
         if fault:
             refused = Refused(refusal=Refusal.OPTION_MALFORMED, detail=fault)
-            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused))
+            messages.append(PlannedMessage(wanted=wanted, number=number, country=country, refused=refused))
             continue
         messages.append(
             PlannedMessage(
                 wanted=wanted,
                 number=number,
+                country=country,
                 route=routed.route,
                 costs=routed.costs,
                 parameters=parameters,
                 duplicate_of=first_given.get((number.digits, wanted.text), ""),
                 judgement=judgement,
                 findings=judgement.findings,
-                rate=rate_of(judgement, sender_id, country_of(number)) if judgement.rates else None,
+                rate=rate_of(judgement, sender_id, country) if judgement.rates else None,
             )
         )
         first_given.setdefault((number.digits, wanted.text), wanted.given)
@@ -357,7 +361,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
             reason=refused.refusal.value,
             problem=refused.detail,
             reference=wanted.reference,
-            country=country_of(number) if number is not None else "",
+            country=message.country,
             findings=message.findings,
         )
     dry_run, digest, duplicate = submission.dry_run, b"", b""
@@ -380,7 +384,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         digest=digest,
         duplicate=duplicate,
         route=SANDBOX_ROUTE if submission.sandbox else message.route,
-        country=country_of(number),
+        country=message.country,
         sender_id=message.judgement.sender_id or wanted.sender_id,
         parameters=message.parameters,
         findings=message.findings,

@@ -29,6 +29,7 @@ class PlannedMessage:
 
     wanted: RecipientRequest
     number: MobileNumber | None = None
+    country: str = ""
     refused: Refused | None = None
     route: str = ""
     costs: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """A plan heeds the rules of the recipient's country: another sender, a refusal, or a note."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -86,3 +86,39 @@ def test_a_registration_counts_for_its_customer_country_use_case_and_until_its_l
     assert known.find(7, SHOP, "ES", UseCase.TRANSACTIONAL, DAY) is Registration.NONE
     assert known.find(8, SHOP, "ES", UseCase.MARKETING, DAY) is Registration.NONE
     assert known.find(8, SHOP, "TH", UseCase.TRANSACTIONAL, DAY) is Registration.SHARED
+
+
+@pytest.mark.parametrize(("validity", "is_told"), [(timedelta(hours=2), False), (timedelta(days=3), True)])
+def test_a_validity_that_a_country_does_not_keep_is_told(validity, is_told):
+    judge = judge_by([Ruling(country="DE", name=RuleName.VALIDITY, mode=Mode.APPLY, value="1h-48h")])
+    found = judge.judge(case("DE", validity=validity)).findings
+    assert ((RuleName.VALIDITY, Effect.NOTED, "1h-48h") in found) is is_told
+
+
+def test_answers_that_a_country_does_not_carry_are_told_where_the_sender_id_is_ours():
+    assert (RuleName.TWO_WAY, Effect.NOTED) in effects(JUDGE.judge(case("AD", NUMBER, is_answerable=True)))
+    assert RuleName.TWO_WAY not in {finding.rule for finding in JUDGE.judge(case("AD", NUMBER)).findings}
+    # One source says that answers come.
+    told = JUDGE.judge(case("DE", NUMBER, is_answerable=True)).findings
+    assert RuleName.TWO_WAY not in {finding.rule for finding in told}
+
+
+def test_what_is_known_of_the_network_stands_in_place_of_what_is_said_of_the_country():
+    assert (RuleName.RECEIPTS, Effect.NOTED) in effects(JUDGE.judge(case("VN", NUMBER)))
+    known = JUDGE.judge(case("VN", NUMBER, networks=frozenset({"45205"})))
+    assert RuleName.RECEIPTS not in {finding.rule for finding in known.findings}
+
+
+def test_the_strictest_of_several_rules_counts_and_one_to_apply_before_a_note():
+    rulings = [
+        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="4"),
+        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="2"),
+        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.NOTE, value="1"),
+        Ruling(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="allow-list"),
+        Ruling(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="forbidden"),
+    ]
+    wording = judge_by(rulings).judge(case("DE")).wording
+    assert wording is not None
+    assert wording.most_parts == 2
+    assert wording.links is not None
+    assert wording.links.value == "forbidden"
