@@ -23,7 +23,7 @@ from store.outbox_views import ToldAlert, WaitingNotice, list_alerts, list_notic
 from store.queue_views import WaitingMessage, list_messages
 from store.traffic import count_by_hour
 
-_MOST_LISTED: Final = 100
+MOST_LISTED: Final = 100
 _MOST_ALERTS: Final = 20
 _HOUR: Final = timedelta(hours=1)
 
@@ -70,5 +70,5 @@ def read_waiting(
 ) -> tuple[list[tuple[WaitingMessage, Why]], list[WaitingNotice]]:
     """Return what waits longest, each message with what it waits for."""
     ways = Ways(serving=True, links=list_links(tx), hours=operation.hours)
-    messages = list_messages(tx, _MOST_LISTED)
-    return [(message, decide_why(message, ways, now)) for message in messages], list_notices(tx, _MOST_LISTED)
+    messages = list_messages(tx, MOST_LISTED)
+    return [(message, decide_why(message, ways, now)) for message in messages], list_notices(tx, MOST_LISTED)

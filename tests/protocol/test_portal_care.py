@@ -1,5 +1,7 @@
 """Support requests, declarations and the operator's room in the portal: who sees them, and what follows from a form."""
 
+import re
+
 import pytest
 
 from addressbook.rights import Role
@@ -85,6 +87,19 @@ async def test_a_declaration_is_confirmed_by_an_administrator_who_ticks_the_box(
     assert (await foreign.get(f"/c/{site.customer('foreign')}/declarations/{one}")).status_code == 404
 
 
+async def test_the_operator_holds_and_ends_a_whole_job_by_its_id_and_sees_how_many_are_not_shown(core, site):
+    numbers = [f"+447700900{at:03}" for at in range(101)]
+    kept = await core.acceptance.keep(judge(core, "acme", to=numbers).plan)
+    operator = await site.signed_in(Role.OPERATOR)
+    page = text_of(await operator.get("/operator/queue"))
+    assert "The first 100 are shown" in page
+    assert page.count(kept.job_id) == 100
+    location(await operator.post("/operator/queue", {"act": "hold", "name": kept.job_id}))
+    assert {message.held for message in core.messages()} == {True}
+    location(await operator.post("/operator/queue", {"act": "delete", "name": f" {kept.job_id} "}))
+    assert {message.state for message in core.messages()} == {"cancelled"}
+
+
 async def test_the_operator_sees_what_waits_and_why_and_holds_and_releases_it(core, site):
     await core.acceptance.keep(judge(core, "acme").plan)
     operator = await site.signed_in(Role.OPERATOR)
@@ -93,7 +108,8 @@ async def test_the_operator_sees_what_waits_and_why_and_holds_and_releases_it(co
     assert "1 SMS wait" in health
     page = await operator.get("/operator/queue")
     assert "until a carrier takes it" in text_of(page)
-    message = page.text.partition('name="name" value="')[2].partition('"')[0]
+    assert "+447700…01" in text_of(page)
+    message = re.findall(r'name="name" value="(S[^"]+)"', page.text)[0]
     location(await operator.post("/operator/queue", {"act": "hold", "name": message}))
     assert "held" in text_of(await operator.get("/operator/queue"))
     location(await operator.post("/operator/queue", {"act": "release", "name": message}))

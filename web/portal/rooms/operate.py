@@ -14,7 +14,8 @@ from addressbook.rights import Right
 from gateway.admin import queue, suspensions
 from gateway.admin.rerouting import Rerouted, Wanted
 from gateway.portal.care import list_suspensions
-from gateway.portal.operation import Operation, read_operation, read_waiting
+from gateway.portal.operation import MOST_LISTED, Operation, read_operation, read_waiting
+from sms.number import mask_number
 from sms.route import LOST_ROUTE, SEPARATOR
 from web.portal.page import POST, Page
 from web.portal.visit import Visit, or_again
@@ -49,7 +50,9 @@ async def show_health(visit: Visit) -> Response:
 async def show_queue(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show what waits, and why."""
     messages, notices = await visit.desk.look(partial(read_waiting, operation=_operation(visit), now=visit.desk.now()))
-    return visit.show("rooms/operate/queue", errors=errors, messages=messages, notices=notices)
+    return visit.show(
+        "rooms/operate/queue", errors=errors, messages=messages, notices=notices, most=MOST_LISTED, mask=mask_number
+    )
 
 
 @or_again(show_queue)
