@@ -4,7 +4,7 @@ The sample is the one of the run's random seed: another one each time, the same 
 
 - A test that runs on both databases runs on one of them.
 - A test with many cases plays `_CASES` of them.
-- Of tests marked `slow`, one in `_SLOW`, at least one of each module.
+- Of the tests of a module one in `_SHARES` is played, at least one; of those marked `slow`, one in `_SLOW` at most.
 
 Files, tests, `-k` and `-m` on the command line are played whole, and so is everything with a Hypothesis profile other
 than `quick`.
@@ -21,8 +21,10 @@ import pytest
 from tests.kit.databases import BY_KIND
 from tests.kit.one_database import KINDS, kinds_of
 
-_CASES = 8
-_SLOW = 4
+_CASES = 4
+_SLOW = 8
+_SHARES = {"e2e": 8, "peers": 8, "fuzz": 4, "protocol": 4, "unit": 3}
+_TESTS = Path(__file__).parents[1]
 _SAMPLED = pytest.StashKey[bool]()
 
 
@@ -52,7 +54,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say that this was a sample, so that it does not look whole."""
     if terminalreporter.config.stash[_SAMPLED]:
         terminalreporter.write_line(
-            f"sample: each test on one of its databases, {_CASES} cases of each, one in {_SLOW} of the slow ones; "
+            f"sample: some tests of each module, each on one of its databases, {_CASES} cases of each; "
             "`make test WHOLE=1` plays all"
         )
 
@@ -63,14 +65,20 @@ def sample(items: Iterable[pytest.Item], seed: Hashable) -> set[pytest.Item]:
     for item in items:
         if _is_on_its_database(item, seed):
             functions[_function(item)].append(item)
-    slow: dict[Path, list[list[pytest.Item]]] = defaultdict(list)
-    kept: list[list[pytest.Item]] = []
+    modules: dict[tuple[Path, int], list[list[pytest.Item]]] = defaultdict(list)
     for function, cases in functions.items():
         few = _some(cases, _CASES, f"{seed} {function}")
-        (slow[few[0].path] if few[0].get_closest_marker("slow") else kept).append(few)
-    for module, played in slow.items():
-        kept += _some(played, -(-len(played) // _SLOW), f"{seed} {module.name}")
+        modules[few[0].path, _share(few[0])].append(few)
+    kept: list[list[pytest.Item]] = []
+    for (module, share), played in modules.items():
+        kept += _some(played, -(-len(played) // share), f"{seed} {module.name}")
     return {item for few in kept for item in few}
+
+
+def _share(item: pytest.Item) -> int:
+    """Return of how many tests like this one is played."""
+    share = _SHARES.get(item.path.relative_to(_TESTS).parts[0], 1)
+    return max(share, _SLOW) if item.get_closest_marker("slow") else share
 
 
 def _is_quick_run_of_all(config: pytest.Config) -> bool:
