@@ -17,6 +17,13 @@ from cli.use_cases import declarations
 @config_option
 @NAME
 @click.option("--text", "files", multiple=True, metavar="LANGUAGE=FILE", help="Its Markdown; may be repeated.")
+@click.option(
+    "--country",
+    "countries",
+    multiple=True,
+    metavar="XX",
+    help="It is about the content that this country forbids, in every language; may be repeated.",
+)
 @click.option("--customer", "customers", multiple=True, metavar="NAME", help="Who is asked; may be repeated.")
 @click.option("--everybody", is_flag=True, help="All customers are asked.")
 @due_option
@@ -26,13 +33,17 @@ def add(  # noqa: PLR0913 - the options of the command
     file: Path,
     name: str,
     files: tuple[str, ...],
+    countries: tuple[str, ...],
     customers: tuple[str, ...],
     everybody: bool,
     due: datetime | None,
     suspends: bool,
 ) -> None:
-    """Ask customers for a declaration; with --text it is a new version of it, whose first line is its title."""
-    texts = {}
+    """Ask customers for a declaration; with --text it is a new version of it, whose first line is its title.
+
+    With --country its text names what is known to be forbidden in SMS there; --text says it otherwise in a language.
+    """
+    texts = terms_of(countries) if countries else {}
     for given in files:
         language, equals, path = given.partition("=")
         if not equals:
@@ -51,6 +62,20 @@ def add(  # noqa: PLR0913 - the options of the command
                 portal=session.config.portal_address,
             )
         )
+
+
+def terms_of(countries: tuple[str, ...]) -> dict[str, str]:
+    """Return what customers confirm about content for countries, by language."""
+    from gateway.admin.countries import banned_content
+    from templates.country_words import write_terms
+    from templates.words import Dictionary, find_languages
+
+    bans = {letters.strip().upper(): banned_content(letters) for letters in countries}
+    unknown = [letters for letters, named in bans.items() if not named]
+    if unknown:
+        raise click.UsageError(f"Nothing is known to be forbidden in SMS to {', '.join(unknown)}; see «country show».")
+    words = Dictionary()
+    return {language: write_terms(bans, words.words(language)) for language in find_languages()}
 
 
 declaration = click.Group(

@@ -92,3 +92,15 @@ def say_notes(found: Iterable[tuple[str, Findings]], words: Words) -> tuple[str,
         )
         for kept, names in countries.items()
     )
+
+
+def write_terms(bans: Mapping[str, Iterable[str]], words: Words) -> str:
+    """Return as Markdown what countries forbid in texts, by their letters, for a customer to confirm."""
+    countries = {words.territory(letters): named for letters, named in bans.items()}
+    lines = (
+        words.say("terms.line", country=country, bans=", ".join(words.say(f"terms.is-{ban}") for ban in named))
+        for country, named in sorted(countries.items())
+    )
+    title = words.say("terms.title", countries=", ".join(sorted(countries)))
+    listed = "\n".join(f"- {line}" for line in lines)
+    return f"# {title}\n\n{words.say('terms.intro')}\n\n{listed}\n\n{words.say('terms.confirm')}\n"

@@ -10,7 +10,7 @@ from typing import Final
 from countries.book import RuleBook, Ruling
 from countries.changes import RuleChange, find_changes
 from countries.judge import Judge
-from countries.rules import Country
+from countries.rules import Country, RuleName
 from countries.tables import TableFault, read_countries
 
 _TABLES: Final = ("countries", "rules", "sources")
@@ -71,6 +71,13 @@ def _read(folder: Traversable) -> Mapping[str, Country]:
 def find_country(letters: str) -> Country | None:
     """Return a country by its two letters in either case, None where nothing is known of it."""
     return known_countries().get(letters.strip().upper())
+
+
+def banned_content(letters: str) -> tuple[str, ...]:
+    """Return what kinds of content a country forbids, such as gambling; none where nothing is known."""
+    country = find_country(letters)
+    said = country.said(RuleName.CONTENT_BANS) if country is not None else ()
+    return tuple(dict.fromkeys(ban for rule in said for ban in rule.value.split(",")))
 
 
 def judge_by(rulings: Sequence[Ruling] = ()) -> Judge:

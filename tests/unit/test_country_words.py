@@ -1,18 +1,21 @@
 """What rules of countries did is said in every language, in few words, and never claims more than receipts can tell."""
 
+import click
 import pytest
 
+from cli.declarations import terms_of
 from countries.findings import Effect
 from countries.judge import Case
 from countries.rules import RuleName
-from gateway.admin.countries import judge_by, known_countries
+from gateway.admin.countries import banned_content, judge_by, known_countries
 from mta.sending.dsn import DsnAction, decide_dsn
 from sms.lifecycle import MessageState
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal
 from sms.report import NoticeKind
 from sms.settings import UseCase
-from templates.country_words import NOTES, say_finding
+from store.declarations import title_of
+from templates.country_words import NOTES, say_finding, write_terms
 from templates.push_fields import job_fields
 from templates.status_view import view_report
 from templates.words import Dictionary, find_languages
@@ -127,3 +130,19 @@ def test_a_dsn_of_a_network_that_confirms_for_the_handset_says_so_in_its_prose()
     mail = read(job(sap_message(country="TW", findings=NETWORK)))
     assert "Taiwan: a report of delivery is the word of the network alone" in mail.as_string().replace("=\n", "")
     assert "Action: relayed" in mail.as_string()
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_terms_name_in_every_language_whatever_content_a_country_forbids(language):
+    bans = {letters: named for letters in known_countries() if (named := banned_content(letters))}
+    text = write_terms(bans, WORDS[language])
+    assert 0 < len(title_of(write_terms({"BR": bans["BR"]}, WORDS[language]))) <= 100
+    for letters, named in bans.items():
+        line = next(line for line in text.split("\n") if line.startswith(f"- {WORDS[language].territory(letters)}"))
+        assert all(WORDS[language].say(f"terms.is-{ban}") in line for ban in named)
+
+
+def test_terms_of_countries_are_written_in_every_language_and_a_country_without_bans_is_refused():
+    assert set(terms_of(("br",))) == set(WORDS)
+    with pytest.raises(click.UsageError, match="SMS to XX"):
+        terms_of(("BR", "XX"))

@@ -26,6 +26,8 @@ VALUES = [
 ]
 SPELT_ALIKE = {
     "country.note-line",
+    "terms.is-religion",
+    "terms.line",
     "results.name",
     "setting.contact",
     "setting.logo",
