@@ -33,7 +33,7 @@ endif
 export PEERS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check format bench crash fuzz example lock wheel clean
+.PHONY: help install demo test check format bench crash fuzz example pictures lock wheel clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -87,6 +87,9 @@ example: install ## write what is generated: the example file, the pictures of t
 	$(BIN)/python -m tests.standards_index docs/standards.md
 	$(BIN)/python -m tests.inlined_template templates/mail
 	$(BIN)/python -m web.api_v2.description > docs/openapi.json
+
+pictures: install ## take the pictures of the guide of the portal again (needs chromium and pngquant)
+	$(BIN)/python -m tests.portal_pictures docs/pictures/portal
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

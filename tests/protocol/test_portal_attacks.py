@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +200,12 @@ async def test_a_form_in_an_odd_coding_is_refused_and_nothing_breaks(site):
         answer = await visitor.post(path, {"address": "x@example.com"}, Content_Type=content_type)
         assert answer.status_code in {400, 415}, content_type
         assert "Traceback" not in text_of(answer)
+
+
+def test_each_attack_of_the_list_names_a_test_that_there_is():
+    tests = Path(__file__).parents[1]
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (tests.parent / "docs/portal.md").read_text("utf-8"))
+    assert len(named) > 30
+    for file, name in named:
+        (found,) = tests.rglob(file)
+        assert re.search(rf"^(async )?def {name}\(", found.read_text("utf-8"), re.MULTILINE), (file, name)
