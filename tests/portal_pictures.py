@@ -120,7 +120,7 @@ PICTURES = (
     Picture(name="authenticator", path="/portal/account/authenticator", colours="dark", language="fr"),
     Picture(name="support", path="C/support/new", act=ask_for_help),
     Picture(name="countries", path="C/documentation/countries/GB", size="phone", colours="dark", language="de"),
-    Picture(name="health", path="/portal/operator/health", who=OPERATOR),
+    Picture(name="health", path="/portal/operator", who=OPERATOR),
     Picture(name="queue", path="/portal/operator/queue", colours="dark", who=OPERATOR),
 )
 

@@ -15,6 +15,7 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/peers/test_mail_in_swaks.py": "what a peer says on the wire",
     "tests/peers/smpp/test_esmes_at_server.py": "what ESMEs of others say on the wire",
     "tests/peers/test_smuggling.py": "what a peer says on the wire; test_protocol_cases_gateway has the same ends on both",
+    "tests/peers/portal/test_wapiti.py": "what a scanner says on the wire; test_portal_attacks plays the attacks on both",
     "tests/peers/smpp/test_certificates.py": "binds and TLS: they end before a database is asked",
     # The database does not matter.
     "tests/e2e/test_inbound_push.py::test_a_target_that_is_not_allowed_to_the_customer_is_refused_when_it_is_set": "refused before",

@@ -12,6 +12,7 @@ from web.portal.page import CUSTOMER
 from web.portal.pages import PAGES
 
 LONG = "A-very-long-name-that-somebody-has-given-without-any-blank-in-it-" * 3
+QUERIES = {"/inbound/rules/action": "?kind=mail", "/interfaces/login": "?login=shop"}
 LOOKS = pytest.mark.parametrize(
     ("size", "colours"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide light", "narrow dark"]
 )
@@ -40,6 +41,7 @@ async def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_window(si
     await administrator.post(f"{at}/accounts", {"address": "eve@example.com", "name": LONG[:100], "role": "reports"})
     await administrator.post(f"{at}/support/new", {"subject": LONG[:150], "text": LONG})
     await administrator.post(f"{at}/directory/users", {"address": "eve@acme.example.com", "name": LONG[:100]})
+    await administrator.post(f"{at}/interfaces/logins", {"login": "shop"})
     visitor, found = await site.signed_in(role), []
     async with (
         open_browser(tmp_path) as browser,
@@ -51,7 +53,7 @@ async def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_window(si
                 continue
             if item.is_customers == operator and item.right is not None:
                 continue
-            path = item.path.replace(CUSTOMER, at)
+            path = item.path.replace(CUSTOMER, at) + QUERIES.get(item.path.removeprefix(CUSTOMER), "")
             answer = await page.goto(f"/portal{path}")
             assert answer is not None
             assert answer.status == 200, path

@@ -48,7 +48,7 @@ async def site(tmp_path, gateway_database):
 @pytest.mark.timeout(600)
 async def test_wapiti_finds_nothing_but_what_is_explained(site, tmp_path):
     require_peer("wapiti", WAPITI)
-    visitor, base = await site.signed_in(), f"http://127.0.0.1:{site.port}"
+    visitor, base = await site.signed_in(), site.origin
     report, home = tmp_path / "report.json", tmp_path / "wapiti"
     words = [
         *("--url", f"{base}/portal/c/{site.customer()}", "--scope", "domain", "--module", f"{ATTACKS},{WHAT_IS_SENT}"),
