@@ -53,7 +53,7 @@ class RegisteredId:
 
 
 class Registrations:
-    """The approved sender IDs of all customers; never changes."""
+    """The approved sender IDs of all customers, those whose approval has ended too; never changes."""
 
     def __init__(self, registered: Iterable[RegisteredId] = ()) -> None:
         self._by_id: dict[tuple[int, str, str], tuple[RegisteredId, ...]] = {}
@@ -79,3 +79,21 @@ class Registrations:
                 if fits and (one.until is None or day <= one.until):
                     return found
         return Registration.NONE
+
+    def near_miss(self, customer_key: int, sender_id: SenderId, country: str, use_case: UseCase, day: date) -> str:
+        """Return in words what of a registration of the name does not fit, empty where there is none of it."""
+        name = sender_id.value
+        for (owner, where, value), found in self._by_id.items():
+            if owner in (customer_key, EVERYBODY) and where == country and value.casefold() == name.casefold():
+                if value != name:
+                    return f"«{value}» is registered, and small and capital letters count"
+                return _misfit(found[-1], use_case, day)
+        return ""
+
+
+def _misfit(one: RegisteredId, use_case: UseCase, day: date) -> str:
+    if one.until is not None and day > one.until:
+        return f"its registration ended after {one.until}"
+    if one.use_case not in (None, use_case):
+        return f"it is registered for {one.use_case} only"
+    return f"it is registered for the carrier {one.carrier} only"

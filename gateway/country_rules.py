@@ -3,6 +3,7 @@
 Not here: the rules and the judgement (countries), who registered a sender ID (addressbook.registrations).
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,7 @@ from countries.book import Mode
 from countries.judge import NOTHING, Case, Judgement
 from gateway.routing import CarrierRoutes
 from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
+from sms.outcome import Refusal
 from sms.sender_rate import SenderRate, parse_rate
 from sms.settings import Settings
 
@@ -43,8 +45,19 @@ class CountryRules:
         key = country, id(sender_id), carrier
         judgement = self._known.get(key)
         if judgement is None:
-            judgement = self._known[key] = self._snapshot.judge.judge(self._case(country, sender_id, carrier))
+            case = self._case(country, sender_id, carrier)
+            judgement = self._known[key] = self._explained(self._snapshot.judge.judge(case), case)
         return judgement
+
+    def _explained(self, judgement: Judgement, case: Case) -> Judgement:
+        """Return a judgement whose refusal says what of a registration of the name does not fit."""
+        refused, sender_id = judgement.refused, case.sender_id
+        if refused is None or refused.refusal is not Refusal.SENDER_ID_UNREGISTERED or sender_id is None:
+            return judgement
+        why = self._snapshot.registrations.near_miss(
+            self._customer.id, sender_id, case.country, case.use_case, case.day
+        )
+        return replace(judgement, refused=replace(refused, detail=f"{refused.detail}; {why}")) if why else judgement
 
     def _case(self, country: str, sender_id: SenderId | None, carrier: str) -> Case:
         snapshot, settings, key = self._snapshot, self._settings, self._customer.id

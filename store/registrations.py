@@ -135,7 +135,9 @@ _PUT = Insert(RegistrationRow)
 _PUT_PAPER = Insert(RegistrationPaperRow)
 _ALL = query(StoredRegistration, "FROM registration")
 _DUE = _ALL + " WHERE next_at <= ? OR idle_at <= ? ORDER BY key"
-_REGISTERED = query(_Registered, "FROM registration WHERE state = 'approved' AND kind = 'name' ORDER BY key")
+_REGISTERED = query(
+    _Registered, "FROM registration WHERE state IN ('approved', 'expired') AND kind = 'name' ORDER BY key"
+)
 _PAPERS = query(PaperEntry, "FROM registration_paper WHERE registration_key = ? ORDER BY key")
 _PAPER = query(Paper, "FROM registration_paper WHERE registration_key = ? AND name = ?")
 _USED = (
@@ -146,7 +148,7 @@ _USED_BY_ALL = _USED.replace("customer_key = ? AND ", "", 1)
 
 
 def load_registrations(tx: Transaction) -> Registrations:
-    """Return the approved names; a use case that this version does not know is left out."""
+    """Return the names that are approved until a day, over or not; an unknown use case is left out."""
     return Registrations(
         RegisteredId(
             customer_key=row.customer_key,

@@ -454,3 +454,19 @@ def test_a_name_that_is_used_again_after_the_warning_stays(office):
     office.send(3, country="TH")
     assert office.pass_days(14) == {}
     assert office.state(found) is RegistrationState.APPROVED
+
+
+def test_a_refusal_can_say_what_of_a_registration_does_not_fit(office):
+    office.approved(value="Acme", use_case="marketing", until=TODAY)
+    office.approved(value="Parcels", carrier="telco")
+    owner = office.look(find_customer, "acme").id
+    book = office.look(load_registrations)
+
+    def why(name, use_case=UseCase.TRANSACTIONAL, day=TODAY, key=owner):
+        return book.near_miss(key, parse_sender_id(name), "ES", use_case, day)
+
+    assert why("ACME") == "«Acme» is registered, and small and capital letters count"
+    assert why("Acme") == "it is registered for marketing only"
+    assert why("Acme", UseCase.MARKETING, TODAY + DAY) == f"its registration ended after {TODAY}"
+    assert why("Parcels") == "it is registered for the carrier telco only"
+    assert why("Other") == why("Acme", key=owner + 1) == ""
