@@ -85,7 +85,8 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
 )
 _LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four: full width
+_FORMULA: Final = re.compile(r"[\s\x00-\x1f\u200b\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r\n]")
+"""How a cell begins that a spreadsheet calculates: some skip blanks before a sign, which may be full width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +283,7 @@ def _parse_cell(column: str, text: str) -> object:
 
 def _literal(cell: str) -> str:
     """Return a cell without the apostrophe against calculation by spreadsheets (see `formula_safe`)."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in (*_FORMULA, "'") else cell
+    return cell[1:] if cell[:1] == "'" and (cell[1:2] == "'" or _FORMULA.match(cell, 1)) else cell
 
 
 def read_phone(text: str, country: str) -> str | tuple[ChangeFaultCode, Mapping[str, Fact]]:
@@ -396,7 +397,7 @@ class ExportedUser:
 
 def formula_safe(cell: str) -> str:
     """Return a cell that no spreadsheet reads as a formula; `_literal` undoes it."""
-    return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
+    return f"'{cell}" if cell[:1] == "'" or _FORMULA.match(cell) else cell
 
 
 SPREADSHEET: Final = "utf-8-sig"

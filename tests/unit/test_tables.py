@@ -49,6 +49,18 @@ def test_no_cell_of_csv_begins_like_a_formula(evil):
     assert text == f"'{evil}"
 
 
+@pytest.mark.parametrize("before", [" ", "\n", "\r", "\t", "\u00a0", "\u3000", "\ufeff", "\x00", " \u200b"])
+def test_what_some_spreadsheets_skip_hides_no_formula(before):
+    ((_, text, *_),) = csv_of(whole(TableForm.CSV, [(AT, f"{before}=1+1", 1, False, None)]))[1:]
+    assert text == f"'{before}=1+1"
+
+
+@pytest.mark.parametrize("text", ["a = b", "1-2", " blank", "", "00123", "\u200bword"])
+def test_what_no_spreadsheet_calculates_stays_as_it_is(text):
+    ((_, written, *_),) = csv_of(whole(TableForm.CSV, [(AT, text, 1, False, None)]))[1:]
+    assert written == text
+
+
 def test_a_workbook_says_what_the_csv_says():
     rows = [(AT, f"text {number}", number, number % 2 == 0, None) for number in range(1200)]
     read = read_workbook(whole(TableForm.XLSX, rows), SheetLimits())
