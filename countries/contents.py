@@ -34,9 +34,9 @@ _ENDS: Final = _split(
     "win work world ws xin xyz za zone рф бел укр срб 中国 公司 网络 한국 ไทย भारत السعودية امارات مصر",
 )
 _WORDS: Final = _split("at be by do fit fun im in is it life link live me my name no one page so to us work")
-_SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^\s/?#@]*@)?([^\s/?#:@]+)", re.IGNORECASE)
-_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_DOMAIN: Final = re.compile(rf"(?<![@\w.-])((?:{_LABEL}\.)+(xn--[a-z0-9-]+|[^\W\d_]{{2,24}}))(/|(?![\w@-]|\.\w))")
+# Each is read once from left to right: no text makes them go back.
+_BEHIND_SCHEME: Final = re.compile(r"(?<=[^\W_])://(?:[^\s/?#@]*+@)?+([^\s/?#:@]++)")
+_DOTTED: Final = re.compile(r"(?<![@\w.-])[\w-]++(?:\.[\w-]++)++(?!@)")
 _HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
 _DOT_INSIDE: Final = re.compile(r"\.\w")
 _BRACKETS: Final = frozenset("[({")
@@ -58,19 +58,23 @@ def find_links(text: str) -> tuple[str, ...]:
     if _DOT_INSIDE.search(text) is None and "://" not in text and _BRACKETS.isdisjoint(text):
         return ()
     text = _HIDDEN_DOT.sub(".", text)
-    hosts = [found[1] for found in _SCHEME.finditer(text)]
-    hosts += [found[1] for found in _DOMAIN.finditer(text) if _is_domain(found)]
+    hosts = [found[1] for found in _BEHIND_SCHEME.finditer(text)]
+    for found in _DOTTED.finditer(text):
+        has_path = text.startswith("/", found.end())
+        # A sentence may follow without a blank: the last word is none of the domain then.
+        ends = (found[0],) if has_path else (found[0], found[0].rpartition(".")[0])
+        hosts += [host for host in ends if _is_domain(host, has_path=has_path)][:1]
     return tuple(dict.fromkeys(host.strip(".").casefold() for host in hosts))
 
 
-def _is_domain(found: re.Match[str]) -> bool:
-    host, end, path = found[1], found[2], found[3]
-    if host.casefold().startswith("www.") or "xn--" in host.casefold():
+def _is_domain(host: str, *, has_path: bool) -> bool:
+    folded = host.casefold()
+    if "." in folded and (folded.startswith("www.") or "xn--" in folded):
         return True
-    if end[0].isupper() and not host[0].isupper():
+    name, _, end = host.rpartition(".")
+    if not name or (end[:1].isupper() and not name[:1].isupper()):
         return False  # the end of one sentence and the beginning of another
-    end = end.casefold()
-    return end in _ENDS and (bool(path) or end not in _WORDS or host.casefold() in SHORTENERS)
+    return end.casefold() in _ENDS and (has_path or end.casefold() not in _WORDS or folded in SHORTENERS)
 
 
 def is_shortener(host: str) -> bool:

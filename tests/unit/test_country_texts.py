@@ -25,6 +25,7 @@ from sms.message import Header, MailOrigin, Origin
 from sms.number import parse_sender_id
 from sms.outcome import Refusal
 from sms.settings import Unencodable, UseCase
+from tests.kit.effort import spend_at_most
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 CUSTOMER = Customer(id=1, name="Acme")
@@ -101,12 +102,24 @@ def effects(message, name):
         ("it will help you heal.do this every day, says an M.Sc. in pharmacy", ()),
         ("example.org/test.And as well example.com.", ("example.org", "example.com")),
         ("xhttp://example.com", ("example.com",)),
+        ("see bit.ly.Thanks", ("bit.ly",)),
+        ("anna.smith@shop.example.com or bob@example.co.uk", ()),
         ("http.org", ("http.org",)),
         ("", ()),
     ],
 )
 def test_links_are_found_however_they_are_written_and_sentences_are_none(text, hosts):
     assert find_links(text) == hosts
+
+
+@pytest.mark.parametrize("piece", ["a.", "a-", "a.a@", "://a@", "a:", "[.", "www.", "+1-", "0 ", "．a", "xn--."])
+def test_no_text_is_looked_at_for_long(piece):
+    text = piece * (200_000 // len(piece))
+
+    def look():
+        return find_links(text), find_phone_number(text), find_hints(text, ("loans",)), offers_stop(text)
+
+    spend_at_most(100, look)
 
 
 def test_a_public_shortener_is_known_by_its_host():
