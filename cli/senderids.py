@@ -52,6 +52,7 @@ class _Day(click.ParamType[date]):
 
 
 _UNTIL = click.option("--until", type=_Day(), help="The last day (UTC), such as 2027-11-30; else it has no end.")
+_ALSO = click.option("--also", is_flag=True, help="Even if other customers have the name in the country.")
 _REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; its customer reads it.")
 
 
@@ -190,10 +191,10 @@ senderid = click.Group(
             registrations.approve_registration,
             _UNTIL,
             click.option("--code", default="", metavar="NUMBER", help="The number or short code that is assigned."),
-            click.option("--also", is_flag=True, help="Even if other customers have the name in the country."),
+            _ALSO,
         ),
         _step("refuse", "Refuse what was submitted.", registrations.refuse_registration, _REASON),
-        _step("renew", "Approve until a later day.", registrations.renew_registration, _UNTIL),
+        _step("renew", "Approve until a later day.", registrations.renew_registration, _UNTIL, _ALSO),
         _step("withdraw", "End a registration for good.", registrations.withdraw_registration),
         _step("drop", "Say that the register has dropped it.", registrations.drop_registration, _REASON),
     ],

@@ -154,11 +154,16 @@ def refuse_registration(edit: Edit, registration: str, registrar: Registrar, *, 
     return _done(edit, AuditAction.REFUSE_REGISTRATION, row, reason=reason)
 
 
-def renew_registration(edit: Edit, registration: str, registrar: Registrar, *, until: date | None = None) -> Changed:
-    """Approve until a later day, without a break where it has not ended."""
+def renew_registration(
+    edit: Edit, registration: str, registrar: Registrar, *, until: date | None = None, also: bool = False
+) -> Changed:
+    """Approve until a later day, without a break where it has not ended; `also` as for an approval."""
     row = get_registration(edit.tx, registration, "", RENEWABLE)
     _check_until(edit, until)
     if row.state is not RegistrationState.APPROVED:
+        _check_new(edit.tx, row)
+        if not also:
+            _check_others(edit.tx, row)
         row = _moved(edit, row, RegistrationState.APPROVED)
         row = structs.replace(row, approved_at=to_stored(edit.now))
     is_name = row.kind is RegistrationKind.NAME
@@ -273,6 +278,9 @@ def _check_new(tx: Transaction, row: StoredRegistration) -> None:
 
 
 def _check_others(tx: Transaction, row: StoredRegistration) -> None:
+    """Raise AdminFault where other customers have the name in the country, however it is spelled."""
+    if row.kind is not RegistrationKind.NAME:
+        return
     others = [
         find_customer_by_key(tx, other.customer_key)
         for other in find_same(tx, row.country, row.value)

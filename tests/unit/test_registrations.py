@@ -429,6 +429,16 @@ def test_one_that_has_ended_is_submitted_again_or_renewed(office):
     assert office.state(found) is RegistrationState.SUBMITTED
 
 
+def test_one_that_has_ended_is_not_renewed_past_another_customer_that_has_the_name_by_now(office):
+    first = office.approved(until=TODAY)
+    office.pass_days(1)
+    office.approved(customer="zeta")
+    code, facts = office.refuse(registrations.renew_registration, first, office.registrar)
+    assert (code, facts["customers"]) == (FaultCode.REGISTERED_BY_OTHERS, ("zeta",))
+    office.step(registrations.renew_registration, first, also=True)
+    assert office.counts() is Registration.OWN
+
+
 def test_where_it_is_not_certain_a_name_that_is_used_too_little_is_warned_of_once_and_stays(office):
     office.approved(country="ID")
     office.send(5)

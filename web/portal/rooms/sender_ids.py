@@ -254,7 +254,8 @@ def _approve(visit: Visit) -> Callable[..., Changed]:
 
 
 def _renew(visit: Visit) -> Callable[..., Changed]:
-    return partial(registrations.renew_registration, **_about(visit), until=_until(visit))
+    also = visit.form.ticked("also")
+    return partial(registrations.renew_registration, **_about(visit), until=_until(visit), also=also)
 
 
 def _with_reason(use_case: Callable[..., Changed]) -> Callable[[Visit], Callable[..., Changed]]:
