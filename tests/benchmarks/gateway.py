@@ -105,7 +105,7 @@ def gateway(
     log = folder / "gateway.log"
     logged = log.stat().st_size if log.exists() else 0  # by one that ran before in this folder
     with running(python("cli", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
-        process.until(lambda: b"event=listening" in log.read_bytes()[logged:])
+        process.until(lambda: b"event=listening" in log.read_bytes()[logged:], seconds=90)
         yield Gateway(folder, port, process)
 
 

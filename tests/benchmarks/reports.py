@@ -26,7 +26,10 @@ from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME
 from gateway.admin.accounts import invite_account
 from gateway.portal.sessions import Sessions
+from reports.downloads import ask_download
 from reports.retention import DETAILS_KEPT
+from reports.tables import TableForm
+from store.details import DetailFilter
 from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
 from store.portal_accounts import find_account, put_password
@@ -110,10 +113,10 @@ def _measure(effort: Effort, name: str, folder: Path, configured: str, messages:
             what=f"{name}: a month of {messages:,} SMS written ({filled.messages:,} of one customer)",
             ours=f"{time.monotonic() - began:.0f} s{_size(folder)}",
         )
-        yield from _noticed(effort, site)
         yield from _questions(site)
         yield from _tables(site, effort.full)
         yield from _commands(site)
+        yield from _noticed(effort, site)
         yield from _noticed_of_deletion(effort, site)
 
 
@@ -139,24 +142,25 @@ def _questions(site: _Site) -> Iterator[Figure]:
 
 
 def _tables(site: _Site, whole: bool) -> Iterator[Figure]:
-    everything = site.filled.messages
-    for form, most in (("csv", everything), ("xlsx", everything if whole else everything // 5)):
+    for form, share in (("csv", 10), ("xlsx", 50)):
+        most = site.filled.messages // (1 if whole else share)
         few, all_of_it = site.done(form, most // 10), site.done(form, most)
         yield Figure(
             name="reports",
             what=f"{site.name}: {form} of {most:,} SMS; memory beside that for a tenth",
-            ours=f"{all_of_it.seconds:.0f} s, {all_of_it.count / 1e6:,.0f} MB; memory {all_of_it.memory:.0f} MB",
-            peer=f"{few.seconds:.1f} s; {few.memory:.0f} MB",
+            ours=f"{all_of_it.seconds:.1f} s (CPU {all_of_it.cpu:.1f}), {all_of_it.count / 1e6:,.0f} MB; memory {all_of_it.memory:.0f} MB",
+            peer=f"{few.seconds:.1f} s ({few.cpu:.1f}); {few.memory:.0f} MB",
             ratio=all_of_it.memory / few.memory,
             goal=1.1,
             at_most=True,
         )
-    found = site.done("archive", 0)
-    yield Figure(
-        name="reports",
-        what=f"{site.name}: the archive's month summarised, of {site.size}",
-        ours=f"{found.seconds:.1f} s; {found.count:,} lines; memory {found.memory:.0f} MB",
-    )
+    for what, bound, unit in (("archive", 0, "lines"), ("sums", 10, "jobs"), ("retention", 10, "SMS")):
+        found = site.done(what, bound)
+        yield Figure(
+            name="reports",
+            what=f"{site.name}: {what}, without rests, of {site.size}",
+            ours=f"{found.count:,} {unit} in {found.seconds:.1f} s (CPU {found.cpu:.1f}); memory {found.memory:.0f} MB",
+        )
 
 
 def _commands(site: _Site) -> Iterator[Figure]:
@@ -193,29 +197,31 @@ def _noticed(effort: Effort, site: _Site) -> Iterator[Figure]:
     """Measure what a mail takes while the last day is summed, lists are looked at, and tables are written."""
     seconds, door = effort.seconds / 4, free_port()
     http = {"http": [{"name": "portal", "address": f"127.0.0.1:{door}", "serves": ["portal"]}]}
+    due, first = "SELECT count(*) FROM job_sum WHERE changes > 0", site.filled.month.first
+    at, day = f"?since={first}", f"?since={first}&until={first}"
+    lists = at, f"{at}&sender_id=None", f"{at}&state=failed", f"{at}&number=%2B{OFTEN}", f"/received{at}"
     with gateway(site.folder, database=site.configured, customer=False, tables=http) as server:
-        due = site.count("SELECT count(*) FROM job_sum WHERE changes > 0")
-        summing = latencies(
-            server,
-            partial(_until, lambda: not site.count("SELECT count(*) FROM job_sum WHERE changes > 0"), 6 * seconds),
-        )
-        left = site.count("SELECT count(*) FROM job_sum WHERE changes > 0")
-        session, quiet = _session(site), latencies(server, lambda: time.sleep(seconds))
-        visit = partial(_visit, door, session, site, seconds)
-        at = f"?since={site.filled.month.first}"
-        busy = {
-            f"{due - left:,} jobs are summed": summing,
-            "lists are looked at": latencies(
-                server,
-                partial(
-                    visit, at, f"{at}&sender_id=None", f"{at}&state=failed", f"{at}&number=%2B{OFTEN}", f"/received{at}"
-                ),
-            ),
-        }
+        before = site.count(due)
+        summing = latencies(server, partial(_until, lambda: not site.count(due), 6 * seconds))
+        busy = {f"{before - site.count(due):,} jobs are summed": summing}
+        visit = partial(_visit, door, _session(site), site, seconds)
+        visit(*lists)  # pages are made ready when they are first shown
+        quiet = latencies(server, lambda: time.sleep(seconds))
+        busy["lists are looked at"] = latencies(server, partial(visit, *lists))
+        busy["a day is taken as CSV"] = latencies(server, partial(visit, f"/sent/csv{day}"))
         quiet += latencies(server, lambda: time.sleep(seconds))
-        busy["CSV is taken"] = latencies(server, partial(visit, f"/sent/csv{at}"))
-        quiet += latencies(server, lambda: time.sleep(seconds))
-        busy["XLSX is taken"] = latencies(server, partial(visit, f"/sent/xlsx{at}"))
+        for form in TableForm:
+            ask_for_all = partial(
+                ask_download,
+                customer="demo",
+                wanted=DetailFilter(customer_key=site.filled.customer_key),
+                form=form,
+                language="en",
+                zone="UTC",
+            )
+            with admin_session(site.folder / CONFIG_NAME) as session:
+                session.change(ask_for_all, silent=True)
+            busy[f"everything is written as {form}"] = latencies(server, lambda: time.sleep(seconds))
     yield from (_p99(site, what, taken, quiet) for what, taken in busy.items())
 
 

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.reports_visit PORT SESSION CUSTOMER SECONDS PATH…`: somebody who looks at reports in the portal.
 
-Asks for one page of the customer's reports after the other, for so long; a table is read as it comes, and left where the
-time is over. Prints how many octets came.
+Asks for one page of the customer's reports after the other, for so long, and rests between two as a person does; a table is
+read as it comes, and left where the time is over. Prints how many octets came.
 """
 
 import http.client
@@ -9,6 +9,8 @@ import sys
 import time
 from contextlib import suppress
 from itertools import cycle
+
+_REST = 0.25
 
 
 def main() -> None:
@@ -27,6 +29,7 @@ def main() -> None:
             while time.monotonic() < end and (piece := answer.read1(1 << 16)):
                 octets += len(piece)
         connection.close()
+        time.sleep(_REST)
     print(octets)
 
 
