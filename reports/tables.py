@@ -101,7 +101,9 @@ def write_table(
 
 def _texts(row: Sequence[Cell], zone: ZoneInfo) -> Iterator[str]:
     for cell in row:
-        if isinstance(cell, datetime):
+        if isinstance(cell, str):  # most of them, so that it is asked first
+            yield cell
+        elif isinstance(cell, datetime):
             yield cell.astimezone(zone).isoformat(" ", "seconds")[:19]
         elif isinstance(cell, bool):
             yield "yes" if cell else "no"

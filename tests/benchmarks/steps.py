@@ -15,6 +15,7 @@ from cli.setup import CONFIG_NAME
 from config.model import Config, load_config
 from gateway.accept import Acceptance, Accepted
 from gateway.plan import plan
+from gateway.submission import Submission
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.intake import Decision
 from mta.reading.body import extract_text
@@ -38,7 +39,7 @@ def measure_steps(effort: Effort) -> Iterator[Figure]:
     """Measure the steps from octets to a committed job, in CPU time of all threads."""
     count = effort.count(300, 30)
     with scratch() as folder:
-        core = _core(folder / "steps")
+        core = open_core(folder / "steps")
         with closing(core.database):
             series = effort.alternate(_steps(core, count))
     for name, taken in series.items():
@@ -48,10 +49,8 @@ def measure_steps(effort: Effort) -> Iterator[Figure]:
 def _steps(core: AcceptPath, count: int) -> dict[str, Callable[[], Sample]]:
     mails = [_mail(f"<{number}@client.example.net>") for number in range(count)]
     dialogue = _greeted()
-    read, judged = read_mail(mails[0], MailLimits()), _judge(core, mails[0])
+    read, submission = read_mail(mails[0], MailLimits()), judged_submission(core)
     assert isinstance(read, ParsedMail)
-    assert judged.plan is not None
-    submission = judged.plan.submission
 
     def timed(work: Callable[[bytes], object]) -> Callable[[], Sample]:
         def measure() -> Sample:
@@ -72,7 +71,8 @@ def _steps(core: AcceptPath, count: int) -> dict[str, Callable[[], Sample]]:
     }
 
 
-def _core(folder: Path) -> AcceptPath:
+def open_core(folder: Path) -> AcceptPath:
+    """Return what judges mail in a new folder, with its database open."""
     set_up(folder)
     config = load_config(folder / CONFIG_NAME)
     assert isinstance(config, Config)
@@ -81,6 +81,13 @@ def _core(folder: Path) -> AcceptPath:
     core = AcceptPath(config, database)
     core.book.load_now()
     return core
+
+
+def judged_submission(core: AcceptPath) -> Submission:
+    """Return what a mail of G4 asks for."""
+    judged = _judge(core, _mail("<1@client.example.net>"))
+    assert judged.plan is not None
+    return judged.plan.submission
 
 
 def _mail(message_id: str) -> bytes:
