@@ -12,8 +12,7 @@ from dataclasses import replace
 from addressbook.snapshot import Snapshot
 from countries.judge import Judge
 from gateway.plan import plan
-from gateway.planned import RecipientRequest
-from gateway.submission import Submission
+from gateway.submission import RecipientRequest, Submission
 from process.accept_path import AcceptPath
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.processes import scratch
