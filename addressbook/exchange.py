@@ -397,6 +397,8 @@ class ExportedUser:
 
 def formula_safe(cell: str) -> str:
     """Return a cell that no spreadsheet reads as a formula; `_literal` undoes it."""
+    if cell[:1].isalnum():  # most cells; looking for a formula in each takes longer than all else of a line
+        return cell
     return f"'{cell}" if cell[:1] == "'" or _FORMULA.match(cell) else cell
 
 
