@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -135,9 +136,12 @@ class IssuerKeys:
 def endpoint_of(configuration: Mapping[str, Any], name: str) -> str:
     """Return an address that an issuer's configuration names. Raises IssuerUnavailableError where it is not https."""
     address = configuration.get(name)
-    if not isinstance(address, str) or not address.startswith("https://"):
-        raise IssuerUnavailableError(f"its configuration has no https address as {name}")
-    return address
+    with suppress(ValueError):
+        if isinstance(address, str) and address.isascii() and address.isprintable():
+            parts = urlsplit(address)
+            if parts.scheme == "https" and parts.hostname:
+                return address
+    raise IssuerUnavailableError(f"its configuration has no https address as {name}")
 
 
 class Tokens:
@@ -225,7 +229,8 @@ def is_current(claims: Mapping[str, Any], at: datetime) -> bool:
     now, until, since = at.timestamp(), claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(until, int | float) or not isinstance(since, int | float):
         return False
-    return since - _LEEWAY <= now < until + _LEEWAY
+    # Not `until + …`: whatever number stands there is compared, however large.
+    return since <= now + _LEEWAY and now - _LEEWAY < until
 
 
 def read_verified(token: str, keys: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -341,7 +341,8 @@ class IssuerSignIn:
         owner = self._directory().customer_of_domain(address.rpartition("@")[2])
         if owner is None or owner.id != customer.id:
             raise _FailedError(IssuerFailure.FOREIGN, f"{address} is outside the customer's domains", address)
-        name = " ".join(str(claims.get("name") or "").split())[:_LONGEST_NAME]
+        given = " ".join(str(claims.get("name") or "").split())
+        name = "".join(char for char in given if char.isprintable())[:_LONGEST_NAME]
         administration = Administration(self._database, self._keys, provider.issuer, self._clock.now)
         try:
             await administration.change(partial(admit_account, address=address, customer=customer, name=name))
@@ -375,7 +376,7 @@ def _verified_address(claims: Mapping[str, Any]) -> str:
     OpenID Connect Core 1.0 §5.1; some say «true» as a text, and Microsoft Entra ID has `xms_edov` in its place.
     """
     address, verified = claims.get("email"), claims.get("email_verified", claims.get("xms_edov"))
-    if not isinstance(address, str) or str(verified).lower() not in {"true", "1"}:
+    if not isinstance(address, str) or not address.isprintable() or str(verified).lower() not in {"true", "1"}:
         return ""
     return canonical_address(address) or ""
 

@@ -111,8 +111,11 @@ class Sessions:
             account = find_account_by_key(tx, record.account_key)
             if account is None or account.state is not AccountState.ACTIVE:
                 return None
-            # Who decides about its only customer decides how it signs in there.
-            proved = record.stage is SessionStage.AT_ISSUER and len(account.memberships) == 1
+            at_issuer = record.stage is SessionStage.AT_ISSUER
+            if at_issuer and account.is_operator:  # it was made one since
+                return None
+            # The provider of its only customer has asked for what that customer wants.
+            proved = at_issuer and len(account.memberships) == 1
             return record, account, not (proved or account.has_totp) and asks_for_authenticator(tx, account.key)
 
         found = await self._database.read(look)

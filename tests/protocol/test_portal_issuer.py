@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import trustme
 from click.testing import CliRunner
-from joserfc import jwk
+from joserfc import jwk, jwt
 
 from addressbook.rights import Role
 from cli.__main__ import main
@@ -169,6 +169,8 @@ def unsigned(here, nonce):
         {"exp": 0},
         {"exp": None},
         {"exp": "tomorrow"},
+        {"exp": float("nan")},
+        {"nbf": 10**400},
         {"nbf": 99_999_999_999},
         {"nonce": None},
         {"nonce": "of another sign-in"},
@@ -189,16 +191,21 @@ async def test_a_minute_between_the_clocks_does_not_matter(here):
     is_told(await here.sign_in(exp=int(here.issuer.now) - 70), 403, "proves nothing")
 
 
-@pytest.mark.parametrize("how", ["none", "our secret", "another key", "words"])
+@pytest.mark.parametrize("how", ["none", "our secret", "another key", "the key that it brings", "words"])
 async def test_a_token_that_no_key_of_the_issuer_signed_signs_nobody_in(here, how):
     url, kept = await here.begin()
     nonce = parse_qs(urlsplit(url).query)["nonce"][0]
     claims = {"aud": CLIENT, "nonce": nonce, "sub": "1", "email_verified": True}
     secret = jwk.OctKey.import_key(SECRET.ljust(32, "x"), {"kid": "first"})
+    own = jwk.RSAKey.generate_key(2048, {"kid": "first"})
+    brings = {"alg": "RS256", "jwk": own.as_dict(private=False), "jku": "https://evil.example/keys"}
     token = {
         "none": unsigned(here, nonce),
         "our secret": here.issuer.token(secret, "HS256", **claims),
-        "another key": here.issuer.token(jwk.RSAKey.generate_key(2048, {"kid": "first"}), **claims),
+        "another key": here.issuer.token(own, **claims),
+        "the key that it brings": jwt.encode(
+            brings, {"iss": here.issuer.url, "exp": int(here.issuer.now) + 300, "email": ANNA, **claims}, own
+        ),
         "words": "no token at all",
     }[how]
     is_told(await here.come_back(kept, here.issuer.consent(url, token)), 403, "proves nothing")
@@ -214,6 +221,7 @@ async def test_a_token_that_no_key_of_the_issuer_signed_signs_nobody_in(here, ho
         ({"email": None}, "no address that it has verified"),
         ({"email": ["anna@acme.example.com"]}, "no address that it has verified"),
         ({"email": "anna"}, "no address that it has verified"),
+        ({"email": "an\x00na@acme.example.com"}, "no address that it has verified"),
         ({"email": "x@rival.example.com"}, "x@rival.example.com is in no domain of your company"),
         ({"email": "x@elsewhere.example"}, "x@elsewhere.example is in no domain of your company"),
         ({"email": "x@acme.example.com.elsewhere.example"}, "is in no domain of your company"),
@@ -255,7 +263,9 @@ async def test_an_address_that_the_token_lacks_is_asked_for_at_the_userinfo_endp
     here.issuer.said = {"sub": SUBJECT, "email": ANNA, "email_verified": True}
     assert (await here.sign_in(email=None, email_verified=None)).status_code == 303
     assert (await here.sign_in(email_verified=None)).status_code == 303
-    here.issuer.said |= {"sub": "somebody else"}
+    here.issuer.said["email"] = "\ud800@acme.example.com"
+    is_told(await here.sign_in(email=None), 403, "no address that it has verified")
+    here.issuer.said["sub"] = "somebody else"
     is_told(await here.sign_in(email=None), 403, "proves nothing")
     here.issuer.said = {}
     is_told(await here.sign_in(email=None), 503, "can’t be used at present")
@@ -279,7 +289,7 @@ async def test_a_newcomer_gets_the_role_that_the_customer_gives_and_others_keep_
         f"portal issuer --customer acme --client {CLIENT} --secret-file {here.secret_file} --role read-only",
         "portal invite op@acme.example.com --role operator",
     )
-    answer = await here.sign_in(email="New@acme.example.com", name="  Ñora\n New ")
+    answer = await here.sign_in(email="New@acme.example.com", name="  Ñora\n N\x00ew ", exp=10**400)
     assert answer.status_code == 303
     account = await here.account("new@acme.example.com")
     assert (account.name, account.state, account.role_at(here.site.customer())) == ("Ñora New", "active", "read-only")
@@ -356,6 +366,9 @@ async def test_what_the_issuer_refuses_is_said_plainly(here):
         {"configuration": {"authorization_endpoint": "javascript:alert(1)"}},
         {"configuration": {"authorization_endpoint": "http://plain.example/"}},
         {"configuration": {"authorization_endpoint": None}},
+        {"configuration": {"authorization_endpoint": "https://["}},
+        {"configuration": {"authorization_endpoint": "https://"}},
+        {"configuration": {"authorization_endpoint": "https://a.example/\r\nx"}},
         {"configuration": {"jwks_uri": 7}},
     ],
     ids=lambda given: str(given)[:60],
@@ -436,6 +449,13 @@ async def test_the_session_of_another_account_in_that_browser_ends(here):
     assert token_in(answer) != other.token
     assert (await other.get("/account")).status_code == 303
     assert ANNA in (await Visitor(here.site, token_in(answer)).get("/account")).text
+
+
+async def test_a_session_that_an_issuer_began_ends_where_its_account_becomes_an_operator(here):
+    visitor = Visitor(here.site, token_in(await here.sign_in()))
+    assert (await visitor.get("/account")).status_code == 200
+    await here.site.administer(f"portal invite {ANNA} --role operator")
+    assert (await visitor.get("/account")).status_code == 303
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/portal/link?link=x", "x" * 3000])
