@@ -35,8 +35,9 @@ class SmsStatus:
     """What became of one SMS. `given` is the recipient as submitted, `number` E.164 with its plus, or empty.
 
     `state` is the one that may be claimed (sms.report). `reason` is a ProblemCode or a Refusal, `problem` its sentence.
-    `attempted`: a carrier was offered it. `ended_at` is set once nothing more is expected. `country` and `findings` are
-    there where rules of the number's country found something.
+    `attempted`: a carrier was offered it. `ended_at` is set once nothing more is expected. `sender` is the one that it
+    was or will be sent from, empty where the carrier chooses. `country` and `findings` are there where rules of the
+    number's country found something.
     """
 
     public_id: str
@@ -53,6 +54,7 @@ class SmsStatus:
     updated_at: datetime
     sent_at: datetime | None
     ended_at: datetime | None
+    sender: str = ""
     country: str = ""
     findings: Findings = ()
 
@@ -213,6 +215,7 @@ def _status_of(message: AskedMessage, country: str, findings: Findings) -> SmsSt
         updated_at=updated_at,
         sent_at=to_instant_if_set(message.sent_at),
         ended_at=updated_at if message.ended else None,
+        sender=message.sender,
         country=country,
         findings=findings,
     )

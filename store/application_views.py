@@ -43,6 +43,7 @@ class AskedMessage(Struct, frozen=True, array_like=True):
     part_count: int
     updated_at: int
     ruling: str
+    sender: str
     sent_at: int | None
 
 

@@ -37,7 +37,7 @@ NOTES: Final[Mapping[RuleName, str]] = MappingProxyType(
             (
                 *(RuleName.CONCATENATION, RuleName.MAX_LENGTH, RuleName.MAX_PARTS, RuleName.UCS2, RuleName.CHARACTERS),
                 *(RuleName.OPT_OUT, RuleName.TEXT_RULE, RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX),
-                *(RuleName.URL_RULE, RuleName.URLS, RuleName.CONTENT_BANS),
+                *(RuleName.URL_RULE, RuleName.URLS, RuleName.CONTENT_BANS, RuleName.PHONE_NUMBERS),
             ),
             _TEXT,
         ),
@@ -55,10 +55,12 @@ NOTES: Final[Mapping[RuleName, str]] = MappingProxyType(
 def say_finding(finding: tuple[str, str, str], country: str, words: Words, sender: str = "") -> str:
     """Return what one rule of a country did, in whole sentences; `sender` is shown in place of the one asked for."""
     rule, effect, value = finding
-    keys = (f"country.{rule}-{value}", f"country.{rule}", "country.other")
-    said = words.say(
-        next(key for key in keys if key in words.texts), country=words.territory(country), value=show_line(value)
-    )
+    word, _, more = value.partition(": ")
+    keys = (f"country.{rule}-{word}", f"country.{rule}", "country.other")
+    key = next(key for key in keys if key in words.texts)
+    said = words.say(key, country=words.territory(country), value=show_line(value))
+    if key == keys[0] and more:
+        said = f"{said.removesuffix('.')} ({show_line(more)})."
     done = words.say(f"country.is-{effect}", sender=show_line(sender)) if effect != Effect.NOTED else ""
     return f"{said} {done}".rstrip()
 

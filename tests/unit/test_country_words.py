@@ -146,3 +146,9 @@ def test_terms_of_countries_are_written_in_every_language_and_a_country_without_
     assert set(terms_of(("br",))) == set(WORDS)
     with pytest.raises(click.UsageError, match="SMS to XX"):
         terms_of(("BR", "XX"))
+
+
+def test_what_was_found_in_a_text_stands_behind_what_the_rule_says():
+    said = say_finding(("urls", "noted", "forbidden: bit.ly"), "CN", WORDS["en"])
+    assert said == "China: texts with links do not pass (bit.ly)."
+    assert say_finding(("opt_out", "noted", "required"), "FR", WORDS["en"]).endswith("how to stop it.")

@@ -87,6 +87,7 @@ def message_answer(sms: SmsStatus) -> MessageAnswer:
         parts=sms.parts,
         sent_at=sms.sent_at,
         ended_at=sms.ended_at,
+        sender=sms.sender,
         rules=[
             RuleAnswer(country=sms.country, rule=rule, effect=effect, value=value)
             for rule, effect, value in sms.findings

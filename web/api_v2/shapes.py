@@ -96,6 +96,7 @@ class MessageAnswer(Struct, frozen=True, kw_only=True):
     parts: int
     sent_at: datetime | None
     ended_at: Annotated[datetime | None, Meta(description="Set once nothing more is expected.")]
+    sender: Annotated[str, Meta(description="The sender ID that it has; empty where the carrier chooses it.")] = ""
     rules: Annotated[list[RuleAnswer], Meta(description="What rules of the number's country did.")] = []
 
 
