@@ -7,6 +7,7 @@ answers, since MAIL, each RCPT, DATA and the next mail ask the same. Not here: f
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache, partial
 
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
@@ -26,9 +27,17 @@ from addressbook.senders import (
     refuse_proof,
 )
 from addressbook.suspensions import refuse_suspended
-from countries.judge import Judge
+from countries.judge import Judge, Judgement
 from sms.message import MAIL_SERVICES, Origin
+from sms.number import SenderId
 from sms.outcome import Refusal, Refused
+from sms.settings import Settings
+
+JudgedKey = tuple[int, int, int, str, str]
+"""The settings and the sender ID by their identity, the customer, a country and a carrier."""
+
+Judged = tuple[date, Judgement, Settings, SenderId | None]
+"""What the rules of a country did on a day, with the objects that the key names."""
 
 _NO_REJECT = Constraints(kind=LayerKind.SYSTEM, reject=False)
 _MOST_CLIENTS = 1_000
@@ -40,7 +49,7 @@ class Snapshot:
     """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's.
 
     Without `allow_reject` no mail is refused for its characters. `judge` knows the rules of countries, `registrations`
-    the sender IDs that are registered there.
+    the sender IDs that are registered there; `judged` is what was judged by both (gateway.country_rules).
     """
 
     __slots__ = (
@@ -50,6 +59,7 @@ class Snapshot:
         "default_options",
         "directory",
         "judge",
+        "judged",
         "layers",
         "lists",
         "numbers",
@@ -77,6 +87,7 @@ class Snapshot:
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
         self.judge = judge or Judge()
+        self.judged: dict[JudgedKey, Judged] = {}
         self.registrations = registrations or Registrations()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._find_ranges = lru_cache(_MOST_CLIENTS)(partial(find_ranges, directory))

@@ -33,6 +33,8 @@ def decide_schedules(
     schedule = decide_schedule(start_at, submission.blackouts, validity, now)
     if isinstance(schedule, Refused):
         return schedule, list(messages)
+    if not any(message.judgement.quiet or message.wanted.blackouts is not None for message in messages):
+        return schedule, list(messages)
     quiet_of = _QuietPeriods(max(start_at or now, now), min(HORIZON, 2 * validity + _A_WEEK))
     known: dict[_Own, Schedule] = {}
     decided = []
