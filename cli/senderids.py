@@ -36,6 +36,13 @@ _WISH = (
 )
 
 
+def _wish_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say what is wished."""
+    for option in _WISH:
+        function = option(function)
+    return function
+
+
 class _Day(click.ParamType[date]):
     """A day."""
 
@@ -87,6 +94,7 @@ def show_one(file: Path, registration: str, *, as_json: bool) -> None:
 @click.option(
     "--kind", default=RegistrationKind.NAME.value, type=click.Choice([*map(str, RegistrationKind)]), help="Of what."
 )
+@_wish_options
 def request(*, file: Path, customer: str, **typed: Any) -> None:
     """Begin a draft of a registration; a code has no name, it is assigned when it is approved."""
     with admin_session(file) as session:
@@ -103,6 +111,7 @@ def request(*, file: Path, customer: str, **typed: Any) -> None:
 @click.command("edit")
 @config_option
 @_REGISTRATION
+@_wish_options
 def edit(*, file: Path, registration: str, **typed: Any) -> None:
     """Change a draft, or one that was refused: all of it but its kind is as the options say."""
     with admin_session(file) as session:
@@ -114,11 +123,6 @@ def edit(*, file: Path, registration: str, **typed: Any) -> None:
                 registrar=session.registrar,
             )
         )
-
-
-for _command in (request, edit):
-    for _option in _WISH:
-        _option(_command)
 
 
 def _wish(typed: dict[str, Any]) -> "Wish":

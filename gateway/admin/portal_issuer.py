@@ -10,7 +10,6 @@ from gateway.admin.accounts import role_at, subject_of
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.portal_accounts import (
     PortalClient,
@@ -50,12 +49,6 @@ def set_portal_issuer(  # noqa: PLR0913 - what is stored
         role=asked,
         redirect=way_back(portal, owner.id) if client else "",
     )
-
-
-def portal_client_words(tx: Transaction, customer_key: int) -> str:
-    """Return what the portal is at a customer's identity provider, with the role of newcomers; empty: nothing."""
-    client = find_portal_client(tx, customer_key)
-    return "" if client is None else f"{client.name}{client.role and f' ({client.role} for newcomers)'}"
 
 
 def way_back(portal: str, customer_key: int) -> str:

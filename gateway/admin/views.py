@@ -10,7 +10,6 @@ from addressbook.people import AddressRange, Customer, Profile, User
 from addressbook.proof import ProofKind
 from gateway.admin.domain_proof import proof_name, proof_value
 from gateway.admin.lookup import get_customer, get_profile, get_user
-from gateway.admin.portal_issuer import portal_client_words
 from gateway.admin.suspensions import EVERYTHING, suspension_lines
 from sms.facts import Fact
 from sms.message import Origin
@@ -30,6 +29,7 @@ from store.directory_lookup import (
 from store.domains import claims_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
+from store.portal_accounts import find_portal_client
 from store.suspensions import suspensions_of
 
 View = dict[str, object]
@@ -90,7 +90,7 @@ def show_customer(tx: Transaction, name: str) -> View:
         "proofs": sorted(customer.proofs or ProofKind),
         "arc_sealers": sorted(customer.arc_sealers),
         "identity_provider": customer.identity_provider.issuer if customer.identity_provider is not None else "",
-        "portal_client": portal_client_words(tx, customer.id),
+        "portal_client": _portal_client(tx, customer.id),
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],
         "default_profile": default,
@@ -222,3 +222,9 @@ def restrictions(rules: Constraints) -> dict[str, Fact]:
 def spoken_value(value: object) -> str:
     """Return a setting's value as it is typed; NONE and UNSET by their tokens."""
     return str(value) if value in (NONE, UNSET) else format_setting(value)
+
+
+def _portal_client(tx: Transaction, customer_key: int) -> str:
+    """Return what the portal is at a customer's identity provider, with the role of newcomers; empty: nothing."""
+    client = find_portal_client(tx, customer_key)
+    return "" if client is None else f"{client.name}{client.role and f' ({client.role} for newcomers)'}"
