@@ -34,7 +34,7 @@ from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 
 JudgedKey = tuple[int, int, int, str, str]
-"""The settings and the sender ID by their identity, the customer, a country and a carrier."""
+"""The settings and the sender ID by their identity, the customer, a country and a route."""
 
 Judged = tuple[date, Judgement, Settings, SenderId | None]
 """What the rules of a country did on a day, with the objects that the key names."""

@@ -39,7 +39,7 @@ _BEHIND_SCHEME: Final = re.compile(r"(?<=[^\W_])://(?:[^\s/?#@]*+@)?+([^\s/?#:@]
 _DOTTED: Final = re.compile(r"(?<![@\w.-])[\w-]++(?:\.[\w-]++)++(?!@)")
 _HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
 _DOT_INSIDE: Final = re.compile(r"\.\w")
-_BRACKETS: Final = frozenset("[({")
+_BRACKETS: Final = "[({"
 _OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
 
 _PHONE: Final = re.compile(r"(?<![\w.,-])(?!0[.,]\d)(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
@@ -55,7 +55,8 @@ def find_links(text: str) -> tuple[str, ...]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", "".join(char for char in text if unicodedata.category(char) != "Cf"))
         text = text.translate(_OTHER_DOTS)
-    if _DOT_INSIDE.search(text) is None and "://" not in text and _BRACKETS.isdisjoint(text):
+    is_dotted = "." in text and _DOT_INSIDE.search(text) is not None
+    if not is_dotted and "://" not in text and not any(bracket in text for bracket in _BRACKETS):
         return ()
     text = _HIDDEN_DOT.sub(".", text)
     hosts = [found[1] for found in _BEHIND_SCHEME.finditer(text)]
@@ -95,7 +96,7 @@ def find_hints(text: str, kinds: Iterable[str]) -> tuple[str, ...]:
     folded = text.casefold()
     is_ascii = folded.isascii()
     words = folded.translate(_PUNCTUATION).split() if is_ascii else _WORD.findall(folded)
-    if is_ascii and _HINTS.keys().isdisjoint(words):
+    if is_ascii and _HINT_WORDS.isdisjoint(words):
         return ()
     found = {kind for word in words for kind in _HINTS.get(word, ())}
     if not is_ascii:
@@ -159,3 +160,4 @@ def _by_word() -> Mapping[str, tuple[str, ...]]:
 
 
 _HINTS: Final = _by_word()
+_HINT_WORDS: Final = frozenset(_HINTS)

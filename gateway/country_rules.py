@@ -14,6 +14,7 @@ from countries.judge import NOTHING, Case, Judgement
 from gateway.routing import CarrierRoutes
 from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
 from sms.outcome import Refusal
+from sms.route import first_carrier
 from sms.sender_rate import SenderRate, parse_rate
 from sms.settings import Settings
 
@@ -22,9 +23,9 @@ _RATED: Final = {SenderKind.NUMERIC: "long", SenderKind.SHORT_CODE: "short", Sen
 
 
 class CountryRules:
-    """What the rules of countries do to the messages of one submission."""
+    """What the rules of countries do to the messages of one submission; alike ones are judged once."""
 
-    __slots__ = ("_customer", "_day", "_routes", "_settings", "_snapshot")
+    __slots__ = ("_customer", "_day", "_known", "_routes", "_settings", "_snapshot")
 
     def __init__(
         self, snapshot: Snapshot, customer: Customer, settings: Settings, routes: CarrierRoutes, now: datetime
@@ -34,21 +35,33 @@ class CountryRules:
         self._settings = settings
         self._routes = routes
         self._day = now.date()
+        self._known: dict[tuple[str, int, str], Judgement] = {}
 
-    def judge(self, country: str, sender_id: SenderId | None, carrier: str) -> Judgement:
-        """Return what the rules of a country do to a message from a sender ID by a carrier.
+    def judge(self, country: str, sender_id: SenderId | None, route: str) -> Judgement:
+        """Return what the rules of a country do to a message from a sender ID by the first carrier of a route.
 
-        The snapshot remembers it by the settings and the sender ID as objects, which stay the same from one submission
-        to the next where no message changes them: that costs a fiftieth of making the case.
+        The sender ID is known again as an object: it has to outlive the submission.
+        """
+        key = country, id(sender_id), route
+        judgement = self._known.get(key)
+        if judgement is None:
+            judgement = self._known[key] = self._remembered(country, sender_id, route)
+        return judgement
+
+    def _remembered(self, country: str, sender_id: SenderId | None, route: str) -> Judgement:
+        """Return what the snapshot remembers, or make the case and have it remember that.
+
+        It knows the settings and the sender ID as objects, which stay the same from one submission to the next where no
+        message changes them.
         """
         snapshot, settings, day = self._snapshot, self._settings, self._day
         if snapshot.judge.is_idle:
             return NOTHING
-        key = id(settings), id(sender_id), self._customer.id, country, carrier
+        key = id(settings), id(sender_id), self._customer.id, country, route
         found = snapshot.judged.get(key)
         if found is not None and found[0] == day:
             return found[1]
-        case = self._case(country, sender_id, carrier)
+        case = self._case(country, sender_id, first_carrier(route))
         judgement = self._explained(snapshot.judge.judge(case), case)
         if len(snapshot.judged) >= _MOST_REMEMBERED:
             snapshot.judged.clear()

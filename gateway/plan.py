@@ -16,7 +16,7 @@ from gateway.country_rules import CountryRules, rate_of
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
-from gateway.routing import CarrierRoutes, Routed
+from gateway.routing import CarrierRoutes, Repertoire, Routed
 from gateway.scheduling import decide_schedules
 from gateway.submission import Submission
 from gateway.usage_claims import claims_of
@@ -33,6 +33,7 @@ from sms.route import SANDBOX_ROUTE, SEPARATOR
 from sms.schedule import Schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 
+_GSM7: Final = Repertoire()
 _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
 _DUPLICATE_FOR: Final = timedelta(minutes=10)
@@ -159,13 +160,13 @@ def _judge_all(
             continue
         number, routed = judged
         country = country_of(number)
-        judgement = rules.judge(country, sender_id, routed.carriers[0])
+        judgement = rules.judge(country, sender_id, routed.route)
         if judgement.sender_id is not None:
             sender_id, first = judgement.sender_id, routed.carriers[0]
             judged = judge_number(sender, wanted.number, settings, snapshot, routes, sender_id, whole=whole)
             routed = routed if isinstance(judged, Refused) else judged[1]
             if routed.carriers[0] != first:
-                there = rules.judge(country, sender_id, routed.carriers[0])
+                there = rules.judge(country, sender_id, routed.route)
                 judgement = replace(there, findings=(*judgement.findings, *there.findings), sender_id=sender_id)
         refused = judgement.refused or (judged if isinstance(judged, Refused) else None)
         if refused is not None:
@@ -238,7 +239,9 @@ def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> De
             wording = message.judgement.wording
             key = message.route, id(wording)
             if key not in known:
-                known[key] = Demand(routes.repertoire_of(message.route), wording)
+                known[key] = (
+                    Demand(wording=wording) if routes.are_alike else Demand(routes.repertoire_of(key[0]), wording)
+                )
             demands[index] = known[key]
     return demands
 
