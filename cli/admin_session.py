@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from addressbook.people import Directory, Verifiers
     from addressbook.snapshot import Snapshot
     from config.model import Config
+    from countries.judge import Judge
     from gateway.admin.edit import Administration, Change
     from gateway.admin.registration_letters import Registrar
 
@@ -69,7 +70,17 @@ class AdminSession:
         """What carries out changes in the name of the user of this machine."""
         from gateway.admin.edit import Administration
 
-        return Administration(self.database, self.keys, self.who, lambda: datetime.now(UTC), self.default_options)
+        return Administration(
+            self.database, self.keys, self.who, lambda: datetime.now(UTC), self.default_options, judge=self.judge
+        )
+
+    @cached_property
+    def judge(self) -> "Judge":
+        """What knows the rules of countries; it reads the operator's file and the tables when it is first asked."""
+        from countries.judge import Judge
+        from gateway.admin.countries import judge_by
+
+        return Judge(lambda: judge_by(self.config.rulings).book)
 
     @property
     def default_options(self) -> "frozenset[Option]":
@@ -92,7 +103,6 @@ class AdminSession:
 
     def snapshot(self) -> "Snapshot":
         """Return the address book with all layers, those of the operator's file among them."""
-        from gateway.admin.countries import judge_by
         from gateway.directory import DirectoryFollower
 
         book = DirectoryFollower(
@@ -100,7 +110,7 @@ class AdminSession:
             self.config.settings,
             self.default_options,
             allow_reject=self.config.mail.allow_reject,
-            judge=judge_by(self.config.rulings),
+            judge=self.judge,
         )
         book.load_now()
         return book.current
@@ -108,10 +118,9 @@ class AdminSession:
     @cached_property
     def registrar(self) -> "Registrar":
         """What registrations of sender IDs depend on."""
-        from gateway.admin.countries import judge_by
         from process.support import registrar_of
 
-        return registrar_of(self.config, judge_by(self.config.rulings))
+        return registrar_of(self.config, self.judge)
 
     def in_force(self) -> "tuple[Directory, Layers]":
         """Return everybody and all layers of the snapshot."""

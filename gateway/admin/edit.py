@@ -9,6 +9,7 @@ from datetime import datetime
 
 from addressbook.options import ALL_OPTIONS, Option
 from addressbook.people import Customer
+from countries.judge import Judge
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.facts import Code, Fact
 from sms.settings import format_setting
@@ -189,7 +190,8 @@ class Subject:
 class Edit:
     """What a use case works on, inside its transaction: the tables to read, the writer, keys, who asked, and when.
 
-    `default_options` are what customers have contracted of whom nothing else is stored.
+    `default_options` are what customers have contracted of whom nothing else is stored; `judge` knows the rules of
+    countries.
     """
 
     tx: Transaction
@@ -198,6 +200,7 @@ class Edit:
     who: str
     now: datetime
     default_options: frozenset[Option] = ALL_OPTIONS
+    judge: Judge
 
     def check_option(self, customer: Customer, option: Option) -> None:
         """Raise AdminFault for an option that a customer has not contracted."""
@@ -226,16 +229,22 @@ Change = Callable[[Edit], Changed]
 
 
 class Administration:
-    """Carries out changes in the name of `who`; one object per process and administrator."""
+    """Carries out changes in the name of `who`; one object per process and administrator.
 
-    def __init__(
+    Without `judge` it knows no rules of countries.
+    """
+
+    def __init__(  # noqa: PLR0913 - what changes depend on
         self,
         database: Database,
         keys: Keys,
         who: str,
         now: Callable[[], datetime],
         default_options: frozenset[Option] = ALL_OPTIONS,
+        *,
+        judge: Judge | None = None,
     ) -> None:
+        self._judge = judge or Judge()
         self._default_options = default_options
         self._database = database
         self._keys = keys
@@ -258,7 +267,15 @@ class Administration:
         tx.execute("SAVEPOINT one_change")
         now = self._now()
         stored = DirectoryChanges(tx, self._keys, self.who, to_stored(now))
-        edit = Edit(tx=tx, stored=stored, keys=self._keys, who=self.who, now=now, default_options=self._default_options)
+        edit = Edit(
+            tx=tx,
+            stored=stored,
+            keys=self._keys,
+            who=self.who,
+            now=now,
+            default_options=self._default_options,
+            judge=self._judge,
+        )
         answer: list[Changed] | AdminFault
         try:
             answer = [change(edit) for change in changes]

@@ -144,7 +144,7 @@ class FaultCode(Code):
     OPT_WORD = "opt-word", "word"
     KEYWORD_EXISTS = "keyword-exists", "customer", "word", "number"
     KEYWORD_ANSWERED = "keyword-answered", "word", "action"
-    ANSWER_DEMANDED = "answer-demanded", "word", "country", "rule", "sources", "as_of"
+    ANSWER_DEMANDED = "answer-demanded", "word", "country", "rule", "sources"
     KEYWORD_IN_USE = "keyword-in-use", "word", "actions"
     NO_KEYWORD = "no-keyword", "customer", "word", "number"
     NO_ACTION = "no-action", "customer", "name"

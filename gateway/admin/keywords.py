@@ -47,7 +47,7 @@ def make_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alon
         raise AdminFault(FaultCode.KEYWORD_ANSWERED, word=word, action=asked.kind.value)
     key = found.key if found is not None else None
     reached = [found] if found is not None else numbers_of(edit.tx, owner)
-    check_answers(reached, [word])
+    check_answers(edit, reached, owner.name, [word])
     if any((item.folded, item.number_key) == (folded, key) for item in keywords_of(edit.tx, owner.id)):
         raise AdminFault(FaultCode.KEYWORD_EXISTS, customer=owner.name, word=word, number=number)
     made = Keyword(

@@ -231,8 +231,9 @@ def _store(edit: Edit, action: AuditAction, number: OwnNumber, before: OwnNumber
 
 def _check_keywords(edit: Edit, number: OwnNumber, customer_key: int) -> None:
     """Raise AdminFault where a customer's keywords take words that the number's country wants answered."""
-    keywords = keywords_of(edit.tx, customer_key)
-    check_answers([number], [item.word for item in keywords if item.number_key in (None, number.key)])
+    owner, keywords = find_customer_by_key(edit.tx, customer_key), keywords_of(edit.tx, customer_key)
+    words = [item.word for item in keywords if item.number_key in (None, number.key)]
+    check_answers(edit, [number], owner.name if owner is not None else "", words)
 
 
 def _told(tx: Transaction, number: OwnNumber) -> dict[str, str | None]:

@@ -42,8 +42,10 @@ class AdminOffice:
 
     async def change(self, who: str, *changes: Change) -> list[Changed]:
         """Carry out all changes in the name of `who`, or none; in force when this returns. Raises AdminFault."""
-        options = self.snapshot.default_options
-        administration = Administration(self.database, self.keys, who, self.clock.now, options)
+        known = self.snapshot
+        administration = Administration(
+            self.database, self.keys, who, self.clock.now, known.default_options, judge=known.judge
+        )
         done = await administration.change(*changes)
         await self.book.refresh()
         return done

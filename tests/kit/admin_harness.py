@@ -8,7 +8,9 @@ import pytest
 
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
+from countries.book import Ruling
 from gateway.admin.audit import list_audit
+from gateway.admin.countries import judge_by
 from gateway.admin.edit import Administration, Changed
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.facts import Fact
@@ -26,7 +28,12 @@ class AdminHarness:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.database.open()
-        self.admin = Administration(self.database, Keys(1, NOW.timestamp), "anna", lambda: NOW)
+        self.keys = Keys(1, NOW.timestamp)
+        self.rule_countries()
+
+    def rule_countries(self, *rulings: Ruling) -> None:
+        """Have the shipped rules of countries in force, with decisions of the operator over them."""
+        self.admin = Administration(self.database, self.keys, "anna", lambda: NOW, judge=judge_by(rulings))
 
     def do(self, use_case: UseCase, *words: Any, **more: Any) -> Changed:
         """Carry out a use case that must succeed."""

@@ -7,6 +7,8 @@ import pytest
 
 from addressbook.numbers import NumberKind, NumberState, Sharing
 from addressbook.options import Option
+from countries.book import Mode, Ruling
+from countries.rules import RuleName
 from gateway.admin import action_fields, actions, customers, keywords, logins, numbers, options, profiles
 from gateway.admin.edit import AuditAction
 from gateway.admin.faults import AdminFault, FaultCode
@@ -22,8 +24,9 @@ from inbound.actions import (
     SmppAction,
     StopScope,
 )
+from sms.settings import UseCase
 from store.inbound_rules import actions_of, load_numbers, load_rules
-from tests.kit.admin_harness import AdminHarness
+from tests.kit.admin_harness import NOW, AdminHarness
 
 LONG, OTHER = "+447700900201", "+447700900202"
 CARRIERS = {"alpha", "beta"}
@@ -222,6 +225,46 @@ def test_no_keyword_takes_a_word_that_a_country_wants_answered_on_its_numbers(of
 def test_a_number_whose_country_wants_help_answered_does_not_come_to_a_keyword_that_takes_it(office):
     office.do(keywords.make_keyword, "info", "acme")
     assert refuse_number(office, AMERICAN, customer="acme") is FaultCode.ANSWER_DEMANDED
+
+
+@pytest.mark.parametrize(
+    ("decided", "is_refused"),
+    [
+        ({"mode": Mode.APPLY}, True),
+        ({"mode": Mode.NOTE}, False),
+        ({"mode": Mode.OFF}, False),
+        ({"mode": Mode.OFF, "customer": "rival"}, True),
+        ({"mode": Mode.OFF, "customer": "acme"}, False),
+        ({"mode": Mode.OFF, "carrier": "alpha"}, True),
+        ({"mode": Mode.OFF, "use_case": UseCase.TRANSACTIONAL}, True),
+    ],
+)
+def test_the_operator_decides_where_help_must_be_answered(office, decided, is_refused):
+    office.rule_countries(Ruling(country="US", name=RuleName.STOP_HELP, **decided))
+    add_number(office, AMERICAN, customer="acme", carriers=["alpha", "beta"])
+    if is_refused:
+        assert office.refuse(keywords.make_keyword, "info", "acme")[0] is FaultCode.ANSWER_DEMANDED
+    else:
+        office.do(keywords.make_keyword, "info", "acme")
+
+
+@pytest.mark.parametrize(("day", "is_refused"), [(NOW.date(), True), (NOW.date() + timedelta(days=1), False)])
+def test_a_demand_of_the_operators_own_begins_on_its_day_and_names_where_it_stands(office, day, is_refused):
+    own = Ruling(
+        country="GB",
+        name=RuleName.STOP_HELP,
+        mode=Mode.APPLY,
+        value="mandatory",
+        in_force_at=day,
+        by="rules.toml, line 3",
+    )
+    office.rule_countries(own)
+    add_number(office, customer="acme")
+    if is_refused:
+        code, facts = office.refuse(keywords.make_keyword, "info", "acme")
+        assert (code, facts["sources"]) == (FaultCode.ANSWER_DEMANDED, ("rules.toml, line 3",))
+    else:
+        office.do(keywords.make_keyword, "info", "acme")
 
 
 def test_a_keyword_counts_with_more_words_or_alone_as_is_said(office):
