@@ -73,7 +73,7 @@ async def serve_until_told(config: Config, *, only_http: bool = False) -> None:
         except (StorageError, ContextError, OSError, ValueError) as error:
             click.echo(f"{config.file}: cannot start: {error}", err=True)
             sys.exit(1)
-        found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current)
+        found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory)
         for sentence in contradiction_sentences(found):
             log.warning("configuration", problem=sentence)
         for change in await asyncio.to_thread(keep_issue, config.server.data_dir):

@@ -19,7 +19,7 @@ from cli.words import contradiction_sentences
 from config.example import render_config
 from config.field_types import HostPort, parse_host_port
 from config.model import Config, line_of_table, load_config
-from gateway.admin.countries import changes_since_start
+from gateway.admin.countries import changes_since_start, judge_by
 from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
@@ -114,7 +114,8 @@ def _contradictions(config: Config) -> list[str]:
     except (OSError, ValueError) as error:
         raise _UnreadableError(str(error)) from error
     options, reject = frozenset(config.contracts.default_options), config.mail.allow_reject
-    book = DirectoryFollower(database, config.settings, options, allow_reject=reject)
+    judge = judge_by(config.rulings)
+    book = DirectoryFollower(database, config.settings, options, allow_reject=reject, judge=judge)
     try:
         if database.pending():
             return [_NOT_MIGRATED]
@@ -125,7 +126,7 @@ def _contradictions(config: Config) -> list[str]:
         raise _UnreadableError(f"the database cannot be read: {' '.join(str(error).split())}") from error
     finally:
         database.close()
-    return list(contradiction_sentences(contradictions_of(config.carriers, book.current)))
+    return list(contradiction_sentences(contradictions_of(config.carriers, book)))
 
 
 @click.command()

@@ -337,6 +337,12 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
 }
 
 
+def _some(customers: Sequence[str]) -> str:
+    """Name customers, of very many only some."""
+    named, more = customers[:_MOST_NAMED], len(customers) - _MOST_NAMED
+    return join(f"«{name}»" for name in named) + (f" and {more} more" if more > 0 else "")
+
+
 def _of(kind: str, name: str, customer: str, service: str) -> str:
     """Name the owner of a setting behind its value."""
     return f"of {_whose(kind, name, customer, service).removeprefix('the ')}"
@@ -367,6 +373,11 @@ CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     ),
     Contradicts.NUMBER_OF_UNKNOWN_CARRIER: (
         "The number {number} is served by {carriers}, which the operator's file does not have."
+    ),
+    Contradicts.HELP_WITHOUT_CONTACT: lambda number, country, customers: (
+        f"{country} demands that HELP is answered on the number {number}, and the answer of"
+        f" {_some(customers)} names nobody to ask: «action set help text=…» says whom, or"
+        " «action add» has SMS mailed to an address, which the answer then names."
     ),
     Contradicts.PARAMETER_OF_NO_CARRIER: lambda cause, **owner: f"Every SMS {_of(**owner)} is refused: {cause}.",
     Contradicts.VALIDITY_TOO_SHORT: lambda validity, route, minutes, **owner: (

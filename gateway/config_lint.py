@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
-from addressbook.numbers import NumberKind, OwnNumbers, Sharing
+from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
 from addressbook.suspensions import refuse_suspended
+from gateway.admin.demanded_answers import find_demand
 from gateway.routing import CarrierRoutes
+from inbound.actions import ActionKind, AnswerAction, InboundRules
+from inbound.answers import asks_contact, contact_of
 from sms.facts import Code, Fact
 from sms.message import Origin
 from sms.parameters import names_and_values
@@ -40,6 +43,7 @@ class Contradicts(Code):
     NUMBER_OF_NOBODY = "number-of-nobody", "number", "state"
     NUMBER_OF_UNKNOWN_CARRIER = "number-of-unknown-carrier", "number", "carriers"
     PARAMETER_OF_NO_CARRIER = "parameter-of-no-carrier", "cause", *_WHOSE
+    HELP_WITHOUT_CONTACT = "help-without-contact", "number", "country", "customers"
     VALIDITY_TOO_SHORT = "validity-too-short", "validity", "route", "minutes", *_WHOSE
 
 
@@ -96,7 +100,7 @@ def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str], sending: C
     """
     found = []
     for number in numbers.everyone():
-        name = f"+{number.digits}" if number.kind is NumberKind.LONG else f"{number.digits} ({number.country})"
+        name = _named(number)
         if number.sharing is Sharing.DEDICATED and number.customer_key is None:
             facts: dict[str, Fact] = {"number": name, "state": number.state.value}
             found.append(Contradiction(Contradicts.NUMBER_OF_NOBODY, facts))
@@ -108,6 +112,33 @@ def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str], sending: C
             facts = {"number": name, "carriers": number.carriers}
             found.append(Contradiction(Contradicts.NUMBER_WITHOUT_CARRIER, facts))
     return found
+
+
+def find_help_without_contact(snapshot: Snapshot, rules: InboundRules, now: datetime) -> list[Contradiction]:
+    """Return which of our active numbers answer HELP without whom to ask, where their country demands the answer."""
+    found = []
+    for number in snapshot.numbers.everyone():
+        customers = tuple(
+            customer.name
+            for customer in snapshot.directory.customers()
+            if number.serves_customer(customer.id)
+            and _lacks_contact(rules, customer, number)
+            and find_demand(snapshot.judge.book, number, customer.name, now.date()) is not None
+        )
+        if customers:
+            facts: dict[str, Fact] = {"number": _named(number), "country": number.country, "customers": customers}
+            found.append(Contradiction(Contradicts.HELP_WITHOUT_CONTACT, facts))
+    return found
+
+
+def _lacks_contact(rules: InboundRules, customer: Customer, number: OwnNumber) -> bool:
+    actions = rules.actions(customer.id, number.key)
+    own = next((item.settings for item in actions if item.kind is ActionKind.HELP), None)
+    return not contact_of(actions) and asks_contact(own if isinstance(own, AnswerAction) else None)
+
+
+def _named(number: OwnNumber) -> str:
+    return f"+{number.digits}" if number.kind is NumberKind.LONG else f"{number.digits} ({number.country})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 Not here: when there is one (planning).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from inbound.actions import ActionKind, AnswerAction
+from inbound.actions import Action, ActionKind, AnswerAction, MailAction
 
 # One part each with a customer's name of up to 40 letters.
 STANDARD_ANSWERS: Final[Mapping[ActionKind, Mapping[str, str]]] = MappingProxyType(
@@ -60,6 +60,20 @@ def answer_text(  # noqa: PLR0913 - what words depend on
         if language in standard:
             return _filled(standard[language], customer, contact), language
     return "", _ENGLISH
+
+
+def contact_of(actions: Iterable[Action]) -> str:
+    """Return whom to ask about SMS, empty for nobody: the first address that gets what comes to a number."""
+    for action in actions:
+        if isinstance(action.settings, MailAction) and action.settings.addresses:
+            return action.settings.addresses[0]
+    return ""
+
+
+def asks_contact(own: AnswerAction | None) -> bool:
+    """Return whether an answer to HELP names `{contact}`: the standard one does, an own text may."""
+    texts = own.texts if own is not None else {}
+    return "/" not in texts or any("{contact}" in text for text in texts.values())
 
 
 def _filled(text: str, customer: str, contact: str) -> str:

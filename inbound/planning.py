@@ -14,7 +14,7 @@ from addressbook.people import Customer
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
 from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, Keyword, MailAction, MailTo, StopScope
-from inbound.answers import answer_text
+from inbound.answers import answer_text, contact_of
 from inbound.effects import (
     AnswerEffect,
     Effect,
@@ -182,7 +182,7 @@ class _Planner:
             service=service,
             languages=self._languages(request),
             customer=self._customer.name,
-            contact=self._contact(),
+            contact=contact_of(self._actions),
         )
         if not text:
             return LeftOut(kind=kind, reason=Left.NO_TEXT, action=action)
@@ -249,10 +249,3 @@ class _Planner:
         of_customer = settings.language.partition("-")[0].lower()
         of_word = request.languages if request is not None and len(request.languages) == 1 else ()
         return tuple(dict.fromkeys((*of_word, of_customer)))
-
-    def _contact(self) -> str:
-        """Return whom to ask: the first address that gets this customer's inbound SMS."""
-        for action in self._actions:
-            if isinstance(action.settings, MailAction) and action.settings.addresses:
-                return action.settings.addresses[0]
-        return ""

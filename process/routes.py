@@ -6,9 +6,9 @@ Not here: the clients that speak with them (process.carriers), which nobody need
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from addressbook.snapshot import Snapshot
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
-from gateway.config_lint import Contradiction, find_contradictions, find_idle_numbers
+from gateway.config_lint import Contradiction, find_contradictions, find_help_without_contact, find_idle_numbers
+from gateway.directory import DirectoryFollower
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
@@ -41,13 +41,14 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     )
 
 
-def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) -> list[Contradiction]:
+def contradictions_of(carriers: Iterable[CarrierOptions], book: DirectoryFollower) -> list[Contradiction]:
     """Return what the stored settings and these carriers say against each other."""
-    listed = tuple(carriers)
+    listed, snapshot, now = tuple(carriers), book.current, datetime.now(UTC)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
     routes = routes_of(listed)
     idle = find_idle_numbers(snapshot.numbers, {carrier.name for carrier in listed}, routes.known)
-    return [*find_contradictions(snapshot, routes, hours, datetime.now(UTC)), *idle]
+    unhelpful = find_help_without_contact(snapshot, book.rules, now)
+    return [*find_contradictions(snapshot, routes, hours, now), *idle, *unhelpful]
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

@@ -6,13 +6,17 @@ import pytest
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.lists import DistributionLists
-from addressbook.numbers import NumberKind, NumberState, OwnNumber, OwnNumbers
+from addressbook.numbers import NumberKind, NumberShare, NumberState, OwnNumber, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, Profile, User
 from addressbook.snapshot import Snapshot
 from cli.words import contradiction_sentences
 from config.model import Config, load_config
-from gateway.config_lint import find_contradictions, find_idle_numbers
+from countries.book import Mode, Ruling
+from countries.rules import RuleName
+from gateway.admin.countries import judge_by
+from gateway.config_lint import find_contradictions, find_help_without_contact, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
+from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, MailAction
 from smpp.dialect.parameters import Parameter
 from sms.schedule import Hours
 from sms.settings import parse_setting
@@ -233,3 +237,52 @@ def test_numbers_of_nobody_and_of_carriers_that_there_are_not_are_told():
         "The number 12345 (DE) (blocked) is nobody's: «number set --customer» gives it an owner, «number remove» ends it.",
         "The number 12345 (DE) is served by old, which the operator's file does not have.",
     ]
+
+
+def help_without_contact(*acts, rulings=(), customers=("Example",), **number):
+    """Return what is told of an American number; acts are kinds of actions of the first customer, and their settings."""
+    fields = {"digits": "12025550123", "kind": NumberKind.LONG, "country": "US", "customer_key": 1, **number}
+    owners = [Customer(id=key, name=name) for key, name in enumerate(customers, 1)]
+    numbers, judge = OwnNumbers([OwnNumber(key=7, **fields)]), judge_by(rulings)
+    snapshot = Snapshot(Directory(customers=owners), Layers(), DistributionLists(), numbers=numbers, judge=judge)
+    rules = InboundRules(
+        Action(key=key, customer_key=1, name=str(key), kind=kind, settings=settings)
+        for key, (kind, settings) in enumerate(acts)
+    )
+    return contradiction_sentences(find_help_without_contact(snapshot, rules, NOW))
+
+
+def test_a_number_whose_country_wants_help_answered_and_whose_answer_names_nobody_is_told():
+    (sentence,) = help_without_contact()
+    assert sentence == (
+        "US demands that HELP is answered on the number +12025550123, and the answer of «Example» names nobody to ask:"
+        " «action set help text=…» says whom, or «action add» has SMS mailed to an address, which the answer then names."
+    )
+    assert help_without_contact((ActionKind.HELP, AnswerAction(texts={"/de": "Fragen an {contact}"})))
+
+
+@pytest.mark.parametrize(
+    ("act", "facts"),
+    [
+        ((ActionKind.MAIL, MailAction(addresses=("desk@example.com",))), {}),
+        ((ActionKind.HELP, AnswerAction(texts={"/": "Call +1 202 555 0124."})), {}),
+        (None, {"state": NumberState.BLOCKED}),
+        (None, {"country": "GB"}),
+        (None, {"customer_key": None}),
+        (None, {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]}),
+    ],
+)
+def test_an_answer_to_help_that_names_somebody_or_that_nobody_demands_is_not_told(act, facts):
+    assert help_without_contact(*([act] if act is not None else []), **facts) == []
+
+
+def test_of_a_shared_number_those_are_told_whose_word_it_has_and_of_very_many_only_some():
+    shares = (NumberShare(customer_key=2, word="taxi"),)
+    (sentence,) = help_without_contact(
+        customers=("Example", "Rival"), customer_key=None, sharing=Sharing.KEYWORD, shares=shares
+    )
+    assert "the answer of «Rival» names" in sentence
+    (sentence,) = help_without_contact(
+        customers=[f"Customer {number:02}" for number in range(30)], customer_key=None, sharing=Sharing.DYNAMIC
+    )
+    assert "«Customer 19» and 10 more names nobody" in sentence
