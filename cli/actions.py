@@ -18,10 +18,11 @@ from gateway.admin.actions import (
     CheckPush,
     change_action,
     drop_action,
-    form_of,
+    find_push,
     list_actions,
     make_action,
 )
+from gateway.admin.lookup import get_customer
 from inbound.actions import ActionKind, PushAction, PushForm
 from process.allowances import networks_of
 
@@ -122,12 +123,15 @@ def _assigned(words: Sequence[str], template_file: Path | None) -> dict[str, str
 
 def _refuse_broken(session: AdminSession, customer: str, name: str, fields: Mapping[str, str]) -> None:
     """End the command where the template of a push does not work: tried before the change, which waits for nothing."""
-    source = fields.get("template", "")
+    if not fields.keys() & {"template", "form"}:
+        return
+    found = session.look(lambda tx: find_push(tx, get_customer(tx, customer), name))
+    settings = found[1] if found is not None else PushAction(url="")
+    form, source = fields.get("form") or settings.form, fields.get("template", settings.template)
     if not source:
         return
     from gateway.admin.push_templates import PushWorkshop
 
-    form = fields.get("form") or session.look(lambda tx: form_of(tx, customer, name))
     workshop = PushWorkshop()
     try:
         faults = workshop.find_faults(PushForm(form), source) if form in list(PushForm) else []

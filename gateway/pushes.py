@@ -104,7 +104,7 @@ class Pushes:
             url=terms.url or notice.recipient,
             content=content,
             content_type=CONTENT_TYPES[form],
-            headers=_SOAP_ACTION if form is PushForm.SOAP else {},
+            headers=headers_of(form),
         )
         return await self._with_customers(request, customer, terms)
 
@@ -131,7 +131,7 @@ class Pushes:
             content=content,
             content_type=CONTENT_TYPES[settings.form],
             method=settings.method,
-            headers={**(_SOAP_ACTION if settings.form is PushForm.SOAP else {}), **settings.headers},
+            headers={**headers_of(settings.form), **settings.headers},
             login=settings.login,
             user=settings.user,
             password=password,
@@ -168,6 +168,11 @@ class Pushes:
             keys=terms.keys,
             allowances=self._allowances_of.get(name, ()),
         )
+
+
+def headers_of(form: PushForm) -> Mapping[str, str]:
+    """Return what a body of this form needs beside its content type."""
+    return _SOAP_ACTION if form is PushForm.SOAP else {}
 
 
 def find_credential(credentials: Iterable[PushCredential], url: str) -> PushCredential | None:

@@ -65,7 +65,8 @@ class MailTemplateRow(StoredRow):
 class TemplateVersionRow(StoredRow):
     """What a template was at some time: `number` counts from 1, `source` is empty where there was no own one.
 
-    `form` is a word of templates.forms, or `push`, whose body has the form `push_form` (such as push-xml).
+    `form` is a word of templates.forms, `push`, or that of an inbound action (gateway.admin.actions): a push's body
+    has the form `push_form` (such as push-xml, or xml of an action).
     """
 
     customer_key = peewee.BigIntegerField()

@@ -1,9 +1,10 @@
-"""Customers' own templates, of mails and pushes, and graphics in the database.
+"""Customers' own templates, of mails and pushes, their versions, and graphics in the database.
 
 Not here: whether one may be stored (gateway.admin.mail_templates), what it may do (templates.confined).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from msgspec import Struct
 
@@ -44,7 +45,10 @@ class StoredTemplate:
 
 
 class TemplateVersion(Struct, frozen=True, array_like=True):
-    """What a template was from `set_at` (microseconds) on; `source` is empty where there was no own one."""
+    """What a template was from `set_at` (microseconds) on; `source` is empty where there was no own one.
+
+    `set_by` is empty where nobody knows who set it, and `set_at` then says until when it was so.
+    """
 
     number: int
     source: str
@@ -90,6 +94,7 @@ _VERSIONS = query(
 )
 _NEW_VERSION = Insert(TemplateVersionRow)
 _MOST_VERSIONS = 50
+_ANY_NUMBER = 2**31 - 1
 _PUSH_WORD = "push"
 _PUT_TEMPLATE = Insert(MailTemplateRow, replace=True)
 _PUT_GRAPHIC = Insert(MailGraphicRow, replace=True)
@@ -199,28 +204,54 @@ def _version_word(ref: TemplateRef) -> str:
 
 
 def _note_version(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
-    """Store what a template becomes, behind what it is where that was never stored; the oldest of many go."""
-    touch_rules(tx)  # and nobody else changes one until this transaction ends
+    """Store what a template becomes, behind what it is."""
     word = _version_word(ref)
+    was, becomes = (
+        [
+            TemplateVersion(0, content, form if content and form != word else "", at, by)
+            for form, content, at, by in rows
+        ]
+        for rows in (tx.rows(*_current(ref, word)), [(ref.form, source, tx.now(), who)])
+    )
+    add_versions(tx, replace(ref, form=word), was, becomes)
+
+
+def add_versions(
+    tx: Transaction, ref: TemplateRef, was: Iterable[TemplateVersion], becomes: Iterable[TemplateVersion]
+) -> None:
+    """Store what a template becomes, behind what it was where nothing was ever stored; the oldest of many go.
+
+    Versions are numbered here.
+    """
+    touch_rules(tx)  # and nobody else changes one until this transaction ends
     latest = versions_of(tx, ref)[:1]
     number = latest[0].number if latest else 0
-    rows = [] if latest else tx.rows(*_current(ref, word))
-    for form, content, at, by in [*rows, (ref.form, source, tx.now(), who)]:
+    for version in [*(() if latest else was), *becomes]:
         number += 1
         row = _NEW_VERSION.row(
             customer_key=ref.customer_key,
             profile_key=ref.profile_key,
-            form=word,
+            form=ref.form,
             number=number,
-            source=content,
-            push_form=form if content and form != word else "",
-            set_at=at,
-            set_by=by,
+            source=version.source,
+            push_form=version.push_form,
+            set_at=version.set_at,
+            set_by=version.set_by,
         )
         tx.insert(_NEW_VERSION, [row])
+    _remove_versions(tx, ref, number - _MOST_VERSIONS)
+
+
+def remove_versions(tx: Transaction, ref: TemplateRef) -> None:
+    """Forget what a template was."""
+    touch_rules(tx)
+    _remove_versions(tx, ref, _ANY_NUMBER)
+
+
+def _remove_versions(tx: Transaction, ref: TemplateRef, until: int) -> None:
     tx.execute(
         "DELETE FROM template_version WHERE customer_key = ? AND profile_key = ? AND form = ? AND number <= ?",
-        (ref.customer_key, ref.profile_key, word, number - _MOST_VERSIONS),
+        (ref.customer_key, ref.profile_key, ref.form, until),
     )
 
 

@@ -18,7 +18,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.keywords import get_keyword
 from gateway.admin.lookup import get_customer, get_login, get_profile
 from gateway.admin.numbers import check_reached, get_number, name_of
-from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, PushForm, SmppAction
+from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, SmppAction
 from sms.facts import Fact
 from store.directory_lookup import all_customers, profiles_of
 from store.engine.database import Transaction
@@ -31,6 +31,7 @@ from store.inbound_rules import (
     remove_action,
     set_action,
 )
+from store.mail_templates import TemplateRef, TemplateVersion, add_versions, remove_versions
 
 CheckPush = Callable[[PushAction, str], None]
 """Raises AdminFault where a push of the customer of this name can't be as it says."""
@@ -73,6 +74,7 @@ def make_action(  # noqa: PLR0913 - an action has a name, a place and settings
     )
     made = _placed(edit, owner, made, number, keyword)
     add_action(edit.tx, made)
+    _keep_version(edit, made, None)
     return _done(edit, AuditAction.ADD_ACTION, owner, made, None)
 
 
@@ -106,6 +108,7 @@ def change_action(  # noqa: PLR0913 - as above
     made = _placed(edit, owner, made, number, keyword)
     made = replace(made, active=made.active if active is None else active)
     set_action(edit.tx, made)
+    _keep_version(edit, made, before)
     return _done(edit, AuditAction.SET_ACTION, owner, made, before)
 
 
@@ -118,6 +121,7 @@ def drop_action(edit: Edit, name: str, customer: str) -> Changed:
         code = FaultCode.NO_ACTION if built_in is None else FaultCode.ACTION_IS_STANDARD
         raise AdminFault(code, customer=owner.name, name=name)
     remove_action(edit.tx, found.key)
+    remove_versions(edit.tx, template_of(found))
     edit.stored.touch_inbound()
     target, facts = f"{owner.name}/{found.name}", {"customer": owner.name, "name": found.name}
     return edit.done(AuditAction.REMOVE_ACTION, Subject(target, owner.id), **facts)
@@ -156,10 +160,45 @@ def list_actions(tx: Transaction, customer: str = "") -> list[Mapping[str, objec
     return rows
 
 
-def form_of(tx: Transaction, customer: str, name: str) -> PushForm:
-    """Return the form of a customer's push, the standard one where there is none of this name yet."""
-    found = _find(tx, get_customer(tx, customer), name)
-    return found.settings.form if found is not None and isinstance(found.settings, PushAction) else PushForm.XML
+def find_push(tx: Transaction, owner: Customer, name: str) -> tuple[Action, PushAction] | None:
+    """Return an action of a customer that pushes, with its settings; None where there is none of this name."""
+    found = _find(tx, owner, name)
+    return (found, found.settings) if found is not None and isinstance(found.settings, PushAction) else None
+
+
+def get_push(tx: Transaction, owner: Customer, name: str) -> tuple[Action, PushAction]:
+    """Return the same. Raises AdminFault where there is none."""
+    found = find_push(tx, owner, name)
+    if found is None:
+        raise AdminFault(FaultCode.NO_ACTION, customer=owner.name, name=name)
+    return found
+
+
+def list_pushes(tx: Transaction, customer: str) -> list[tuple[Action, PushAction]]:
+    """Return the actions of a customer that push, with their settings."""
+    found = actions_of(tx, get_customer(tx, customer).id)
+    return [(action, action.settings) for action in found if isinstance(action.settings, PushAction)]
+
+
+def template_of(action: Action) -> TemplateRef:
+    """Return under which words the versions of an action's template stand."""
+    return TemplateRef(customer_key=action.customer_key, profile_key=0, form=f"action {action.key}")
+
+
+def _keep_version(edit: Edit, action: Action, before: Action | None) -> None:
+    """Keep among its versions what a push says from now on, and what it said before the first of them."""
+    was, becomes = (_version(edit, each) for each in (before, action))
+    if becomes is None or (was is None and not becomes.source):
+        return
+    if was is None or (was.source, was.push_form) != (becomes.source, becomes.push_form):
+        made = TemplateVersion(0, becomes.source, becomes.push_form, becomes.set_at, edit.who)
+        add_versions(edit.tx, template_of(action), filter(None, [was]), [made])
+
+
+def _version(edit: Edit, action: Action | None) -> TemplateVersion | None:
+    if action is None or not isinstance(action.settings, PushAction):
+        return None
+    return TemplateVersion(0, action.settings.template, action.settings.form.value, edit.tx.now(), "")
 
 
 def _read(  # noqa: PLR0913, PLR0917 - what settings are read with

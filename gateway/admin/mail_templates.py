@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from addressbook.people import Customer, Profile
+from gateway.admin.actions import get_push, template_of
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
+from inbound.actions import Action
 from sms.settings import Settings
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
@@ -39,10 +41,11 @@ from templates.samples import views_of, views_to_try
 
 @dataclass(frozen=True, slots=True)
 class TemplateOwner:
-    """Whose template: a customer's for all its profiles, or one profile's."""
+    """Whose template: a customer's for all its profiles, one profile's, or an action's that pushes inbound SMS."""
 
     customer: str
     profile: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,12 @@ class FoundOwner:
 
     customer: Customer
     profile: Profile | None
+    action: Action | None = None
 
     def ref(self, form: str) -> TemplateRef:
-        """Return which template it is."""
+        """Return which template it is; an action has one."""
+        if self.action is not None:
+            return template_of(self.action)
         profile_key = self.profile.id if self.profile is not None else 0
         return TemplateRef(customer_key=self.customer.id, profile_key=profile_key, form=str(form))
 
@@ -100,6 +106,8 @@ class FoundOwner:
 def find_owner(tx: Transaction, owner: TemplateOwner) -> FoundOwner:
     """Return whose template it is. Raises AdminFault."""
     customer = get_customer(tx, owner.customer)
+    if owner.action:
+        return FoundOwner(customer, None, get_push(tx, customer, owner.action)[0])
     return FoundOwner(customer, get_profile(tx, customer, owner.profile) if owner.profile else None)
 
 

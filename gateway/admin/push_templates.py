@@ -60,7 +60,7 @@ class PushWorkshop:
 def _samples(topic: PushTopic) -> Iterator[Mapping[str, object]]:
     if topic is PushTopic.INBOUND:
         for number, (received, _) in enumerate(sample_inbound(), 1):
-            yield inbound_fields(received, f"IP.{number}")
+            yield inbound_fields(received, f"IP_{number}")
         return
     for kind in NoticeKind:
         for report in sample_reports(kind):

@@ -17,6 +17,7 @@ import msgspec
 from addressbook.options import Option
 from addressbook.people import Customer
 from addressbook.snapshot import Snapshot
+from gateway.admin.actions import CheckPush, change_action, get_push, list_pushes
 from gateway.admin.edit import Change
 from gateway.admin.mail_templates import (
     TemplateOwner,
@@ -31,7 +32,8 @@ from gateway.admin.mail_templates import (
 )
 from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
 from gateway.ports import Clock
-from inbound.actions import PushForm
+from gateway.pushes import headers_of
+from inbound.actions import PushAction, PushForm, PushLogin
 from sms.message import Origin
 from sms.report import JobReport
 from sms.settings import Settings
@@ -44,7 +46,7 @@ from store.views import load_reports
 from templates.forms import Form, kind_of
 from templates.graphics import Graphic
 from templates.inbound_view import InboundView
-from templates.pushes import form_stored_as, standard_push_template
+from templates.pushes import CONTENT_TYPES, form_stored_as, standard_push_template
 from templates.render import TemplateBroken, View, standard_template
 from templates.samples import views_of
 from templates.view import StatusView
@@ -53,17 +55,26 @@ from templates.words import find_languages
 R = TypeVar("R")
 W = TypeVar("W", Workshop, PushWorkshop)
 
+INBOUND: Final = str(Form.INBOUND)
 PUSH: Final = "push"
-KINDS: Final = (*map(str, Form), PUSH)
+INBOUND_PUSH: Final = "inbound-push"
+"""Kinds of templates: of mails of inbound SMS, of status pushes, and of the push of an action for inbound SMS."""
+KINDS: Final = (*map(str, Form), PUSH, INBOUND_PUSH)
 PUSH_FORMS: Final = tuple(map(str, PushForm))
 LANGUAGES: Final = find_languages
 _KEPT: Final = timedelta(days=1)
 _REMEMBERED: Final = 16
-_OPTIONS: Final[Mapping[str, Option]] = {Form.INBOUND: Option.SMS2MAIL, PUSH: Option.PUSH}
+_HIDDEN: Final = "…"
+_OPTIONS: Final[Mapping[str, Option]] = {
+    Form.INBOUND: Option.SMS2MAIL,
+    PUSH: Option.PUSH,
+    INBOUND_PUSH: Option.APPLICATION,
+}
+_TOPICS: Final = {PUSH: PushTopic.STATUS, INBOUND_PUSH: PushTopic.INBOUND}
 
 
 class TemplateDraft(msgspec.Struct, frozen=True, kw_only=True, tag="template"):
-    """A template that is being written; `push_form` is that of a push's body."""
+    """A template that is being written; `push_form` is that of a push's body. Without source: the standard one."""
 
     source: str
     push_form: str = ""
@@ -86,45 +97,92 @@ def option_of(kind: str) -> Option | None:
 def names_of(kind: str) -> tuple[str, ...]:
     """Return the names that a template of a mail sees."""
     view = InboundView if kind == Form.INBOUND else StatusView
-    return () if kind == PUSH else tuple(f"m.{item.name}" for item in fields(view))
+    return () if kind in _TOPICS else tuple(f"m.{item.name}" for item in fields(view))
 
 
 def read_current(tx: Transaction, owner: TemplateOwner, kind: str) -> tuple[TemplateDraft, bool]:
     """Return an owner's template, and whether it is its own: else the standard one. Raises AdminFault."""
     found = find_owner(tx, owner)
+    if kind == INBOUND_PUSH:
+        _, settings = get_push(tx, found.customer, owner.action)
+        if not settings.template:
+            return standard_of(kind, settings.form), False
+        return TemplateDraft(source=settings.template, push_form=settings.form.value), True
     if kind == PUSH:
         own = read_push_template(tx, found.ref(PUSH))
         if own is None:
-            return standard_of(PushForm.JSON), False
+            return standard_of(kind, PushForm.JSON), False
         return TemplateDraft(source=own[1], push_form=form_stored_as(own[0]).value), True
     source = read_template(tx, found.ref(kind))
     return TemplateDraft(source=source or standard_template(Form(kind))), source is not None
 
 
-def standard_of(push_form: str) -> TemplateDraft:
+def is_push(kind: str) -> bool:
+    """Return whether a template makes the body of a push, not a mail."""
+    return kind in _TOPICS
+
+
+def standard_of(kind: str, push_form: str) -> TemplateDraft:
     """Return our own template of a push with a body of this form, from which customers start."""
-    return TemplateDraft(source=standard_push_template(PushForm(push_form), "status"), push_form=push_form)
+    return TemplateDraft(source=standard_push_template(PushForm(push_form), _TOPICS[kind].value), push_form=push_form)
 
 
-def read_version(tx: Transaction, owner: TemplateOwner, kind: str, number: int) -> TemplateDraft | None:
-    """Return what a template was, None where it was none of its own. Raises AdminFault."""
+def read_version(tx: Transaction, owner: TemplateOwner, kind: str, number: int) -> TemplateDraft:
+    """Return what a template was. Raises AdminFault."""
     found = find_version(tx, owner, kind, number)
     push_form = form_stored_as(found.push_form).value if found.push_form else ""
-    return TemplateDraft(source=found.source, push_form=push_form) if found.source else None
+    return TemplateDraft(source=found.source, push_form=push_form)
 
 
-def keeping(owner: TemplateOwner, kind: str, draft: TemplateDraft, checked_with: Mapping[str, Graphic]) -> Change:
+def keeping(
+    owner: TemplateOwner,
+    kind: str,
+    draft: TemplateDraft,
+    checked_with: Mapping[str, Graphic],
+    check_push: CheckPush,
+) -> Change:
     """Return the change that keeps a template that was found good with these graphics."""
+    if kind == INBOUND_PUSH:
+        return _setting(owner, {"form": draft.push_form, "template": draft.source}, check_push)
     if kind == PUSH:
         return partial(set_push_template, owner=owner, form=PushForm(draft.push_form), source=draft.source)
     return partial(set_template, owner=owner, form=Form(kind), source=draft.source, checked_with=checked_with)
 
 
-def resetting(owner: TemplateOwner, kind: str) -> Change:
-    """Return the change that takes an own template away."""
+def resetting(owner: TemplateOwner, kind: str, check_push: CheckPush, push_form: str = "") -> Change:
+    """Return the change that takes an own template away; an action has a body of `push_form` then, if given."""
+    if kind == INBOUND_PUSH:
+        return _setting(owner, {**({"form": push_form} if push_form else {}), "template": ""}, check_push)
     if kind == PUSH:
         return partial(reset_push_template, owner=owner)
     return partial(reset_template, owner=owner, form=Form(kind))
+
+
+def _setting(owner: TemplateOwner, assignments: Mapping[str, str], check_push: CheckPush) -> Change:
+    return partial(
+        change_action, name=owner.action, customer=owner.customer, assignments=assignments, check_push=check_push
+    )
+
+
+def actions_of(tx: Transaction, customer: str) -> Mapping[str, PushAction]:
+    """Return what a customer's actions that push inbound SMS do, by their names."""
+    return {action.name: settings for action, settings in list_pushes(tx, customer)}
+
+
+def head_of(push: PushAction) -> str:
+    """Return the beginning of a push as HTTP has it, without what may be a secret: that is an ellipsis."""
+    url, query, _ = push.url.partition("?")
+    login = {} if push.login is PushLogin.NONE else {"Authorization": f"{push.login.value.capitalize()} {_HIDDEN}"}
+    headers = {"Content-Type": CONTENT_TYPES[push.form], **headers_of(push.form)}
+    names = {name.lower() for name in push.headers}
+    shown = {
+        **{name: text for name, text in headers.items() if name.lower() not in names},
+        **dict.fromkeys(push.headers, _HIDDEN),
+        **login,
+        **dict.fromkeys(("webhook-id", "webhook-timestamp", "webhook-signature"), _HIDDEN),
+    }
+    lines = [f"{push.method} {url}{query and query + _HIDDEN}", *(f"{name}: {text}" for name, text in shown.items())]
+    return "".join(f"{line}\n" for line in lines) + "\n"
 
 
 def settings_of(snapshot: Snapshot, customer: Customer, profile: str, kind: str) -> Settings:
@@ -183,9 +241,9 @@ class Studio:
 
     async def find_faults(self, kind: str, draft: TemplateDraft, graphics: Mapping[str, Graphic]) -> list[str]:
         """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
-        if kind == PUSH:
-            form = PushForm(draft.push_form)
-            return await self._with_push(lambda made: made.find_faults(form, draft.source, PushTopic.STATUS))
+        if kind in _TOPICS:
+            form, topic = PushForm(draft.push_form), _TOPICS[kind]
+            return await self._with_push(lambda made: made.find_faults(form, draft.source, topic))
         return await self._with_mail(lambda made: check_source(draft.source, Form(kind), graphics, made))
 
     async def show(  # noqa: PLR0913 - what is shown
@@ -218,9 +276,9 @@ class Studio:
         report: JobReport | None,
     ) -> Shown:
         try:
-            if kind == PUSH:
-                form = PushForm(draft.push_form)
-                bodies = await self._with_push(lambda made: list(made.preview(form, draft.source, PushTopic.STATUS)))
+            if kind in _TOPICS:
+                form, topic = PushForm(draft.push_form), _TOPICS[kind]
+                bodies = await self._with_push(lambda made: list(made.preview(form, draft.source, topic)))
                 return Shown(content=bodies[min(sample, len(bodies)) - 1], total=len(bodies))
             return await self._with_mail(partial(_show_mail, kind, draft, settings, graphics, sample, report))
         except TemplateBroken as broken:

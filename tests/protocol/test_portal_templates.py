@@ -190,3 +190,116 @@ async def test_what_is_not_contracted_and_whose_profile_there_is_not_are_not_the
     for kind in ("inbound", "push"):
         assert (await visitor.get(f"{room(site)}/{kind}")).status_code == 404
         assert (await visitor.get(f"{room(site)}/{kind}/frame")).status_code == 404
+
+
+LOUD = '{"from": {{ src }}, "said": {{ text }}, "by": {{ pushId }}}'
+
+
+async def read(core, statement):
+    return await core.database.read(lambda tx: tx.rows(statement))
+
+
+async def acted(site, *more):
+    """Have an action push inbound SMS; returns the path of its template, and its query."""
+    await site.administer(
+        "customer option acme --add application",
+        "action add orders --customer acme --kind push url=https://app.example.com/sms?key=s3cret",
+        *more,
+    )
+    return f"{room(site)}/inbound-push", "of_action=orders"
+
+
+async def test_the_push_of_an_action_is_seen_as_it_goes_out_without_its_secrets(site):
+    path, whose = await acted(
+        site, "action set orders --customer acme form=soap header.x-key=s3cret header.content-type=text/s3cret"
+    )
+    visitor = await site.signed_in(Role.READ_ONLY)
+    assert f"/inbound-push?{whose}" in (await visitor.get(room(site))).text
+    frame = await visitor.get(frame_of(await visitor.get(f"{path}?{whose}")))
+    assert frame.headers["content-type"].startswith("text/plain")
+    head, _, body = frame.text.partition("\n\n")
+    first, *headers = head.splitlines()
+    assert first == "POST https://app.example.com/sms?…"
+    assert sorted(headers) == [
+        'SOAPAction: ""',
+        "content-type: …",
+        "webhook-id: …",
+        "webhook-signature: …",
+        "webhook-timestamp: …",
+        "x-key: …",
+    ]
+    assert "Envelope" in body
+    assert "s3cret" not in (await visitor.get(f"{path}?{whose}")).text
+    assert (await visitor.post(path, {"of_action": "orders", "source": LOUD, "do": "save"})).status_code == 403
+
+
+async def test_the_push_of_an_action_is_written_with_its_form_refused_with_a_line_and_put_back(core, site):
+    path, whose = await acted(site)
+    visitor = await site.signed_in()
+    mine = {"of_action": "orders"}
+
+    async def shown():
+        return (await visitor.get(f"{path}/frame?{whose}")).text
+
+    begun = await work(visitor, path, "", "standard", push_form="json", **mine)
+    assert "smsId" in (await visitor.get(begun.headers["location"].removeprefix("/portal"))).text
+    assert "<smsId>" in (before := await shown())
+    broken = await work(visitor, path, '{"a": 1,\n"b": {{ nothing }}}', "save", push_form="json", **mine)
+    assert broken.status_code == 422
+    assert "line 2" in text_of(broken)
+    assert (await work(visitor, path, LOUD, "save", push_form="json", **mine)).status_code == 303
+    assert "Content-Type: application/json" in await shown()
+    assert '{"from": "+447700900123", "said": ' in await shown()
+    (kept,) = await read(core, "SELECT settings FROM inbound_action")
+    assert '"form":"json"' in kept[0]
+    page = text_of(await visitor.get(f"{path}?{whose}"))
+    assert page.count("Put back") == 1
+    assert (await visitor.post(f"{path}/restore", {"number": "1", **mine})).status_code == 303
+    assert await shown() == before
+    assert (await visitor.post(f"{path}/restore", {"number": "2", **mine})).status_code == 303
+    await visitor.post(f"{path}/reset", mine)
+    assert "Content-Type: application/json" in await shown()
+    assert '{"from": ' not in await shown()
+    assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 4
+
+
+async def test_the_form_of_a_push_with_an_own_template_changes_with_its_template_alone(site):
+    path, _ = await acted(site)
+    visitor, rules = await site.signed_in(), f"/c/{site.customer()}/inbound/rules/action"
+    assert 'name="form"' in (await visitor.get(f"{rules}?name=orders")).text
+    await work(visitor, path, LOUD, "save", push_form="json", of_action="orders")
+    shown = await visitor.get(f"{rules}?name=orders")
+    assert 'name="form"' not in shown.text
+    assert "/inbound-push?of_action=orders" in shown.text
+    await visitor.post(rules, {"before": "orders", "form": "xml", "active": "yes", "number": "all"})
+    assert '{"from": ' in (await visitor.get(f"{path}/frame?of_action=orders")).text
+
+
+async def test_only_the_own_actions_that_push_have_templates_of_pushes(site):
+    path, whose = await acted(site)
+    await site.administer("action add noted --customer acme --kind mail addresses=anna@example.com")
+    await site.administer("customer add foreign", "customer option foreign --add application")
+    visitor, foreign = await site.signed_in(), await site.signed_in(customer="foreign")
+    for name in ("", "noted", "nobody", "Stop"):
+        assert (await visitor.get(f"{path}?of_action={name}")).status_code == 404
+    assert (await visitor.get(f"{path}?{whose}&profile=ops")).status_code == 404
+    elsewhere = path.replace(str(site.customer()), str(site.customer("foreign")))
+    for place in (f"{elsewhere}?{whose}", f"{elsewhere}/frame?{whose}"):
+        assert (await foreign.get(place)).status_code == 404
+    await site.administer("action remove orders --customer acme")
+    assert (await visitor.get(f"{path}?{whose}")).status_code == 404
+    await site.administer("customer option acme --remove application")
+    assert (await visitor.get(f"{path}?{whose}")).status_code == 404
+
+
+async def test_versions_of_an_action_are_those_that_commands_made_too_and_go_with_it(core, site, tmp_path):
+    own = tmp_path / "own"
+    own.write_text(LOUD)
+    path, whose = await acted(site, f"action set orders --customer acme form=json --template-file {own}")
+    visitor = await site.signed_in()
+    assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 1
+    await site.administer("action set orders --customer acme method=PUT")
+    assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 1
+    assert len(await read(core, "SELECT 1 FROM template_version")) == 2
+    await site.administer("action remove orders --customer acme")
+    assert await read(core, "SELECT 1 FROM template_version") == []

@@ -1,7 +1,7 @@
 """What is done with inbound SMS: the customer's numbers, its keywords and actions, and what would follow from a text.
 
-Not here: what is allowed (gateway.admin.keywords, gateway.admin.actions), templates and secrets of pushes, which the
-operator sets.
+Not here: what is allowed (gateway.admin.keywords, gateway.admin.actions), templates of pushes (templates), their
+secrets, which the operator sets.
 """
 
 import asyncio
@@ -207,16 +207,25 @@ async def _rows(visit: Visit) -> Sequence[Mapping[str, object]]:
     """Return the actions that are shown: those of kinds that the customer has contracted."""
     rows = await visit.desk.look(partial(actions.list_actions, customer=visit.customer.name))
     return [
-        {**row, "settings": [item for item in _items(row) if not item.startswith(_HIDDEN)]}
+        {
+            **row,
+            "settings": [item for item in _items(row) if not item.startswith(_HIDDEN)],
+            "own_template": any(item.startswith("template=") for item in _items(row)),
+        }
         for row in rows
         if _is_contracted(visit, ActionKind(str(row["kind"])))
     ]
 
 
 def _fields(kind: ActionKind, row: Mapping[str, object] | None) -> Sequence[str]:
-    """Return what may be changed; where a push that brings a secret of the operator goes, is the operator's to say."""
+    """Return what may be changed here.
+
+    Where a push that brings a secret of the operator goes, is the operator's to say; the form of one with a template of
+    its own changes with it.
+    """
     proven = row is not None and any(item.startswith("login=") for item in _items(row))
-    return [field for field in _FIELDS[kind] if not (proven and field == "url")]
+    fixed = {"url": proven, "form": row is not None and bool(row["own_template"])}
+    return [field for field in _FIELDS[kind] if not fixed.get(field, False)]
 
 
 def _items(row: Mapping[str, object]) -> Sequence[str]:

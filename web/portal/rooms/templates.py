@@ -6,7 +6,7 @@ is tried, and what may be kept (gateway.portal.studio).
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -26,6 +26,7 @@ from gateway.admin.mail_templates import (
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.portal import studio
 from gateway.portal.studio import TemplateDraft
+from inbound.actions import PushAction, PushForm
 from sms.report import JobReport
 from web.portal.page import CUSTOMER, POST, Page
 from web.portal.visit import Visit, or_again
@@ -42,11 +43,15 @@ _MOST_SOURCE: Final = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is worked on: a kind of template of an owner. `view` is how it is looked at, as fields of a query."""
+    """What is worked on: a kind of template of an owner. `view` is how it is looked at, as fields of a query.
+
+    `push` is what the action does whose push it is.
+    """
 
     kind: str
     owner: TemplateOwner
     view: Mapping[str, str]
+    push: PushAction | None = None
 
 
 async def show_all(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
@@ -54,10 +59,13 @@ async def show_all(visit: Visit, errors: Mapping[str, str] | None = None) -> Res
     name = visit.customer.name
     rows = await visit.desk.look(partial(list_own_templates, customer=name))
     settings = studio.settings_of(visit.desk.snapshot, visit.customer, "", "result")
+    kinds = [kind for kind in studio.KINDS if _is_contracted(visit, kind)]
+    pushes = partial(studio.actions_of, customer=name)
     return visit.show(
         "rooms/templates/list",
         errors=errors,
-        kinds=[kind for kind in studio.KINDS if _is_contracted(visit, kind)],
+        kinds=[kind for kind in kinds if kind != studio.INBOUND_PUSH],
+        actions=await visit.desk.look(pushes) if studio.INBOUND_PUSH in kinds else {},
         owners=["", *(item.name for item in visit.desk.snapshot.directory.profiles(visit.customer.id))],
         own={(row["profile"], "push" if str(row["form"]).startswith("push-") else row["form"]): row for row in rows},
         look={field: getattr(settings, field) for field in _LOOK},
@@ -98,13 +106,13 @@ async def remove_graphic(visit: Visit) -> Response:
 
 async def edit(visit: Visit) -> Response:
     """Show a template: its code, what it makes, and what it was."""
-    work = _work(visit, visit.asked)
+    work = await _work(visit, visit.asked)
     draft = await _draft(visit, visit.asked("draft"))
     return await _edit(visit, work, draft)
 
 
 async def _show_again(visit: Visit, errors: Mapping[str, str]) -> Response:
-    work = _work(visit, visit.form.text)
+    work = await _work(visit, visit.form.text)
     draft = _written(visit, work) if "source" in visit.form else None
     return await _edit(visit, work, draft, errors)
 
@@ -112,7 +120,7 @@ async def _show_again(visit: Visit, errors: Mapping[str, str]) -> Response:
 @or_again(_show_again)
 async def work_on(visit: Visit) -> Response:
     """Preview what was written, or keep it."""
-    work = _work(visit, visit.form.text)
+    work = await _work(visit, visit.form.text)
     draft = _written(visit, work)
     if len(draft.source) > _MOST_SOURCE:
         raise HTTPException(413)
@@ -123,39 +131,39 @@ async def work_on(visit: Visit) -> Response:
     faults = await visit.desk.studio.find_faults(work.kind, draft, graphics)
     if faults:
         return await _edit(visit, work, draft, {"source": " ".join(faults)})
-    await visit.change(studio.keeping(work.owner, work.kind, draft, graphics))
+    await visit.change(studio.keeping(work.owner, work.kind, draft, graphics, visit.desk.check_push))
     return visit.go(_path(visit, work), "templates.edit.saved")
 
 
 @or_again(_show_again)
 async def reset(visit: Visit) -> Response:
     """Take an own template away."""
-    work = _work(visit, visit.form.text)
-    await visit.change(studio.resetting(work.owner, work.kind))
+    work = await _work(visit, visit.form.text)
+    await visit.change(studio.resetting(work.owner, work.kind, visit.desk.check_push))
     return visit.go(_path(visit, work), "templates.edit.reset")
 
 
 @or_again(_show_again)
 async def restore(visit: Visit) -> Response:
     """Make a template what it was in a version; one that fails by now is opened as a draft."""
-    work, number = _work(visit, visit.form.text), visit.form.text("number")
+    work, number = await _work(visit, visit.form.text), visit.form.text("number")
     if not number.isdecimal() or len(number) > 9:
         raise HTTPException(404)
     version = await visit.desk.look(lambda tx: studio.read_version(tx, work.owner, work.kind, int(number)))
-    if version is None:
-        await visit.change(studio.resetting(work.owner, work.kind))
+    if not version.source:
+        await visit.change(studio.resetting(work.owner, work.kind, visit.desk.check_push, version.push_form))
         return visit.go(_path(visit, work), "templates.edit.restored", number=number)
     graphics = await visit.desk.studio.graphics(visit.customer)
     faults = await visit.desk.studio.find_faults(work.kind, version, graphics)
     if faults:
         return await _edit(visit, work, version, {"source": " ".join(faults)})
-    await visit.change(studio.keeping(work.owner, work.kind, version, graphics))
+    await visit.change(studio.keeping(work.owner, work.kind, version, graphics, visit.desk.check_push))
     return visit.go(_path(visit, work), "templates.edit.restored", number=number)
 
 
 async def frame(visit: Visit) -> Response:
     """Show what a template makes, in a document that may do nothing."""
-    work = _work(visit, visit.asked)
+    work = await _work(visit, visit.asked)
     current, _ = await visit.desk.look(lambda tx: studio.read_current(tx, work.owner, work.kind))
     draft = await _draft(visit, visit.asked("draft")) or current
     language = visit.asked("language")
@@ -171,9 +179,14 @@ async def frame(visit: Visit) -> Response:
         sample=_sample(work),
         report=report,
     )
-    is_mail = not shown.problem and work.kind != studio.PUSH
-    content = _in_colours(shown.content, dark=bool(visit.asked("dark"))) if is_mail else shown.problem or shown.content
-    media = "text/html" if is_mail else "text/plain"
+    if shown.problem:
+        content, media = shown.problem, "text/plain"
+    elif studio.is_push(work.kind):
+        push = work.push or PushAction(url=settings.push_url)
+        content = studio.head_of(replace(push, form=PushForm(draft.push_form))) + shown.content
+        media = "text/plain"
+    else:
+        content, media = _in_colours(shown.content, dark=bool(visit.asked("dark"))), "text/html"
     return Response(content, media_type=media, headers={"Content-Security-Policy": _POLICY})
 
 
@@ -185,7 +198,7 @@ def _in_colours(html: str, *, dark: bool) -> str:
 async def _report(visit: Visit, work: Work) -> JobReport | None:
     """Return the real job to show, for who may see reports; None for a sample."""
     job = work.view.get("job", "")
-    if not job or work.kind in {studio.PUSH, "inbound"} or not visit.may(Right.SEE_REPORTS):
+    if not job or studio.is_push(work.kind) or work.kind == studio.INBOUND or not visit.may(Right.SEE_REPORTS):
         return None
     return await visit.desk.studio.report_of(visit.customer, job)
 
@@ -209,6 +222,7 @@ async def _edit(
         draft_key=key if draft is not None else "",
         is_own=is_own,
         versions=[{**one, "set_at": datetime.fromisoformat(str(one["set_at"]))} for one in versions],
+        is_push=studio.is_push(work.kind),
         names=studio.names_of(work.kind),
         languages=studio.LANGUAGES(),
         push_forms=studio.PUSH_FORMS,
@@ -217,14 +231,21 @@ async def _edit(
     )
 
 
-def _work(visit: Visit, given: Callable[[str], str]) -> Work:
+async def _work(visit: Visit, given: Callable[[str], str]) -> Work:
     kind, profile = visit.parameter("kind"), given("profile")
     if kind not in studio.KINDS or not _is_contracted(visit, kind):
         raise HTTPException(404)
     if profile and visit.desk.snapshot.directory.profile_named(visit.customer.id, profile) is None:
         raise HTTPException(404)
     view = {field: given(field).strip()[:80] for field in ("language", "sample", "job")}
-    return Work(kind=kind, owner=TemplateOwner(visit.customer.name, profile), view=view)
+    if kind != studio.INBOUND_PUSH:
+        return Work(kind=kind, owner=TemplateOwner(visit.customer.name, profile), view=view)
+    action = given("of_action")
+    pushes = await visit.desk.look(partial(studio.actions_of, customer=visit.customer.name))
+    if action not in pushes or profile:
+        raise HTTPException(404)
+    owner = TemplateOwner(visit.customer.name, action=action)
+    return Work(kind=kind, owner=owner, view=view, push=pushes[action])
 
 
 def _is_contracted(visit: Visit, kind: str) -> bool:
@@ -235,12 +256,12 @@ def _is_contracted(visit: Visit, kind: str) -> bool:
 def _written(visit: Visit, work: Work) -> TemplateDraft:
     """Return what was written; another form of a push's body begins with our own template."""
     source, push_form = visit.form.text("source"), visit.form.text("push_form")
-    if work.kind != studio.PUSH:
+    if not studio.is_push(work.kind):
         return TemplateDraft(source=source)
     if push_form not in studio.PUSH_FORMS:
         raise HTTPException(400)
     if visit.form.text("do") == "standard":
-        return studio.standard_of(push_form)
+        return studio.standard_of(work.kind, push_form)
     return TemplateDraft(source=source, push_form=push_form)
 
 
@@ -260,7 +281,7 @@ def _path(visit: Visit, work: Work, **more: str) -> str:
 
 
 def _query(work: Work, **more: str) -> str:
-    given = {"profile": work.owner.profile, **work.view, **more}
+    given = {"profile": work.owner.profile, "of_action": work.owner.action, **work.view, **more}
     return urlencode({name: text for name, text in given.items() if text})
 
 
