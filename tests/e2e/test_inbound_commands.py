@@ -70,6 +70,16 @@ def test_a_push_is_set_up_only_to_where_the_operator_allows_and_with_a_template_
     assert "header.X-Key-Id=7" in terminal.run(action, "list", "--customer", "acme")
 
 
+def test_a_push_keeps_its_form_where_its_own_template_does_not_make_another(terminal: Terminal) -> None:
+    own, url = terminal.file("own.json", '{"text": {{ text }} }'), "url=https://app.example.com/sms"
+    push = ("App", "--customer", "acme")
+    terminal.run(action, "add", *push, "--kind", "push", url, "form=json", "--template-file", own)
+    assert "nothing was changed" in terminal.run(action, "set", *push, "form=xml", ok=False)
+    assert "form=json" in terminal.run(action, "list", "--customer", "acme")
+    terminal.run(action, "set", *push, "form=xml", "template=")
+    assert "form=json" not in terminal.run(action, "list", "--customer", "acme")
+
+
 def test_what_is_not_contracted_is_refused_with_the_option_that_is_missing(terminal: Terminal) -> None:
     assert "sms2mail" not in terminal.run(customer, "option", "acme", "--remove", "sms2mail")
     said = terminal.run(
