@@ -7,7 +7,7 @@ from countries.rules import RuleName
 
 
 class Effect(StrEnum):
-    """What a rule did: nothing but a note, another sender ID, another text, a later time, or a refusal."""
+    """What a rule did: nothing but a note, another sender ID, another text or validity, a later time, or a refusal."""
 
     NOTED = "noted"
     REPLACED = "replaced"

@@ -14,14 +14,13 @@ from typing import Final, NamedTuple
 
 from countries.book import Mode, Place, RuleBook, RuleInForce
 from countries.findings import Effect, Finding
-from countries.rules import KindOfSender, RuleName
+from countries.rules import KindOfSender, RuleName, validity_range
 from countries.wording import Wording, wording_of
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
 from sms.settings import UseCase
 
 _MOST_JUDGEMENTS: Final = 20_000
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WORTH_LESS: Final = ("network", "unreliable", "false", "none")
 """Receipts that do not say what a receipt says: that the handset has the text."""
 
@@ -89,9 +88,10 @@ def kind_of_sender(case: Case) -> KindOfSender | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the rules do to messages of one case. `sender_id` stands in place of what was asked, None: as asked.
+    """What the rules do to messages of one case.
 
-    `quiet` are the quiet hours, `rates` how fast the sender ID may send, each with its mode.
+    `sender_id` and `validity` stand in place of what was asked, None: as asked. `quiet` are the quiet hours, `rates`
+    how fast the sender ID may send, each with its mode.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -100,6 +100,7 @@ class Judgement:
     wording: Wording | None = None
     quiet: tuple[RuleInForce, ...] = ()
     rates: tuple[RuleInForce, ...] = ()
+    validity: timedelta | None = None
 
 
 NOTHING: Final = Judgement()
@@ -112,6 +113,7 @@ class _Draft:
     findings: list[Finding] = field(default_factory=list)
     refused: Refused | None = None
     sender_id: SenderId | None = None
+    validity: timedelta | None = None
 
     def note(self, rule: RuleInForce, effect: Effect = Effect.NOTED) -> None:
         self.findings.append(Finding(rule.name, effect, rule.value))
@@ -158,6 +160,7 @@ class Judge:
         shown = case if draft.sender_id is None else case.with_fallback()
         if draft.refused is None:
             _note_the_rest(draft, shown, rules)
+            _judge_validity(draft, case.validity, rules)
         return Judgement(
             findings=tuple(dict.fromkeys(draft.findings)),
             refused=draft.refused,
@@ -167,6 +170,7 @@ class Judge:
             ),
             quiet=tuple(rule for rule in rules.get(RuleName.QUIET_HOURS, ()) if rule.value != "none"),
             rates=tuple(rules.get(RuleName.RATE, ())),
+            validity=draft.validity,
         )
 
 
@@ -300,7 +304,6 @@ def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
     if case.is_answerable and all(rule.value == "no" for rule in rules.get(name.TWO_WAY, ())):
         noted.append(_first(rules, name.TWO_WAY))
     noted.append(_first(rules, name.RECEIPTS, *_WORTH_LESS))
-    noted += [rule for rule in rules.get(name.VALIDITY, ()) if _is_outside(case.validity, rule.value)]
     if not (name.TEXT_PREFIX in rules or name.TEXT_SUFFIX in rules):
         noted.append(_first(rules, name.TEXT_RULE))
     for rule in noted:
@@ -308,12 +311,23 @@ def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
             draft.note(rule)
 
 
-def _is_outside(validity: timedelta | None, value: str) -> bool:
-    """Return whether a validity is shorter or longer than a country's, such as `1m-48h`."""
-    if validity is None:
-        return False
-    shortest, longest = (timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]]) for text in value.split("-"))
-    return not shortest <= validity <= longest
+def _judge_validity(draft: _Draft, asked: timedelta | None, rules: Rules) -> None:
+    """Take a validity into the country's range, such as `1m-48h`; a note is about what goes out."""
+    if asked is None:
+        return
+    validity = asked
+    for rule in sorted(rules.get(RuleName.VALIDITY, ()), key=lambda rule: rule.mode is Mode.NOTE):
+        shortest, longest = validity_range(rule.value)
+        kept = min(max(validity, shortest), longest)
+        if kept == validity:
+            continue
+        if rule.mode is Mode.NOTE:
+            draft.note(rule)
+        else:
+            draft.note(rule, Effect.CHANGED)
+            validity = kept
+    if validity != asked:
+        draft.validity = validity
 
 
 def _refusal_detail(case: Case, rule: RuleInForce, refusal: Refusal) -> str:

@@ -6,7 +6,7 @@ Not here: the tables that hold them (tables), which of them count (book), what f
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -82,7 +82,8 @@ _HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\
 
 _NEED: Final = r"(?:company|use-case|samples|volume|letter|local-entity)"
 
-_DURATION: Final = r"[1-9]\d*[smhd]"
+_DURATION: Final = r"[1-9]\d{0,5}[smhd]"
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _KIND: Final = rf"(?:{'|'.join(KindOfSender)})"
 
 # Rules without a line here are sentences.
@@ -187,7 +188,20 @@ def is_well_formed(name: RuleName, value: str) -> bool:
     if name is RuleName.ID_FORM:
         return _is_pattern(value)
     form = _FORMS.get(name)
-    return bool(value.strip()) and (form is None or form.fullmatch(value) is not None)
+    if not value.strip() or (form is not None and form.fullmatch(value) is None):
+        return False
+    return name is not RuleName.VALIDITY or _is_range(value)
+
+
+def validity_range(value: str) -> tuple[timedelta, timedelta]:
+    """Return the shortest and the longest validity of a rule about it, such as `1m-48h`."""
+    shortest, longest = (timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]]) for text in value.split("-"))
+    return shortest, longest
+
+
+def _is_range(value: str) -> bool:
+    shortest, longest = validity_range(value)
+    return shortest <= longest
 
 
 def _is_pattern(value: str) -> bool:

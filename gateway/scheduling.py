@@ -1,4 +1,4 @@
-"""When each message of a submission may go out: its start, its blackouts, and the quiet hours of its country.
+"""When each message of a submission may go out, and until when: its start, its blackouts, the rules of its country.
 
 Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (countries.quiet).
 """
@@ -22,7 +22,7 @@ from sms.schedule import Blackout, Schedule, decide_schedule, postpone
 from sms.sender_rate import take_turn
 
 _A_WEEK: Final = timedelta(days=7)
-_Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...]]
+_Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...], timedelta]
 
 
 def decide_schedules(
@@ -33,25 +33,32 @@ def decide_schedules(
     schedule = decide_schedule(start_at, submission.blackouts, validity, now)
     if isinstance(schedule, Refused):
         return schedule, list(messages)
-    if not any(message.judgement.quiet or message.wanted.blackouts is not None for message in messages):
+    if not any(_may_differ(message) for message in messages):
         return schedule, list(messages)
-    quiet_of = _QuietPeriods(max(start_at or now, now), min(HORIZON, 2 * validity + _A_WEEK))
+    longest = max(message.judgement.validity or validity for message in messages)
+    quiet_of = _QuietPeriods(max(start_at or now, now), min(HORIZON, 2 * longest + _A_WEEK))
     known: dict[_Own, Schedule] = {}
     decided = []
     for message in messages:
         quiet = quiet_of.applied(message)
-        if message.wanted.blackouts is None and not quiet:
+        own = message.wanted.blackouts, quiet, message.judgement.validity or validity
+        if own == (None, (), validity):
             decided.append(quiet_of.noted(message, schedule))
             continue
-        own = message.wanted.blackouts, quiet
         if own not in known:
             blackouts = submission.blackouts if own[0] is None else own[0]
-            found = decide_schedule(start_at, blackouts, validity, now, quiet)
+            found = decide_schedule(start_at, blackouts, own[2], now, quiet)
             if isinstance(found, Refused):
                 return found, list(messages)
             known[own] = found
         decided.append(quiet_of.noted(replace(message, schedule=known[own]), known[own]))
     return schedule, decided
+
+
+def _may_differ(message: PlannedMessage) -> bool:
+    """Return whether a message may need a schedule of its own."""
+    judgement = message.judgement
+    return bool(judgement.quiet) or judgement.validity is not None or message.wanted.blackouts is not None
 
 
 def rates_of(plan: JobPlan) -> list[str]:

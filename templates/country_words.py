@@ -61,8 +61,11 @@ def say_finding(finding: tuple[str, str, str], country: str, words: Words, sende
     said = words.say(key, country=words.territory(country), value=show_line(value))
     if key == keys[0] and more:
         said = f"{said.removesuffix('.')} ({show_line(more)})."
-    done = words.say(f"country.is-{effect}", sender=show_line(sender)) if effect != Effect.NOTED else ""
-    return f"{said} {done}".rstrip()
+    if effect == Effect.NOTED:
+        return said
+    own = f"country.is-{effect}-{rule}"
+    done = words.say(own if own in words.texts else f"country.is-{effect}", sender=show_line(sender))
+    return f"{said} {done}"
 
 
 def say_deeds(findings: Findings, country: str, words: Words, sender: str = "") -> tuple[str, ...]:

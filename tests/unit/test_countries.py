@@ -215,3 +215,18 @@ def test_a_country_of_which_nothing_is_known_is_named():
     done = CliRunner().invoke(main, ["country", "show", "QQ"])
     assert done.exit_code == 1
     assert "Nothing is known of «QQ»; «country list» names all countries" in done.output
+
+
+@pytest.mark.parametrize(
+    ("value", "is_good"),
+    [
+        ("1m-48h", True),
+        ("60s-1m", True),
+        ("48h-1m", False),
+        ("61s-1m", False),
+        ("1m-9999999d", False),
+        ("0m-1h", False),
+    ],
+)
+def test_a_validity_of_a_country_begins_before_it_ends(value, is_good):
+    assert is_well_formed(RuleName.VALIDITY, value) is is_good

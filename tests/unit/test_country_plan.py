@@ -88,11 +88,42 @@ def test_a_registration_counts_for_its_customer_country_use_case_and_until_its_l
     assert known.find(8, SHOP, "TH", UseCase.TRANSACTIONAL, DAY) is Registration.SHARED
 
 
-@pytest.mark.parametrize(("validity", "is_told"), [(timedelta(hours=2), False), (timedelta(days=3), True)])
-def test_a_validity_that_a_country_does_not_keep_is_told(validity, is_told):
-    judge = judge_by([Ruling(country="DE", name=RuleName.VALIDITY, mode=Mode.APPLY, value="1h-48h")])
-    found = judge.judge(case("DE", validity=validity)).findings
-    assert ((RuleName.VALIDITY, Effect.NOTED, "1h-48h") in found) is is_told
+def judge_validity(validity, *rules):
+    """Return what is judged of a validity under rules of Germany, each a mode and a range."""
+    rulings = [Ruling(country="DE", name=RuleName.VALIDITY, mode=mode, value=value) for mode, value in rules]
+    judged = judge_by(rulings).judge(case("DE", validity=validity))
+    return judged.validity, [finding[1:] for finding in judged.findings if finding.rule is RuleName.VALIDITY]
+
+
+HOUR, DAYS = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (2 * HOUR, None),
+        (HOUR, None),
+        (2 * DAYS, None),
+        (3 * DAYS, 2 * DAYS),
+        (2 * DAYS + timedelta(seconds=1), 2 * DAYS),
+        (HOUR / 2, HOUR),
+    ],
+)
+def test_a_validity_outside_of_a_countrys_becomes_its_nearest_end_where_the_rule_is_applied(asked, kept):
+    found = [(Effect.CHANGED, "1h-48h")] if kept is not None else []
+    assert judge_validity(asked, (Mode.APPLY, "1h-48h")) == (kept, found)
+    noted = [(Effect.NOTED, "1h-48h")] if kept is not None else []
+    assert judge_validity(asked, (Mode.NOTE, "1h-48h")) == (None, noted)
+    assert judge_validity(asked, (Mode.OFF, "1h-48h")) == (None, [])
+
+
+def test_of_several_validities_all_that_are_applied_are_kept_and_a_note_is_about_what_goes_out():
+    changed, noted = (Effect.CHANGED, "1m-48h"), (Effect.NOTED, "1m-24h")
+    both = judge_validity(3 * DAYS, (Mode.NOTE, "1m-24h"), (Mode.APPLY, "1m-48h"))
+    assert both == (2 * DAYS, [changed, noted])
+    kept, _ = judge_validity(3 * DAYS, (Mode.APPLY, "1m-24h"), (Mode.APPLY, "1h-48h"))
+    assert kept == DAYS
+    assert judge_validity(3 * DAYS, (Mode.APPLY, "1m-48h"), (Mode.NOTE, "1m-48h"))[1] == [changed]
 
 
 def test_answers_that_a_country_does_not_carry_are_told_where_the_sender_id_is_ours():

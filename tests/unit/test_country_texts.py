@@ -1,7 +1,7 @@
 """Texts under the rules of countries: what is found in them, what is put around them, what a cut leaves."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,7 +24,10 @@ from sms.esme import EsmeOrigin, EsmeRequest
 from sms.message import Header, MailOrigin, Origin
 from sms.number import parse_sender_id
 from sms.outcome import Refusal
+from sms.schedule import Blackout
 from sms.settings import Unencodable, UseCase
+from templates.country_words import say_finding
+from templates.words import Dictionary, find_languages
 from tests.kit.effort import spend_at_most
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -288,3 +291,47 @@ def test_a_fallback_is_none_where_it_is_not_permitted_or_somebody_elses():
     others = decide(book(sender_id=name, fallback_sender_id=OTHERS.sender_id), AMERICA)
     assert others.refused is not None
     assert others.refused.refusal is Refusal.SENDER_ID_IMPOSSIBLE
+
+
+def known_validity(*rulings, **cells):
+    """Return an address book under decisions about validities."""
+    made = book(**cells)
+    made.judge = judge_by([Ruling(name=RuleName.VALIDITY, **fields) for fields in rulings])
+    return made
+
+
+IN_FRANCE = {"country": "FR", "mode": Mode.APPLY, "value": "1h-4h"}
+
+
+def test_each_message_of_a_submission_has_the_validity_of_its_country_and_goes_out_when_it_would():
+    known = known_validity(IN_FRANCE, validity=timedelta(days=2))
+    made = decide(known, FRANCE, GREAT_BRITAIN)
+    french, british = made.messages
+    assert (french.schedule.due_at, french.schedule.expires_at) == (NOW, NOW + timedelta(hours=4))
+    assert effects(french, RuleName.VALIDITY) == [Effect.CHANGED]
+    assert (british.schedule, british.findings) == (None, ())
+    assert made.schedule.expires_at == NOW + timedelta(days=2)
+    assert made.job.messages[0].schedule == french.schedule
+
+
+def test_a_validity_that_is_too_short_for_a_country_is_lengthened_only_where_its_rule_is_applied():
+    for mode, expected in ((Mode.APPLY, timedelta(hours=1)), (Mode.NOTE, None), (Mode.OFF, None)):
+        known = known_validity({**IN_FRANCE, "mode": mode}, validity=timedelta(minutes=10))
+        (message,) = decide(known, FRANCE).messages
+        assert (message.schedule.expires_at - NOW if message.schedule is not None else None) == expected
+
+
+def test_a_countrys_validity_counts_from_the_start_and_without_blackouts_as_any():
+    known = known_validity(IN_FRANCE, validity=timedelta(days=2))
+    start, hour = NOW + timedelta(days=1), timedelta(hours=1)
+    blackout = Blackout(start_at=start + hour, end_at=start + 3 * hour)
+    (message,) = decide(known, FRANCE, start_at=start, blackouts=(blackout,)).messages
+    assert (message.schedule.due_at, message.schedule.expires_at) == (start, start + 6 * hour)
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_a_changed_validity_is_said_and_not_taken_for_a_changed_text(language):
+    words = Dictionary().words(language)
+    told = say_finding((RuleName.VALIDITY, Effect.CHANGED, "1h-4h"), "FR", words)
+    assert told.endswith(words.say("country.is-changed-validity"))
+    assert words.say("country.is-changed") not in told
