@@ -20,6 +20,8 @@ _TEXT: Final = "text"
 _TIME: Final = "time"
 _ANSWERS: Final = "answers"
 _RECEIPTS: Final = "receipts"
+_MOST_IN_TITLE: Final = 2
+"""So many countries are named in a title; more of them, with long names, would be too long for one."""
 
 NOTES: Final[Mapping[RuleName, str]] = MappingProxyType(
     {
@@ -106,6 +108,11 @@ def write_terms(bans: Mapping[str, Iterable[str]], words: Words) -> str:
         words.say("terms.line", country=country, bans=", ".join(words.say(f"terms.is-{ban}") for ban in named))
         for country, named in sorted(countries.items())
     )
-    title = words.say("terms.title", countries=", ".join(sorted(countries)))
+    names = sorted(countries)
+    title = (
+        words.say("terms.title", countries=", ".join(names))
+        if len(names) <= _MOST_IN_TITLE
+        else words.say("terms.title-many", number=len(names))
+    )
     listed = "\n".join(f"- {line}" for line in lines)
     return f"# {title}\n\n{words.say('terms.intro')}\n\n{listed}\n\n{words.say('terms.confirm')}\n"

@@ -136,10 +136,21 @@ def test_a_dsn_of_a_network_that_confirms_for_the_handset_says_so_in_its_prose()
 def test_terms_name_in_every_language_whatever_content_a_country_forbids(language):
     bans = {letters: named for letters in known_countries() if (named := banned_content(letters))}
     text = write_terms(bans, WORDS[language])
-    assert 0 < len(title_of(write_terms({"BR": bans["BR"]}, WORDS[language]))) <= 100
     for letters, named in bans.items():
         line = next(line for line in text.split("\n") if line.startswith(f"- {WORDS[language].territory(letters)}"))
         assert all(WORDS[language].say(f"terms.is-{ban}") in line for ban in named)
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_terms_can_be_asked_for_of_any_country_and_of_any_number_of_countries(language):
+    words = WORDS[language]
+    bans = {letters: named for letters in known_countries() if (named := banned_content(letters))}
+    by_length = sorted(bans, key=lambda letters: -len(words.territory(letters)))
+    for asked in (*((letters,) for letters in bans), *(tuple(by_length[:number]) for number in range(2, 12)), bans):
+        text = write_terms({letters: bans[letters] for letters in asked}, words)
+        assert 0 < len(title_of(text)) <= 100
+        assert len(text) <= 50_000
+        assert len(asked) > 2 or all(words.territory(letters) in title_of(text) for letters in asked)
 
 
 def test_terms_of_countries_are_written_in_every_language_and_a_country_without_bans_is_refused():
