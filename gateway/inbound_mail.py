@@ -61,7 +61,7 @@ class InboundMailReaders:
             fallback=mail.is_fallback,
             answerable=bool(reply_to),
         )
-        return Addressed(report=_with_names(report, directory), reader=reader, reply_to=reply_to)
+        return Addressed(report=with_names(report, directory), reader=reader, reply_to=reply_to)
 
     def _find(self, mail: InboundMail) -> tuple[Customer, User | None] | None:
         """Return the customer, and the user that gets the mail if it is one; None where that one may not get it."""
@@ -78,7 +78,7 @@ class InboundMailReaders:
         """Return the address by which a reply becomes an SMS; empty where the handset has no number."""
         secret = self._conversations.secret
         assert secret is not None
-        if not isinstance(parse_number(f"+{report.phone}", ""), MobileNumber):
+        if not can_answer(report):
             return ""
         conversation = Conversation(customer_key=report.customer_key, phone=report.phone, own_number=report.own_number)
         return f"{write_reply_token(secret, conversation)}@{self._domain}"
@@ -102,7 +102,12 @@ def _sender(directory: Directory, customer: Customer, user: User | None, profile
     return Sender(customer=customer, user=user, profile=profile)
 
 
-def _with_names(report: InboundReport, directory: Directory) -> InboundReport:
+def can_answer(report: InboundReport) -> bool:
+    """Return whether the handset has a number to which an answer can go."""
+    return isinstance(parse_number(f"+{report.phone}", ""), MobileNumber)
+
+
+def with_names(report: InboundReport, directory: Directory) -> InboundReport:
     """Return a report in which those who answered stand with the names of users, as far as they have one."""
     named = {each.by: user.name for each in report.earlier if each.by and (user := directory.user(each.by)) is not None}
     earlier = tuple(replace(each, by=named.get(each.by) or each.by) for each in report.earlier)

@@ -14,6 +14,7 @@ from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.mail_templates import TemplateOwner, find_owner
 from inbound.actions import PushForm
+from inbound.report import InboundReport
 from sms.report import Channel, JobReport, MessageNotice, Notice, NoticeKind
 from store.mail_templates import put_push_template, remove_push_template
 from templates.confined import ConfinedPushes
@@ -22,6 +23,7 @@ from templates.pushes import stored_form
 from templates.render import TemplateBroken
 from templates.samples import sample_inbound, sample_reports
 
+_IDENTITY = "IP_1"
 _AT = datetime(2026, 11, 23, 7, 15, 19, tzinfo=UTC)
 
 
@@ -52,6 +54,10 @@ class PushWorkshop:
         for fields in _samples(topic):
             yield self.confined.run(form, source, fields)
 
+    def preview_of(self, form: PushForm, source: str, received: InboundReport) -> str:
+        """Return what the template makes of an SMS. Raises TemplateBroken."""
+        return self.confined.run(form, source, inbound_fields(received, _IDENTITY))
+
     def close(self) -> None:
         """End the process that templates run in."""
         self.confined.close()
@@ -59,8 +65,7 @@ class PushWorkshop:
 
 def _samples(topic: PushTopic) -> Iterator[Mapping[str, object]]:
     if topic is PushTopic.INBOUND:
-        for number, (received, _) in enumerate(sample_inbound(), 1):
-            yield inbound_fields(received, f"IP_{number}")
+        yield from (inbound_fields(received, _IDENTITY) for received, _ in sample_inbound())
         return
     for kind in NoticeKind:
         for report in sample_reports(kind):

@@ -1,4 +1,4 @@
-"""The desk at which a customer's templates are written: tried, shown with samples or a real job, kept in versions.
+"""The desk at which a customer's templates are written: tried, shown with samples, a real job or SMS, kept in versions.
 
 A template runs in a child process, which ends with its answer. Not here: pages, what may be kept
 (gateway.admin.mail_templates, gateway.admin.push_templates).
@@ -31,6 +31,8 @@ from gateway.admin.mail_templates import (
     set_template,
 )
 from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
+from gateway.inbound_mail import Addressed, can_answer, with_names
+from gateway.phone_names import find_names
 from gateway.ports import Clock
 from gateway.pushes import headers_of
 from inbound.actions import PushAction, PushForm, PushLogin
@@ -40,12 +42,14 @@ from sms.settings import Settings
 from store.application_views import find_job_of
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_stored
+from store.inbound_search import InboundFilter, ListedSms, find_inbound_of, search_inbound
+from store.inbound_views import load_inbound_reports
 from store.mail_templates import read_push_template, read_template
 from store.portal_drafts import NewDraft, add_drafts, find_draft
 from store.views import load_reports
 from templates.forms import Form, kind_of
 from templates.graphics import Graphic
-from templates.inbound_view import InboundView
+from templates.inbound_view import InboundReader, InboundView
 from templates.pushes import CONTENT_TYPES, form_stored_as, standard_push_template
 from templates.render import TemplateBroken, View, standard_template
 from templates.samples import views_of
@@ -53,6 +57,8 @@ from templates.view import StatusView
 from templates.words import find_languages
 
 R = TypeVar("R")
+Told = JobReport | Addressed | None
+"""What a template is shown with: a real job, a real SMS, or a sample."""
 W = TypeVar("W", Workshop, PushWorkshop)
 
 INBOUND: Final = str(Form.INBOUND)
@@ -64,6 +70,7 @@ PUSH_FORMS: Final = tuple(map(str, PushForm))
 LANGUAGES: Final = find_languages
 _KEPT: Final = timedelta(days=1)
 _REMEMBERED: Final = 16
+_MOST_SMS: Final = 20
 _HIDDEN: Final = "…"
 _OPTIONS: Final[Mapping[str, Option]] = {
     Form.INBOUND: Option.SMS2MAIL,
@@ -239,6 +246,29 @@ class Studio:
 
         return await self._database.read(load)
 
+    async def latest_sms(self, customer: Customer) -> list[ListedSms]:
+        """Return the SMS that came last to a customer, the newest first."""
+        wanted = InboundFilter(customer_key=customer.id)
+        return await self._database.read(lambda tx: search_inbound(tx, wanted, _MOST_SMS))
+
+    async def sms_of(self, snapshot: Snapshot, customer: Customer, profile: str, public_id: str) -> Addressed | None:
+        """Return a real SMS that the customer received, for a reader with a profile; None where there is none."""
+
+        def load(tx: Transaction) -> Addressed | None:
+            key = find_inbound_of(tx, customer.id, public_id)
+            report = None if key is None else load_inbound_reports(tx, [key]).get(key)
+            if report is None:
+                return None
+            reader = InboundReader(
+                settings=settings_of(snapshot, customer, profile, INBOUND),
+                profile=profile,
+                name=find_names(tx, customer.id, [report.phone]).get(report.phone, ""),
+                answerable=can_answer(report),
+            )
+            return Addressed(report=with_names(report, snapshot.directory), reader=reader)
+
+        return await self._database.read(load)
+
     async def find_faults(self, kind: str, draft: TemplateDraft, graphics: Mapping[str, Graphic]) -> list[str]:
         """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
         if kind in _TOPICS:
@@ -254,11 +284,11 @@ class Studio:
         graphics: Mapping[str, Graphic],
         *,
         sample: int,
-        report: JobReport | None = None,
+        told: Told = None,
     ) -> Shown:
-        """Return what a template makes of a sample, counted from 1, or of a real job, for a browser."""
-        if report is not None:
-            return await self._show(kind, draft, settings, graphics, sample, report)
+        """Return what a template makes of a sample, counted from 1, or of a real job or SMS, for a browser."""
+        if told is not None:
+            return await self._show(kind, draft, settings, graphics, sample, told)
         key = (kind, draft.source, draft.push_form, settings, tuple(graphics.values()), sample)
         if key not in self._shown:
             while len(self._shown) >= _REMEMBERED:
@@ -273,14 +303,19 @@ class Studio:
         settings: Settings,
         graphics: Mapping[str, Graphic],
         sample: int,
-        report: JobReport | None,
+        told: Told,
     ) -> Shown:
         try:
             if kind in _TOPICS:
                 form, topic = PushForm(draft.push_form), _TOPICS[kind]
+                if isinstance(told, Addressed):
+                    report = told.report
+                    return Shown(
+                        content=await self._with_push(lambda made: made.preview_of(form, draft.source, report)), total=1
+                    )
                 bodies = await self._with_push(lambda made: list(made.preview(form, draft.source, topic)))
                 return Shown(content=bodies[min(sample, len(bodies)) - 1], total=len(bodies))
-            return await self._with_mail(partial(_show_mail, kind, draft, settings, graphics, sample, report))
+            return await self._with_mail(partial(_show_mail, kind, draft, settings, graphics, sample, told))
         except TemplateBroken as broken:
             return Shown(problem=str(broken))
 
@@ -304,14 +339,16 @@ def _show_mail(  # noqa: PLR0913, PLR0917 - what is shown
     settings: Settings,
     graphics: Mapping[str, Graphic],
     sample: int,
-    report: JobReport | None,
+    told: Told,
     made: Workshop,
 ) -> Shown:
     form, logo = Form(kind), graphics.get(settings.logo)
     views: list[View]
-    if report is not None and form is not Form.INBOUND:
-        told = replace(report, settings=replace(report.settings, language=settings.language))
-        views = [made.renderer.view(kind_of(form), told, logo=logo)]
+    if isinstance(told, Addressed):
+        views = [made.renderer.view_inbound(told.report, replace(told.reader, settings=settings), logo=logo)]
+    elif told is not None:
+        report = replace(told, settings=replace(told.settings, language=settings.language))
+        views = [made.renderer.view(kind_of(form), report, logo=logo)]
     else:
         views = list(views_of(form, made.renderer, settings, logo))
     html = made.confined.run(draft.source, views[min(sample, len(views)) - 1])

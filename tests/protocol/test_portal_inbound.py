@@ -5,13 +5,11 @@ import re
 import pytest
 
 from addressbook.rights import Role
-from store.engine.statements import Insert
-from store.inbound_tables import ConversationRow, InboundSmsRow
 from tests.kit.portal_site import portal_site, text_of
+from tests.kit.received import OWN, PHONE, came
 from tests.kit.testbed import make_house, open_core
 
-PHONE, OTHER, OWN = "447700900123", "447700900456", "447700900999"
-_CONVERSATIONS, _SMS = Insert(ConversationRow), Insert(InboundSmsRow)
+OTHER = "447700900456"
 
 
 @pytest.fixture
@@ -21,32 +19,6 @@ async def site(tmp_path, gateway_database):
         await running.administer(f"number add +{OWN} --customer acme")
         yield running
     core.database.close()
-
-
-async def came(site, text, phone=PHONE, customer="acme"):
-    """Store an SMS that came and the conversation that it opens; returns the path of this."""
-    core = site.core
-    key, now = core.keys.take(), int(core.clock.now().timestamp() * 1_000_000)
-    where = {"phone": phone, "customer_key": site.customer(customer)}
-    conversation = _CONVERSATIONS.row(key=key, own_number=OWN, used_at=now, **where)
-    facts = {"carrier": "alpha", "source": f"+{phone}", "destination": f"+{OWN}", "body": text, "shown": text}
-    sms = _SMS.row(
-        key=core.keys.take(),
-        public_id=f"I.{key}",
-        received_at=now,
-        handled_at=now,
-        conversation_key=key,
-        **where,
-        **facts,
-    )
-
-    def write(tx, rows):
-        tx.insert(_CONVERSATIONS, [conversation])
-        tx.insert(_SMS, [sms])
-        return rows
-
-    await core.database.write(write, None)
-    return f"/c/{site.customer(customer)}/inbound/conversations/{key}"
 
 
 async def test_conversations_are_listed_newest_first_and_those_of_others_are_not_there(site):

@@ -1,11 +1,14 @@
 """The template editor of the portal: seen in frames that may do nothing, refused with a line, kept in versions."""
 
+import json
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from addressbook.rights import Role
 from tests.kit.portal_site import portal_site, text_of
+from tests.kit.received import came
 from tests.kit.testbed import ANNA, make_house, open_core
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82"
@@ -234,7 +237,7 @@ async def test_the_push_of_an_action_is_seen_as_it_goes_out_without_its_secrets(
 
 
 async def test_the_push_of_an_action_is_written_with_its_form_refused_with_a_line_and_put_back(core, site):
-    path, whose = await acted(site)
+    path, whose = await acted(site, "action set orders --customer acme method=PUT header.x-key=s3cret")
     visitor = await site.signed_in()
     mine = {"of_action": "orders"}
 
@@ -260,6 +263,8 @@ async def test_the_push_of_an_action_is_written_with_its_form_refused_with_a_lin
     await visitor.post(f"{path}/reset", mine)
     assert "Content-Type: application/json" in await shown()
     assert '{"from": ' not in await shown()
+    assert (await shown()).startswith("PUT https://app.example.com/sms")
+    assert "x-key: " in await shown()
     assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 4
 
 
@@ -303,3 +308,47 @@ async def test_versions_of_an_action_are_those_that_commands_made_too_and_go_wit
     assert len(await read(core, "SELECT 1 FROM template_version")) == 2
     await site.administer("action remove orders --customer acme")
     assert await read(core, "SELECT 1 FROM template_version") == []
+
+
+async def sms(site, text, **more):
+    """Store an SMS that came; returns its id."""
+    return "I." + (await came(site, text, **more)).rpartition("/")[2]
+
+
+NASTY = 'real "words"\n</text>]]> & {{ src }} \\'
+
+
+async def test_a_received_sms_is_shown_in_its_mail_and_its_push_as_they_would_be(site):
+    path, whose = await acted(site)
+    visitor, name = await site.signed_in(), await sms(site, NASTY)
+    page = await visitor.get(f"{room(site)}/inbound")
+    assert f'value="{name}"' in page.text
+    mail = await visitor.get(f"{room(site)}/inbound/frame?sms={name}&language=de")
+    assert "real &#34;words&#34;" in mail.text
+    assert "{{ src }}" in mail.text
+    assert 'lang="de"' in mail.text
+    kept = await work(visitor, path, LOUD, push_form="json", of_action="orders", sms=name)
+    page = await visitor.get(kept.headers["location"].removeprefix("/portal"))
+    assert f'value="{name}" selected' in page.text
+    push = await visitor.get(frame_of(page))
+    assert json.loads(push.text.partition("\n\n")[2]) == {"from": "+447700900123", "said": NASTY, "by": "IP_1"}
+    standard = (await visitor.get(f"{path}/frame?{whose}&sms={name}")).text.partition("\n\n")[2]
+    assert ET.fromstring(standard).findtext("text") == NASTY
+
+
+async def test_a_received_sms_is_shown_to_nobody_who_may_not_see_it(site):
+    path, whose = await acted(site)
+    await site.administer("customer add foreign")
+    mine, foreign = await sms(site, "real words"), await sms(site, "of a stranger", customer="foreign")
+    reader, author = await site.signed_in(), await site.signed_in(Role.SETTINGS)
+    for place in (f"{room(site)}/inbound?", f"{room(site)}/inbound/frame?", f"{path}?{whose}", f"{path}/frame?{whose}"):
+        assert (await reader.get(f"{place}&sms={mine}")).status_code == 200
+        assert (await author.get(f"{place}&sms={mine}")).status_code == 404
+        assert (await reader.get(f"{place}&sms={foreign}")).status_code == 404
+        assert (await reader.get(f"{place}&sms=I.nothing")).status_code == 404
+    shown = (await author.get(f"{room(site)}/inbound")).text
+    assert mine not in shown
+    assert 'name="sms"' not in shown
+    assert foreign not in (await reader.get(f"{room(site)}/inbound")).text
+    # Status mails have none.
+    assert "real words" not in (await reader.get(f"{room(site)}/result/frame?sms={mine}")).text

@@ -25,9 +25,8 @@ from gateway.admin.mail_templates import (
 )
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.portal import studio
-from gateway.portal.studio import TemplateDraft
+from gateway.portal.studio import TemplateDraft, Told
 from inbound.actions import PushAction, PushForm
-from sms.report import JobReport
 from web.portal.page import CUSTOMER, POST, Page
 from web.portal.visit import Visit, or_again
 
@@ -37,6 +36,7 @@ _POLICY: Final = (
 )
 _LOOK: Final = ("logo", "accent", "contact")
 _SCHEME: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
+_OF_SMS: Final = frozenset({studio.INBOUND, studio.INBOUND_PUSH})
 _MOST_GRAPHIC: Final = 400_000
 _MOST_SOURCE: Final = 200_000
 
@@ -170,14 +170,14 @@ async def frame(visit: Visit) -> Response:
     settings = studio.settings_of(visit.desk.snapshot, visit.customer, work.owner.profile, work.kind)
     if language in studio.LANGUAGES():
         settings = studio.in_language(settings, language)
-    report = await _report(visit, work)
+    told = await _told(visit, work)
     shown = await visit.desk.studio.show(
         work.kind,
         draft,
         settings,
         await visit.desk.studio.graphics(visit.customer),
         sample=_sample(work),
-        report=report,
+        told=told,
     )
     if shown.problem:
         content, media = shown.problem, "text/plain"
@@ -195,9 +195,19 @@ def _in_colours(html: str, *, dark: bool) -> str:
     return _SCHEME.sub(lambda found: "(min-width:0)" if (found[1] == "dark") is dark else "(max-width:0)", html)
 
 
-async def _report(visit: Visit, work: Work) -> JobReport | None:
-    """Return the real job to show, for who may see reports; None for a sample."""
-    job = work.view.get("job", "")
+async def _told(visit: Visit, work: Work) -> Told:
+    """Return the real job or SMS to show, for who may see it; None for a sample.
+
+    Raises HTTPException 404 for an SMS that is none of the customer's.
+    """
+    sms, job = work.view.get("sms", ""), work.view.get("job", "")
+    if sms and work.kind in _OF_SMS:
+        desk, found = visit.desk, None
+        if _may_see_sms(visit, work):
+            found = await desk.studio.sms_of(desk.snapshot, visit.customer, work.owner.profile, sms)
+        if found is None:
+            raise HTTPException(404)
+        return found
     if not job or studio.is_push(work.kind) or work.kind == studio.INBOUND or not visit.may(Right.SEE_REPORTS):
         return None
     return await visit.desk.studio.report_of(visit.customer, job)
@@ -208,8 +218,8 @@ async def _edit(
 ) -> Response:
     current, is_own = await visit.desk.look(lambda tx: studio.read_current(tx, work.owner, work.kind))
     versions = await visit.desk.look(lambda tx: list_versions(tx, work.owner, work.kind))
-    errors = dict(errors or {})
-    if work.view.get("job") and not errors and await _report(visit, work) is None:
+    errors, told = dict(errors or {}), await _told(visit, work)
+    if work.view.get("job") and not errors and told is None:
         errors["job"] = visit.say("templates.edit.no-job")
     key = visit.asked("draft")
     if errors.get("source") and draft is not None:
@@ -227,8 +237,13 @@ async def _edit(
         languages=studio.LANGUAGES(),
         push_forms=studio.PUSH_FORMS,
         sample=_sample(work),
+        latest=await visit.desk.studio.latest_sms(visit.customer) if _may_see_sms(visit, work) else [],
         query=_query(work, draft=key if draft is not None else ""),
     )
+
+
+def _may_see_sms(visit: Visit, work: Work) -> bool:
+    return work.kind in _OF_SMS and visit.may(Right.SEE_INBOUND)
 
 
 async def _work(visit: Visit, given: Callable[[str], str]) -> Work:
@@ -237,7 +252,7 @@ async def _work(visit: Visit, given: Callable[[str], str]) -> Work:
         raise HTTPException(404)
     if profile and visit.desk.snapshot.directory.profile_named(visit.customer.id, profile) is None:
         raise HTTPException(404)
-    view = {field: given(field).strip()[:80] for field in ("language", "sample", "job")}
+    view = {field: given(field).strip()[:80] for field in ("language", "sample", "job", "sms")}
     if kind != studio.INBOUND_PUSH:
         return Work(kind=kind, owner=TemplateOwner(visit.customer.name, profile), view=view)
     action = given("of_action")
