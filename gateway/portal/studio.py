@@ -177,7 +177,7 @@ def actions_of(tx: Transaction, customer: str) -> Mapping[str, PushAction]:
 
 
 def head_of(push: PushAction) -> str:
-    """Return the beginning of a push as HTTP has it, without what may be a secret: that is an ellipsis."""
+    """Return the beginning of a push as HTTP has it, without what may be a secret or is not known: an ellipsis."""
     url, query, _ = push.url.partition("?")
     login = {} if push.login is PushLogin.NONE else {"Authorization": f"{push.login.value.capitalize()} {_HIDDEN}"}
     headers = {"Content-Type": CONTENT_TYPES[push.form], **headers_of(push.form)}
@@ -188,7 +188,10 @@ def head_of(push: PushAction) -> str:
         **login,
         **dict.fromkeys(("webhook-id", "webhook-timestamp", "webhook-signature"), _HIDDEN),
     }
-    lines = [f"{push.method} {url}{query and query + _HIDDEN}", *(f"{name}: {text}" for name, text in shown.items())]
+    lines = [
+        f"{push.method} {url or _HIDDEN}{query and query + _HIDDEN}",
+        *(f"{name}: {text}" for name, text in shown.items()),
+    ]
     return "".join(f"{line}\n" for line in lines) + "\n"
 
 

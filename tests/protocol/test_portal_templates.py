@@ -175,6 +175,7 @@ async def test_a_push_is_written_with_its_form_and_seen_as_text(site):
     path = f"{room(site)}/push"
     frame = await visitor.get(f"{path}/frame")
     assert frame.headers["content-type"].startswith("text/plain")
+    assert frame.text.startswith("POST …\nContent-Type: application/json\n")
     begun = await work(visitor, path, "", "standard", push_form="xml")
     assert "&lt;?xml" in (await visitor.get(begun.headers["location"].removeprefix("/portal"))).text
     broken = await work(visitor, path, "{{ jobId", "save", push_form="json")
