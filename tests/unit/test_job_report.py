@@ -117,6 +117,7 @@ def test_a_report_has_the_fields_of_the_job():
             "reasonCode": None,
             "parts": 1,
             "partsBilled": 1,
+            "countryRules": [],
         }
     ]
 
