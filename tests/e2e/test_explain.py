@@ -163,7 +163,7 @@ def test_the_shape_is_exactly_the_public_one(house, note):
     assert list(told)[:6] == ["version", "verdict", "reason", "refusal", "recipients", "settings"]
     (recipient,) = told["recipients"]
     assert list(recipient) == [
-        "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings", "rules",
+        "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings", "rules", "due_at",
     ]  # fmt: skip
     assert [list(part) for part in recipient["parts"]] == [["text", "udh", "payload"]]
     assert recipient["replaced"] == [{"index": 6, "from": "–", "to": "-", "kind": "relative"}]
