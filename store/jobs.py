@@ -223,7 +223,7 @@ class Outbound:
         state = waiting if message.encoded else MessageState.REJECTED
         ruling = ""
         if message.findings:
-            found = ruling_row(message.country, message.findings, to_stored(job.accepted_at))
+            found = ruling_row(message.country, message.findings, job.accepted_at)
             ruling = str(found[0])
             rows.rulings[ruling] = found
         row = new_row(

@@ -11,6 +11,7 @@ from typing import Final
 from sms.outbox import WAITING
 from store.engine.database import Transaction
 from store.outbox import words_of
+from store.rulings import forget_rulings
 from store.sums import SUM_KEYS, take_turn
 
 AT_ONCE: Final = 50
@@ -80,7 +81,7 @@ _FIRST_DAY = "SELECT min(day) FROM traffic_sum WHERE customer_key = ?"
 
 
 def forget_details(tx: Transaction, requests: list[Limits]) -> list[int]:
-    """Delete what is over: jobs, inbound SMS, conversations, texts, support requests, drafts; returns how many rows.
+    """Delete what is over, of whatever kind; returns how many rows.
 
     Ask again until that is none. One node at a time does so.
     """
@@ -96,6 +97,7 @@ def _forget(tx: Transaction, limits: Limits) -> int:
         or tx.execute(_CONVERSATIONS, (limits.conversations, AT_ONCE))
         or _forget_requests(tx, limits.requests)
         or sum(len(tx.rows(_EXPIRED.format(table), (limits.now, AT_ONCE))) for table in _EXPIRING)
+        or forget_rulings(tx, limits.details, AT_ONCE)
     )
 
 

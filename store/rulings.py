@@ -1,9 +1,12 @@
-"""What rules of countries did to messages, each sum of it kept once: many messages share one.
+"""What rules of countries did to messages, each sum of it kept once a month: many messages share one.
+
+No job names a ruling of another month than that in which it was accepted, so those of months before the oldest job go.
 
 Not here: the rules and what they do (countries).
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import peewee
@@ -11,13 +14,17 @@ from msgspec import Struct, json
 
 from sms.report import Findings
 from store.engine.database import Transaction
+from store.engine.keys import to_instant, to_stored
 from store.engine.rows import query
 from store.engine.statements import Insert, Row
 from store.tables import StoredRow
 
 
 class RulingRow(StoredRow):
-    """What the rules of a country did to the messages that name its `digest`; `findings` is JSON."""
+    """What the rules of a country did to the messages that name its `digest`; `findings` is JSON.
+
+    `made_at` is when the first job of its month was accepted that names it.
+    """
 
     digest = peewee.TextField(primary_key=True)
     country = peewee.TextField()
@@ -39,14 +46,30 @@ class Ruling(Struct, frozen=True, array_like=True):
     findings: str
 
 
+_FORGET = "DELETE FROM ruling WHERE digest IN (SELECT digest FROM ruling WHERE made_at < ? LIMIT ?)"
 _READ = query(Ruling, "FROM ruling WHERE digest IN (??) ORDER BY digest")
 
 
-def ruling_row(country: str, findings: Findings, made_at: int) -> Row:
-    """Return the row of what was found; its first column is the digest."""
+def ruling_row(country: str, findings: Findings, accepted_at: datetime) -> Row:
+    """Return the row of what was found for a job accepted then; its first column is the digest."""
     content = json.encode(findings).decode()
-    digest = sha256(f"{country} {content}".encode()).hexdigest()[:16]
-    return RULINGS.row(digest=digest, country=country, findings=content, made_at=made_at)
+    month = _month_of(accepted_at)
+    digest = sha256(f"{month:%Y-%m} {country} {content}".encode()).hexdigest()[:16]
+    return RULINGS.row(digest=digest, country=country, findings=content, made_at=to_stored(accepted_at))
+
+
+def forget_rulings(tx: Transaction, until: int, most: int) -> int:
+    """Delete so many rulings of months before `until`, in microseconds, and before the oldest job; returns how many.
+
+    A job that is being accepted names one of the present month, which stays.
+    """
+    oldest = tx.value("SELECT min(accepted_at) FROM job")
+    month = _month_of(to_instant(until if oldest is None else min(until, oldest)))
+    return tx.execute(_FORGET, (to_stored(month), most))
+
+
+def _month_of(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def read_findings(tx: Transaction, digests: Iterable[str]) -> dict[str, tuple[str, Findings]]:

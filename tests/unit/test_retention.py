@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -34,6 +35,7 @@ from tests.kit.reports_harness import ReportsHarness
 from tests.kit.store_harness import SECOND
 
 NUMBER = "447700900101"
+NOTED = ("receipts", "noted", "network")
 DAY = timedelta(days=1)
 OF_JOBS = (JobRow, MessageRow, PartRow, PartAttemptRow, ReceiptRow, DetailRow, JobSumRow)
 OF_INBOUND = (InboundSmsRow, InboundEffectRow)
@@ -213,6 +215,50 @@ def size_of(world, url):
 
 def test_a_request_with_nothing_to_forget_counts_nothing(world):
     assert world.database.write_now(forget_details, limits_at(world.clock.now())) == 0
+
+
+def rulings_of(world):
+    """Return the digests that are stored, and those that messages name."""
+    stored = {digest for (digest,) in world.rows("SELECT digest FROM ruling")}
+    return stored, {digest for (digest,) in world.rows("SELECT DISTINCT ruling FROM message")}
+
+
+async def test_what_rules_of_countries_did_goes_after_the_last_job_of_its_month(world):
+    for _ in range(5):
+        world.deliver(NUMBER, findings=(NOTED,))
+        await world.sum_all()
+        tell_all(world)
+        world.pass_time(31 * DAY)
+        await world.forget_all()
+        stored, named = rulings_of(world)
+        assert named <= stored
+    assert len(stored) == 3
+    open_job = world.add(NUMBER, findings=(NOTED,), expires_at=world.now + 300 * 86_400 * SECOND)
+    (of_open,) = world.rows("SELECT ruling FROM message WHERE job_key = ?", open_job.key)[0]
+    world.pass_time(200 * DAY)
+    await world.forget_all()
+    assert rulings_of(world) == ({of_open}, {of_open})
+    world.pass_time(101 * DAY)
+    world.sweep()
+    await world.sum_all()
+    tell_all(world)
+    world.pass_time(DETAILS_KEPT + 31 * DAY)
+    await world.forget_all()
+    assert rulings_of(world) == (set(), set())
+
+
+async def test_many_rulings_go_a_step_at_a_time(world):
+    for number in range(2 * AT_ONCE + 1):
+        world.deliver(NUMBER, findings=(("urls", "noted", f"forbidden: {number}.example.com"),))
+    await world.sum_all()
+    tell_all(world)
+    world.pass_time(DETAILS_KEPT + 31 * DAY)
+    left = []
+    while await world.retention.step():
+        left.append(len(rulings_of(world)[0]))
+    falls = [before - after for before, after in pairwise(left) if after < before]
+    assert left[-1] == 0
+    assert max(falls) <= AT_ONCE
 
 
 async def test_support_requests_go_six_months_after_they_ended_and_those_that_have_not_stay(world):
