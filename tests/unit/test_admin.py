@@ -82,6 +82,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "tls_required": False,
         "proofs": ["api-key", "arc", "certificate", "dkim", "login", "range", "spf"],
         "identity_provider": "",
+        "portal_client": "",
         "arc_sealers": [],
         "logins": ["desk"],
         "profiles": ["Alarm"],
