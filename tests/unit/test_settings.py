@@ -190,6 +190,7 @@ def test_a_neutral_value_can_differ_from_the_default():
 def test_a_message_cannot_ask_for_what_is_the_customers_to_decide():
     assert {name for name, field in FIELDS.items() if field.message_may_set} == {
         "sender_id",
+        "use_case",
         "priority",
         "cost_centre",
         "status_report",
