@@ -35,7 +35,8 @@ async def stay(_):
 async def site(tmp_path, gateway_database):
     core = open_core(make_house(tmp_path / "house", gateway_database))
     doors = Doors(core.config, core, core.acceptance)
-    ends = [page.path == "/sign-out" or page.path.startswith("/account") for page in PAGES]
+    # Who signs out, or disables and signs out accounts, ends the session of the scan.
+    ends = [page.path == "/sign-out" or "/account" in page.path for page in PAGES]
     pages = [replace(page, handler=stay) if end else page for page, end in zip(PAGES, ends, strict=True)]
     gate = Gate(pages, OPEN_PAGES, desk=portal_desk(core.config, core, doors), look=PortalPages())
     async with portal_site(core, gate.routes()) as running:
