@@ -39,10 +39,15 @@ config_option = click.option(
 )
 
 
+def default_config() -> DefaultFile:
+    """Return the operator's file where none is named: that of the environment, else the one that is found."""
+    named = os.environ.get(CONFIG_VARIABLE, "")
+    return DefaultFile(file=Path(named)) if named else find_default(Path())
+
+
 def used_config() -> Path:
     """Return the operator's file where none is named, and have faults name it; ends the command where there is none."""
-    named = os.environ.get(CONFIG_VARIABLE, "")
-    found = DefaultFile(file=Path(named)) if named else find_default(Path())
+    found = default_config()
     skipped = f"./{FILE_NAME} is not used: {found.skipped}" if found.skipped else ""
     if found.file is None:
         raise click.UsageError(
@@ -51,7 +56,9 @@ def used_config() -> Path:
         )
     if skipped:
         click.echo(f"{skipped}; {found.file} is", err=True)
-    click.get_current_context().meta[_FOUND] = f"{found.file} ({CONFIG_VARIABLE})" if named else str(found.file)
+    click.get_current_context().meta[_FOUND] = (
+        f"{found.file} ({CONFIG_VARIABLE})" if os.environ.get(CONFIG_VARIABLE) else str(found.file)
+    )
     return found.file
 
 

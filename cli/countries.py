@@ -4,7 +4,6 @@ Not here: the rules (countries), who reads them (gateway.admin.countries).
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import click
 
 from cli.admin_session import csv_option, json_option, one_customer_option, print_rows, print_view
-from cli.context import CONFIG_VARIABLE, read_config
+from cli.context import CONFIG_VARIABLE, default_config, read_config
 from cli.country_words import MODES, change_sentence, origin_of
 from cli.shapes import table_command
-from config.default_file import find_default
 from countries.book import Place, RuleBook, RuleInForce, Ruling
 from countries.changes import RuleChange, find_changes
 from countries.rules import Country, RuleName
@@ -35,10 +33,7 @@ _LISTED = (RuleName.ALPHA, RuleName.ALPHA_REGISTRATION, RuleName.TWO_WAY, RuleNa
 
 def _find_config(context: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
     """Return the operator's file, None where there is none: what is shipped can be read without."""
-    if given is not None or context.resilient_parsing:
-        return given
-    named = os.environ.get(CONFIG_VARIABLE, "")
-    return Path(named) if named else find_default(Path()).file
+    return given if given is not None or context.resilient_parsing else default_config().file
 
 
 config_option = click.option(
