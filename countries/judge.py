@@ -18,6 +18,7 @@ from countries.rules import KindOfSender, RuleName, validity_range
 from countries.wording import Wording, wording_of
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
+from sms.sender_rate import SenderRate, parse_rate
 from sms.settings import UseCase
 
 _MOST_JUDGEMENTS: Final = 20_000
@@ -43,7 +44,7 @@ class Case(NamedTuple):
     """What a judgement depends on. `sender_id` is None where the carrier chooses it.
 
     `abroad` says that a number as the sender ID is none of the country; `toll_free` that it is a toll-free one;
-    `is_answerable` that answers to it would reach the customer. So do `fallback_abroad` and `fallback_registration`.
+    `is_answerable` that answers to it would reach the customer. So do those of the fallback.
     """
 
     country: str
@@ -62,6 +63,7 @@ class Case(NamedTuple):
     is_answerable: bool = False
     fallback_registration: Registration = Registration.NONE
     fallback_abroad: bool = False
+    fallback_toll_free: bool = False
     validity: timedelta | None = None
 
     def with_fallback(self) -> "Case":
@@ -70,7 +72,7 @@ class Case(NamedTuple):
             sender_id=self.fallback,
             registration=self.fallback_registration,
             abroad=self.fallback_abroad,
-            toll_free=False,
+            toll_free=self.fallback_toll_free,
             is_answerable=False,
         )
 
@@ -90,8 +92,8 @@ def kind_of_sender(case: Case) -> KindOfSender | None:
 class Judgement:
     """What the rules do to messages of one case.
 
-    `sender_id` and `validity` stand in place of what was asked, None: as asked. `quiet` are the quiet hours, `rates`
-    how fast the sender ID may send, each with its mode.
+    `sender_id` and `validity` stand in place of what was asked, None: as asked. `quiet` are the quiet hours, each
+    with its mode, `rate` how fast the sender ID may send.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -99,7 +101,7 @@ class Judgement:
     sender_id: SenderId | None = None
     wording: Wording | None = None
     quiet: tuple[RuleInForce, ...] = ()
-    rates: tuple[RuleInForce, ...] = ()
+    rate: SenderRate | None = None
     validity: timedelta | None = None
 
 
@@ -169,7 +171,7 @@ class Judge:
                 case.country, rules, kind_of_sender(shown), case.use_case, brand=case.brand, opt_out=case.opt_out
             ),
             quiet=tuple(rule for rule in rules.get(RuleName.QUIET_HOURS, ()) if rule.value != "none"),
-            rates=tuple(rules.get(RuleName.RATE, ())),
+            rate=_rate_of(shown, rules),
             validity=draft.validity,
         )
 
@@ -309,6 +311,20 @@ def _note_the_rest(draft: _Draft, case: Case, rules: Rules) -> None:
     for rule in noted:
         if rule is not None:
             draft.note(rule)
+
+
+def _rate_of(case: Case, rules: Rules) -> SenderRate | None:
+    """Return how fast the sender ID may send to the country: the slowest of the rates that are applied to its kind."""
+    kind = kind_of_sender(case)
+    if case.sender_id is None or kind is None:
+        return None
+    counter = f"rate {case.country} {case.sender_id.value}"
+    rates = [
+        parse_rate(counter, rule.value)
+        for rule in rules.get(RuleName.RATE, ())
+        if rule.mode is Mode.APPLY and rule.value.startswith(f"{kind} ")
+    ]
+    return min(rates, key=lambda rate: rate.parts / rate.period.total_seconds(), default=None)
 
 
 def _judge_validity(draft: _Draft, asked: timedelta | None, rules: Rules) -> None:

@@ -9,17 +9,14 @@ from typing import Final
 
 from addressbook.people import Customer
 from addressbook.snapshot import Snapshot
-from countries.book import Mode
 from countries.judge import NOTHING, Case, Judgement
 from gateway.routing import CarrierRoutes
 from sms.number import MobileNumber, SenderId, SenderKind, country_of, is_toll_free
 from sms.outcome import Refusal
 from sms.route import first_carrier
-from sms.sender_rate import SenderRate, parse_rate
 from sms.settings import Settings
 
 _MOST_REMEMBERED: Final = 10_000
-_RATED: Final = {SenderKind.NUMERIC: "long", SenderKind.SHORT_CODE: "short", SenderKind.ALPHANUMERIC: "name"}
 
 
 class CountryRules:
@@ -101,24 +98,11 @@ class CountryRules:
             is_answerable=sender_id is not None and snapshot.numbers.judge_answers(sender_id, key) is None,
             fallback_registration=find(key, fallback, country, settings.use_case, self._day, carrier),
             fallback_abroad=_is_abroad(fallback, country),
+            fallback_toll_free=_is_toll_free(fallback),
             brand=settings.brand,
             opt_out=settings.opt_out_text,
             validity=settings.validity,
         )
-
-
-def rate_of(judgement: Judgement, sender_id: SenderId | None, country: str) -> SenderRate | None:
-    """Return how fast a sender ID may send to a country: the slowest of the rates that are applied, None if none is."""
-    if sender_id is None:
-        return None
-    kind = "toll-free" if _is_toll_free(sender_id) else _RATED[sender_id.kind]
-    counter = f"rate {country} {sender_id.value}"
-    rates = [
-        parse_rate(counter, rule.value)
-        for rule in judgement.rates
-        if rule.mode is Mode.APPLY and rule.value.startswith(f"{kind} ")
-    ]
-    return min(rates, key=lambda rate: rate.parts / rate.period.total_seconds(), default=None)
 
 
 def _is_toll_free(sender_id: SenderId | None) -> bool:

@@ -12,11 +12,11 @@ from typing import Final
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.country_rules import CountryRules, rate_of
+from gateway.country_rules import CountryRules
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
-from gateway.routing import CarrierRoutes, Repertoire, Routed
+from gateway.routing import CarrierRoutes, Routed
 from gateway.scheduling import decide_schedules
 from gateway.submission import Submission
 from gateway.usage_claims import claims_of
@@ -33,7 +33,6 @@ from sms.route import SANDBOX_ROUTE, SEPARATOR
 from sms.schedule import Schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 
-_GSM7: Final = Repertoire()
 _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
 _DUPLICATE_FOR: Final = timedelta(minutes=10)
@@ -192,7 +191,7 @@ def _judge_all(
                 duplicate_of=first_given.get((number.digits, wanted.text), ""),
                 judgement=judgement,
                 findings=judgement.findings,
-                rate=rate_of(judgement, sender_id, country) if judgement.rates else None,
+                rate=judgement.rate,
             )
         )
         first_given.setdefault((number.digits, wanted.text), wanted.given)
