@@ -55,6 +55,12 @@ async def open_browser(folder: Path) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+async def press(page: Page, selector: str) -> None:
+    """Press what leads to another page, and wait until that one stands there: a reading right after it never sees the one before."""
+    async with page.expect_navigation():
+        await page.click(selector)
+
+
 @contextlib.asynccontextmanager
 async def open_portal(
     browser: Browser,

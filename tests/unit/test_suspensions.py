@@ -78,7 +78,7 @@ async def test_a_setting_of_a_suspended_option_is_without_effect_and_says_why(co
 
 async def test_a_check_names_who_is_suspended_and_why(core):
     await change(core, "customer suspend acme --only rest --reason abuse")
-    found = [item.facts for item in contradictions_of([], core.book.current) if item.code is Contradicts.SUSPENDED]
+    found = [item.facts for item in contradictions_of([], core.book) if item.code is Contradicts.SUSPENDED]
     assert found == [{"cause": "rest of acme is suspended: abuse"}]
 
 

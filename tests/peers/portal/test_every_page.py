@@ -5,7 +5,7 @@ import re
 import pytest
 
 from addressbook.rights import Role
-from tests.kit.browser import NARROW, WIDE, open_browser, open_portal, overflow, serious_findings
+from tests.kit.browser import NARROW, WIDE, open_browser, open_portal, overflow, press, serious_findings
 from tests.kit.portal_site import portal_site
 from tests.kit.testbed import judge, make_house, open_core
 from web.portal.page import CUSTOMER
@@ -87,8 +87,8 @@ async def test_a_form_with_errors_has_nothing_serious(site, tmp_path, size, colo
             await page.goto(f"{at}{path}")
             if path.endswith("max_parts"):
                 await page.fill("#f-value", "many")
-            await page.click(
-                "main form[method=post] >> nth=-1 >> button" if path != "/settings/-/max_parts" else "text=Save"
+            await press(
+                page, "main form[method=post] >> nth=-1 >> button" if path != "/settings/-/max_parts" else "text=Save"
             )
             assert await page.locator(".errors").count() == 1, path
             found += await judged(page, path)
@@ -108,5 +108,5 @@ async def test_the_sign_in_has_nothing_serious_and_works_without_scripts(site, t
             await page.goto("/portal/sign-in")
             await page.fill("#f-address", "nobody@example.com")
             await page.fill("#f-password", "wrong horse")
-            await page.click("main button")
+            await press(page, "main button")
             assert await page.inner_text(".errors a") == "The address or the password is wrong."

@@ -11,7 +11,7 @@ from lxml import etree
 
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
-from tests.kit.browser import NARROW, open_browser, open_portal
+from tests.kit.browser import NARROW, open_browser, open_portal, press
 from tests.kit.running_portal import OWN, PHONE, Session, running_portal
 
 ANNA, BEN = "anna.keller@example.com", "ben.okafor@example.com"
@@ -36,36 +36,36 @@ async def arrive(page, portal, address=ANNA):
     """Open the link of the newest mail to an address, and choose a password."""
     await page.goto(await portal.link_to(address))
     await page.fill("#f-password", PASSWORD)
-    await page.click("main button")
+    await press(page, "main button")
     await page.wait_for_selector("nav.rooms")
 
 
 async def open_room(page, name):
-    await page.click(f"nav.rooms >> text={name}")
+    await press(page, f"nav.rooms >> text={name}")
 
 
 async def test_an_administrator_comes_from_the_mail_and_brings_a_colleague(portal, browser):
     await portal.invite(ANNA)
     async with open_portal(browser, portal) as page:
         await arrive(page, portal)
-        await page.click("nav.own a")
-        await page.click("main a[href$=authenticator]")
+        await press(page, "nav.own a")
+        await press(page, "main a[href$=authenticator]")
         secret = await page.input_value("input[name=secret]")
         await page.fill("#f-code", pyotp.TOTP(secret).at(datetime.now(UTC)))
         await page.fill("#f-password", PASSWORD)
-        await page.click("main button")
+        await press(page, "main button")
         codes = (await page.inner_text("pre.codes")).split()
     async with open_portal(browser, portal, size=NARROW, colours="dark") as page:
         await page.goto("/portal/sign-in")
         await page.fill("#f-address", ANNA)
         await page.fill("#f-password", PASSWORD)
-        await page.click("main button")
+        await press(page, "main button")
         await page.fill("#f-code", codes[0])
-        await page.click("main button")
+        await press(page, "main button")
         await open_room(page, "Accounts")
         await page.fill("#f-address", BEN)
         await page.check("input[value=reports]")
-        await page.click("main button >> text=Invite")
+        await press(page, "main button >> text=Invite")
         assert await page.inner_text(".said") == f"{BEN} was invited."
     link = await portal.link_to(BEN)
     assert f"({ANNA})" in portal.house.box.mails[-1].message.get_body(("plain",)).get_content()
@@ -85,15 +85,15 @@ async def test_an_sms_is_sent_watched_answered_and_found_in_the_report(portal, b
     await portal.invite(ANNA)
     async with open_portal(browser, portal) as page:
         await arrive(page, portal)
-        await page.click("main .button")  # what to do first
+        await press(page, "main .button")  # what to do first
         await page.fill("#f-address", ANNA)
-        await page.click("main form button")
+        await press(page, "main form button")
         await open_room(page, "Send")
         await page.fill("#f-numbers", f"{PHONE}\n{OFF}")
         await page.fill("#f-text", "Lift 2 stands – take the other one.")
         await page.wait_for_selector(".counter >> text=1 part")
-        await page.click("main form button")
-        await page.click("text=Send 2 SMS")
+        await press(page, "main form button")
+        await press(page, "text=Send 2 SMS")
         job = page.url
         await page.evaluate("window.untouched = true")
         await page.wait_for_selector("#state .good >> text=delivered")
@@ -103,9 +103,9 @@ async def test_an_sms_is_sent_watched_answered_and_found_in_the_report(portal, b
 
         await portal.write_from_phone("Which one?")
         await open_room(page, "Inbound")
-        await page.click(f"text={PHONE}")
+        await press(page, f"text={PHONE}")
         await page.fill("#f-text", "The one in hall 1.")
-        await page.click("text=Send answer")
+        await press(page, "text=Send answer")
         await page.wait_for_selector("li.out >> text=The one in hall 1.")
         await portal.house.carrier.until(
             lambda: [one.submitted.text for one in portal.house.carrier.record.taken][-1] == "The one in hall 1."
@@ -142,35 +142,35 @@ async def test_a_setting_a_template_and_a_directory_are_looked_at_before_they_ch
     async with open_portal(browser, portal) as page:
         await arrive(page, portal)
         await open_room(page, "Settings")
-        await page.click("text=Cost centre")
+        await press(page, "text=Cost centre")
         assert "the product" in await page.inner_text("dl.facts")
         await page.fill("#f-value", "W-200")
-        await page.click("text=Save")
-        await page.click(".card button")  # whom it reaches was shown first
+        await press(page, "text=Save")
+        await press(page, ".card button")  # whom it reaches was shown first
         row = page.locator("tr", has_text="Cost centre")
         assert (await row.inner_text()).split("\t")[1:] == ["W-200", "the customer demo set here"]
 
         await open_room(page, "Templates")
-        await page.click("tr:has-text('Result') a")
+        await press(page, "tr:has-text('Result') a")
         source = await page.input_value("#f-source")
         await page.fill("#f-source", source.replace("<body", "{{ nobody.knows }<body", 1))
-        await page.click("button[value=save]")
+        await press(page, "button[value=save]")
         assert "line" in await page.inner_text(".errors")
         await page.fill("#f-source", source.replace("</body>", "<p>Workshop of hall 2</p></body>", 1))
-        await page.click("button[value=preview]")
+        await press(page, "button[value=preview]")
         beside = page.frame_locator("iframe >> nth=0")
         await beside.locator("text=Workshop of hall 2").wait_for()
         assert (await page.locator("iframe").nth(0).get_attribute("sandbox")) == ""
-        await page.click("button[value=save]")
+        await press(page, "button[value=save]")
         assert await page.locator("tbody >> text=" + ANNA).count() == 1
 
         await open_room(page, "Users")
-        await page.click("text=Directories")
-        await page.click("main table a")
+        await press(page, "text=Directories")
+        await press(page, "main table a")
         assert "13 of 22 users would be gone" in await page.inner_text("main")
         names = await page.locator("main tbody th").all_inner_texts()
         assert len(names) == len(set(names)) == 15
-        await page.click("main .act button")
+        await press(page, "main .act button")
         assert await page.inner_text(".said") == "The changes of «staff» are in force."
         await open_room(page, "Users")
         await page.fill("#f-q", "worker.19")

@@ -3,7 +3,7 @@
 import pytest
 
 from addressbook.rights import Role
-from tests.kit.browser import NARROW, WIDE, open_browser, open_portal, overflow, serious_findings
+from tests.kit.browser import NARROW, WIDE, open_browser, open_portal, overflow, press, serious_findings
 from tests.kit.portal_site import portal_site
 from tests.kit.testbed import make_house, open_core
 
@@ -31,20 +31,20 @@ async def test_a_name_is_asked_for_and_approved_on_pages_that_axe_finds_nothing_
     async with open_browser(tmp_path) as browser:
         async with open_portal(browser, site, customer, size=size, colours=colours) as page:
             await page.goto(f"/portal/c/{site.customer()}/sender-ids")
-            await page.click("main a.button")
+            await press(page, "main a.button")
             await look(page)
             await page.select_option("#f-country", "QA")
-            await page.click("main button")
+            await press(page, "main button")
             await look(page)
             await page.fill("#f-value", "Acme")
             await page.fill("#f-company", "Acme plc")
             await page.fill("#f-samples", "Your parcel comes at noon.")
-            await page.click("main form[method=post] button")
+            await press(page, "main form[method=post] button")
             await look(page)
             await page.set_input_files("#f-paper", paper)
             await page.check("#f-letter")
-            await page.click("form[enctype] button")
-            await page.click("form:has(input[value=submit]) button")
+            await press(page, "form[enctype] button")
+            await press(page, "form:has(input[value=submit]) button")
             await look(page)
             one = page.url.rpartition("/")[2]
         async with open_portal(browser, site, desk, size=size, colours=colours) as page:
@@ -53,5 +53,5 @@ async def test_a_name_is_asked_for_and_approved_on_pages_that_axe_finds_nothing_
             await page.goto(f"/portal/operator/sender-ids/{one}")
             await look(page)
             await page.fill("#f-until", "2099-12-31")
-            await page.click("form:has(input[value=approve]) button")
+            await press(page, "form:has(input[value=approve]) button")
             assert "approved" in await page.inner_text("main .badge")

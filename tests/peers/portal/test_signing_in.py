@@ -6,7 +6,7 @@ import re
 import pyotp
 import pytest
 
-from tests.kit.browser import open_browser, open_portal, serious_findings
+from tests.kit.browser import open_browser, open_portal, press, serious_findings
 from tests.kit.portal_site import portal_site
 from tests.kit.testbed import make_house, open_core
 
@@ -38,20 +38,20 @@ async def test_an_administrator_sets_up_an_authenticator_signs_in_with_it_and_in
             await page.goto(link_to(site, ANNA))
             assert await serious_findings(page) == []
             await page.fill("#f-password", "short")
-            await page.click("main button")
+            await press(page, "main button")
             assert "too short" in await page.inner_text(".errors")
             await page.fill("#f-password", PASSWORD)
-            await page.click("main button")
+            await press(page, "main button")
             await page.goto("/portal/account/authenticator")
             assert await serious_findings(page) == []
             assert await page.locator("svg.qr path").count() == 1
             secret = await page.input_value("input[name=secret]")
             await page.fill("#f-code", pyotp.TOTP(secret).at(site.core.clock.now()))
             await page.fill("#f-password", PASSWORD)
-            await page.click("main button")
+            await press(page, "main button")
             codes = (await page.inner_text("pre.codes")).split()
             assert len(codes) == 10
-            await page.click("text=Sign out")
+            await press(page, "text=Sign out")
             assert await page.inner_text(".said") == "You have signed out."
 
         async with open_portal(browser, site) as page:  # by keyboard alone
@@ -67,10 +67,10 @@ async def test_an_administrator_sets_up_an_authenticator_signs_in_with_it_and_in
             await page.keyboard.type(codes[0])
             await page.keyboard.press("Enter")
             await page.wait_for_selector("nav.rooms")
-            await page.click("text=Accounts")
+            await press(page, "text=Accounts")
             await page.fill("#f-address", BEN)
             await page.check("input[value=reports]")
-            await page.click("text=Invite >> nth=-1")
+            await press(page, "text=Invite >> nth=-1")
             assert await page.inner_text(".said") == f"{BEN} was invited."
             await page.goto("/portal/account")
             assert await serious_findings(page) == []
@@ -78,7 +78,7 @@ async def test_an_administrator_sets_up_an_authenticator_signs_in_with_it_and_in
         async with open_portal(browser, site, scripts=False, language="de") as page:
             await page.goto(link_to(site, BEN))
             await page.fill("#f-password", "quiet purple teapots")
-            await page.click("main button")
+            await press(page, "main button")
             menu = await page.inner_text("nav.rooms")
             assert "Übersicht" in menu
             assert "Konten" not in menu, "his role has no accounts"

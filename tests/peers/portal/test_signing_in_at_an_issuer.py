@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import trustme
 
-from tests.kit.browser import open_browser, open_portal, serious_findings
+from tests.kit.browser import open_browser, open_portal, press, serious_findings
 from tests.kit.issuer import CLIENT, SECRET
 from tests.kit.peer import find_program, require_peer
 from tests.kit.portal_site import portal_site, text_of
@@ -155,12 +155,12 @@ async def test_in_a_browser_people_come_in_by_their_company_go_back_and_are_refu
             await page.goto(f"/portal/c/{here.site.customer()}/reports")
             assert await serious_findings(page) == []
             await page.fill("#f-address", ANNA)
-            await page.click("text=Sign in at your company")
+            await press(page, "text=Sign in at your company")
             assert await serious_findings(page) == []
-            await page.click("main a.button")
+            await press(page, "main a.button")
             assert await page.input_value("input[name=login]") == ANNA.replace("@", "%40")
             await page.fill("input[name=login]", "anna")
-            await page.click("button")
+            await press(page, "button")
             await page.wait_for_url("**/reports")
             assert "Anna Keller" not in await page.inner_text("header"), "a name here stays as the portal has it"
             await page.go_back()
@@ -174,13 +174,13 @@ async def test_in_a_browser_people_come_in_by_their_company_go_back_and_are_refu
             await page.goto("/portal/sign-in")
             await page.fill("#f-address", BEN)
             await page.dblclick("text=Bei Ihrer Firma anmelden")
-            await page.click("main a.button")
-            await page.click("text=Refuse")
+            await press(page, "main a.button")
+            await press(page, "text=Refuse")
             assert "hat Sie nicht eingelassen" in await page.inner_text(".errors")
             assert await page.is_visible("#f-password")
             await page.fill("#f-address", BEN)
-            await page.click("text=Bei Ihrer Firma anmelden")
-            await page.click("main a.button")
+            await press(page, "text=Bei Ihrer Firma anmelden")
+            await press(page, "main a.button")
             await page.fill("input[name=login]", "ben")
-            await page.click("button")
+            await press(page, "button")
             assert "Ben Nuñez" in await page.inner_text("header")
