@@ -6,6 +6,8 @@ Not here: how a proof is made (gateway.auth, mta), whose it is (senders).
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class ProofKind(StrEnum):
     """Every proof, in the order in which they are asked for.
@@ -24,8 +26,7 @@ class ProofKind(StrEnum):
     ARC = "arc"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """A proof that held. `evidence` names the facts: a login and its mechanism, a network, `d=` with the selector."""
 
     kind: ProofKind

@@ -7,12 +7,13 @@ builds it for every door.
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from addressbook.hierarchy import Layer, LayerKind, layer_of
 from addressbook.senders import Principal, find_owner

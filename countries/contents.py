@@ -6,7 +6,7 @@ Hints of subjects are words that are rarely said of anything else; they prove no
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -45,6 +45,50 @@ _OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
 _PHONE: Final = re.compile(r"(?<![\w.,-])(?!0[.,]\d)(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
 _DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 _FEWEST_DIGITS: Final = 7
+
+
+class Contents:
+    """A text and what is in it; each thing is looked for once, when the first country asks, however many ask.
+
+    `offers_stop` says whether some text tells its reader how to stop.
+    """
+
+    __slots__ = ("_hints", "_links", "_phone_number", "_tells_to_stop", "offers_stop", "text")
+
+    def __init__(self, text: str, offers_stop: Callable[[str], bool]) -> None:
+        self.text = text
+        self.offers_stop = offers_stop
+        self._links: tuple[str, ...] | None = None
+        self._phone_number: str | None = None
+        self._hints: frozenset[str] | None = None
+        self._tells_to_stop: bool | None = None
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The hosts that it links to."""
+        if self._links is None:
+            self._links = find_links(self.text)
+        return self._links
+
+    @property
+    def phone_number(self) -> str:
+        """The first telephone number in it, empty without any."""
+        if self._phone_number is None:
+            self._phone_number = find_phone_number(self.text)
+        return self._phone_number
+
+    @property
+    def tells_to_stop(self) -> bool:
+        """Whether it tells its reader how to stop."""
+        if self._tells_to_stop is None:
+            self._tells_to_stop = self.offers_stop(self.text)
+        return self._tells_to_stop
+
+    def hints(self, kinds: str) -> tuple[str, ...]:
+        """Return the kinds of banned subjects, of these with commas between them, that its words hint at."""
+        if self._hints is None:
+            self._hints = find_hints(self.text)
+        return tuple(kind for kind in kinds.split(",") if kind in self._hints) if self._hints else ()
 
 
 def find_links(text: str) -> tuple[str, ...]:
@@ -91,17 +135,17 @@ def find_phone_number(text: str) -> str:
     return ""
 
 
-def find_hints(text: str, kinds: Iterable[str]) -> tuple[str, ...]:
-    """Return the kinds of banned subjects, of these, that words of a text hint at."""
+def find_hints(text: str) -> frozenset[str]:
+    """Return the kinds of banned subjects that words of a text hint at."""
     folded = text.casefold()
     is_ascii = folded.isascii()
     words = folded.translate(_PUNCTUATION).split() if is_ascii else _WORD.findall(folded)
     if is_ascii and _HINT_WORDS.isdisjoint(words):
-        return ()
+        return frozenset()
     found = {kind for word in words for kind in _HINTS.get(word, ())}
     if not is_ascii:
         found |= {kind for word, kind in _UNSPACED if word in folded}
-    return tuple(kind for kind in kinds if kind in found)
+    return frozenset(found)
 
 
 _PUNCTUATION: Final = str.maketrans({char: " " for char in map(chr, range(128)) if not char.isalpha()})

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from countries.book import Mode, RuleInForce
-from countries.contents import find_hints, find_links, find_phone_number, is_shortener
+from countries.contents import Contents, is_shortener
 from countries.findings import Effect, Finding
 from countries.rules import KindOfSender, RuleName
 from sms.message import Alphabet, EncodedText
@@ -152,17 +152,17 @@ _WANTS: Final[Mapping[RuleName, Callable[[str, KindOfSender | None], bool]]] = M
 )
 
 
-def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, is_fixed: bool = False) -> Look:
-    """Return what comes of a text before it is encoded; `offers_stop` says whether a text tells how to stop.
+def look_at(contents: Contents, wording: Wording, *, is_fixed: bool = False) -> Look:
+    """Return what comes of a text before it is encoded.
 
     One that is fixed, since its sender divided it, is never changed: what it lacks is noted.
     """
-    contents = _contents_of(text, wording)
-    if not (contents or wording.wants_words):
+    broken = _broken_by(contents, wording)
+    if not (broken or wording.wants_words):
         return NOTHING_SEEN
     findings: list[Finding] = []
     refused = None
-    for rule, what, refuses in contents:
+    for rule, what, refuses in broken:
         is_refused = refuses and rule.mode is Mode.APPLY
         findings.append(Finding(rule.name, Effect.REFUSED if is_refused else Effect.NOTED, f"{rule.value}: {what}"))
         if is_refused and refused is None:
@@ -170,8 +170,7 @@ def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, 
             refused = Refused(refusal=Refusal.CONTENT_NOT_ALLOWED, detail=detail)
     before: list[str] = []
     after: list[str] = []
-    offers = _Offers(text, wording, offers_stop)
-    for rule, words, missing, where in _words_of(text, wording, offers):
+    for rule, words, missing, where in _words_of(contents, wording):
         is_put = rule.mode is Mode.APPLY and not missing and not is_fixed
         if is_put:
             (before if where is RuleName.TEXT_PREFIX else after).append(words)
@@ -183,10 +182,10 @@ def look_at(text: str, wording: Wording, offers_stop: Callable[[str], bool], *, 
     return Look(" ".join(before), " ".join(after), tuple(findings), refused)
 
 
-def _contents_of(text: str, wording: Wording) -> list[tuple[RuleInForce, str, bool]]:
+def _broken_by(contents: Contents, wording: Wording) -> list[tuple[RuleInForce, str, bool]]:
     """Return each rule that a text breaks by what is in it, what that is, and whether the rule can refuse for it."""
     found = []
-    if (links := wording.links) is not None and (hosts := find_links(text)):
+    if (links := wording.links) is not None and (hosts := contents.links):
         short = [host for host in hosts if is_shortener(host)]
         if links.value == "forbidden":
             found.append((links, f"a link ({hosts[0]})", True))
@@ -195,30 +194,20 @@ def _contents_of(text: str, wording: Wording) -> list[tuple[RuleInForce, str, bo
         elif links.value == "allow-list":
             # Who is on the list is between the customer and the networks.
             found.append((links, f"a link ({hosts[0]})", False))
-    if (phones := wording.phone_numbers) is not None and find_phone_number(text):
+    if (phones := wording.phone_numbers) is not None and contents.phone_number:
         found.append((phones, "a telephone number", True))
-    if (bans := wording.bans) is not None and (hints := find_hints(text, bans.value.split(","))):
+    if (bans := wording.bans) is not None and (hints := contents.hints(bans.value)):
         found.append((bans, ", ".join(hints), False))
     return found
 
 
-@dataclass(slots=True)
-class _Offers:
-    """Whether a text tells how to stop: asked once, and only where a rule wants to know."""
-
-    text: str
-    wording: Wording
-    offers_stop: Callable[[str], bool]
-    answer: bool | None = None
-
-    def __call__(self) -> bool:
-        if self.answer is None:
-            own = self.wording.opt_out.casefold()
-            self.answer = bool(own and own in self.text.casefold()) or self.offers_stop(self.text)
-        return self.answer
+def _offers_opt_out(contents: Contents, wording: Wording) -> bool:
+    """Return whether a text tells how to stop, in the customer's own words or in any."""
+    own = wording.opt_out.casefold()
+    return bool(own and own in contents.text.casefold()) or contents.tells_to_stop
 
 
-def _words_of(text: str, wording: Wording, offers: _Offers) -> Iterator[tuple[RuleInForce, str, str, RuleName]]:
+def _words_of(contents: Contents, wording: Wording) -> Iterator[tuple[RuleInForce, str, str, RuleName]]:
     """Yield each rule whose words a text lacks, the words, the setting that is missing for them, and their place."""
     rules, is_offered = wording.rules, False
     for name in (RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX):
@@ -226,7 +215,7 @@ def _words_of(text: str, wording: Wording, offers: _Offers) -> Iterator[tuple[Ru
         if rule is None:
             continue
         wants_opt_out = "{opt_out}" in rule.value
-        if (wants_opt_out and offers()) or _has_words(text, rule, wording):
+        if (wants_opt_out and _offers_opt_out(contents, wording)) or _has_words(contents.text, rule, wording):
             continue
         missing = ", ".join(
             setting
@@ -234,10 +223,10 @@ def _words_of(text: str, wording: Wording, offers: _Offers) -> Iterator[tuple[Ru
             if not value and f"{{{setting.removesuffix('_text')}}}" in rule.value
         )
         words = _filled(rule, wording)
-        is_offered |= wants_opt_out or offers.offers_stop(words)
+        is_offered |= wants_opt_out or contents.offers_stop(words)
         yield rule, words, missing, name
     opt_out = rules.get(RuleName.OPT_OUT)
-    if opt_out is not None and opt_out.value == _REQUIRED and not is_offered and not offers():
+    if opt_out is not None and opt_out.value == _REQUIRED and not (is_offered or _offers_opt_out(contents, wording)):
         yield opt_out, wording.opt_out, "" if wording.opt_out else "opt_out_text", RuleName.TEXT_SUFFIX
 
 

@@ -4,12 +4,13 @@ An interface parses and answers; all rules are here and below. Not here: who log
 about a submission (gateway.plan).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from time import monotonic
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec.structs import replace
 
 from addressbook.hierarchy import LayerKind, Resolved, layer_of
 from addressbook.senders import Principal, Sender, find_account_sender, find_login_sender

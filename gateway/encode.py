@@ -6,10 +6,13 @@ grammar of placeholders (sms.personalise), what a country wants of a text (count
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from msgspec import Struct, field, structs
+
+from countries.contents import Contents
 from countries.findings import Finding
 from countries.wording import Look, Wording, judge_encoded, look_at
 from gateway.routing import Repertoire
@@ -24,8 +27,7 @@ _Fault = tuple[Refused, RowFault]
 _ANY_PARTS = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
+class Texts(Struct, frozen=True, kw_only=True):
     """What came of it: `shared` or `own` by index of the recipient; `refused` says why there is none.
 
     `barred` are the recipients that their country refuses the text, `findings` what the rules of countries did.
@@ -88,18 +90,37 @@ def refuse_cut(encoded: EncodedText, settings: Settings) -> Refused:
     return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
 
 
-def _make(text: str, settings: Settings, demand: Demand, *, wide: bool) -> _Made | Refused:
+class _Source:
+    """A text to be made ready, encoded once for each repertoire and looked at once, whatever countries it goes to."""
+
+    __slots__ = ("_encoded", "contents", "settings", "wide")
+
+    def __init__(self, text: str, settings: Settings, *, wide: bool) -> None:
+        self.contents = Contents(text, offers_stop)
+        self.settings = settings
+        self.wide = wide
+        self._encoded: dict[Repertoire, EncodedText | Refused] = {}
+
+    def encode(self, repertoire: Repertoire) -> EncodedText | Refused:
+        """Return the text for the air where no country wants anything."""
+        known = self._encoded.get(repertoire)
+        if known is None:
+            known = encode_one(self.contents.text, self.settings, wide=self.wide, repertoire=repertoire)
+            self._encoded[repertoire] = known
+        return known
+
+
+def _make(source: _Source, demand: Demand) -> _Made | Refused:
     """Return a text that suits a demand; Refused where it can go to no country."""
-    plain = encode_one(text, settings, wide=wide, repertoire=demand.repertoire)
-    wording = demand.wording
+    plain, settings, wording = source.encode(demand.repertoire), source.settings, demand.wording
     if wording is None or isinstance(plain, Refused):
         return plain if isinstance(plain, Refused) else _Made(plain)
-    look = look_at(text, wording, offers_stop)
+    look = look_at(source.contents, wording)
     if look.refused is not None:
         return _Made(look.refused, look.findings)
     if not (look.before or look.after or wording.limits_encoding):
         return _Made(plain, (*look.findings, *judge_encoded(plain, plain, wording)))
-    encoded = _encode_worded(text, look, settings, demand.repertoire, wording, wide=wide)
+    encoded = _encode_worded(source, look, demand.repertoire, wording)
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
         encoded = refuse_cut(encoded, settings)
     if isinstance(encoded, Refused):
@@ -108,10 +129,9 @@ def _make(text: str, settings: Settings, demand: Demand, *, wide: bool) -> _Made
     return _Made(encoded, (*look.findings, *judge_encoded(plain, encoded, wording)))
 
 
-def _encode_worded(  # noqa: PLR0913 - what it depends on
-    text: str, look: Look, settings: Settings, repertoire: Repertoire, wording: Wording, *, wide: bool
-) -> EncodedText | Refused:
+def _encode_worded(source: _Source, look: Look, repertoire: Repertoire, wording: Wording) -> EncodedText | Refused:
     """Return a text between the words of its country, within its limits; the text is cut, its words never are."""
+    text, settings = source.contents.text, source.settings
     before = f"{look.before} " if look.before else ""
     after = f" {look.after}" if look.after else ""
     unencodable = settings.unencodable
@@ -126,7 +146,7 @@ def _encode_worded(  # noqa: PLR0913 - what it depends on
             coding=coding,
             unencodable=unencodable,
             max_parts=parts,
-            wide_reference=wide,
+            wide_reference=source.wide,
             lacking=repertoire.lacking | wording.lacking,
             languages=settings.national_languages if repertoire.national else (),
             most_in_part=wording.most_in_part,
@@ -145,7 +165,7 @@ def _encode_worded(  # noqa: PLR0913 - what it depends on
         return encoded
     lost = encode(text[len(body) :], _ANY_PARTS) if len(body) < len(text) else None
     begin = len(before)
-    return replace(
+    return structs.replace(
         encoded,
         cut=lost.text + lost.cut if isinstance(lost, EncodedText) else encoded.cut,
         replaced=tuple(
@@ -166,8 +186,9 @@ def _shortened(text: str, length: int) -> str:
 
 def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
     """Return a text that its sender divided, as it is: what countries want of it is only noted, or refused."""
+    contents = Contents(text, offers_stop)
     looks = {
-        index: (look_at(text, demand.wording, offers_stop, is_fixed=True), demand.wording)
+        index: (look_at(contents, demand.wording, is_fixed=True), demand.wording)
         for index, demand in demands.items()
         if demand.wording is not None
     }
@@ -180,9 +201,10 @@ def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
 
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
     """Return the one text of all recipients, and another for those whose carriers or country want one."""
+    source = _Source(text, settings, wide=wide)
     made: dict[int, _Made] = {}
     for demand in {id(demand): demand for demand in demands.values()}.values() or (_NO_DEMAND,):
-        one = _make(text, settings, demand, wide=wide)
+        one = _make(source, demand)
         if isinstance(one, Refused):
             return Texts(refused=one)
         made[id(demand)] = one
@@ -216,10 +238,10 @@ def encode_own(texts: Mapping[int, str], settings: Settings, *, wide: bool = Fal
         alike.setdefault(text, []).append(index)
     made: dict[int, _Made] = {}
     for count, (text, indexes) in enumerate(alike.items(), 1):
-        known: dict[int, _Made] = {}
+        source, known = _Source(text, settings, wide=wide), dict[int, _Made]()
         for index in indexes:
             demand = demands.get(index, _NO_DEMAND)
-            one = known.get(id(demand)) or _make(text, settings, demand, wide=wide)
+            one = known.get(id(demand)) or _make(source, demand)
             if isinstance(one, Refused):
                 return Texts(refused=replace(one, detail=f"text {count} of {len(alike)}: {one.detail}"))
             known[id(demand)] = made[index] = one
@@ -284,7 +306,7 @@ def _make_row(  # noqa: PLR0913 - as above
     text = render(template, row, values)
     if isinstance(text, RowFault):
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text
-    made = _make(text, settings, demand, wide=wide)
+    made = _make(_Source(text, settings, wide=wide), demand)
     if isinstance(made, Refused):
         return made, RowFault(row=row, text=made.detail)
     return made

@@ -4,8 +4,9 @@ Pure: «simulate» and the server share it. Not here: which effects there are (i
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from addressbook.canonical import canonical_address
 from addressbook.people import Customer

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec import structs
+
 from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
@@ -55,7 +57,7 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     schedule, judged = decide_schedules(submission, judged, now)
     changed = texts.own.keys() | texts.barred.keys() | texts.findings.keys()
     messages = tuple(
-        replace(
+        structs.replace(
             message,
             encoded=texts.own.get(index),
             findings=(*message.findings, *texts.findings.get(index, ())),
@@ -92,14 +94,14 @@ def hold_back(planned: JobPlan, stops: StopList) -> JobPlan:
         return planned
     customer, service = submission.sender.customer.id, submission.service.value
     messages = tuple(
-        replace(message, refused=stopped())
+        structs.replace(message, refused=stopped())
         if message.number is not None and stops.blocks(message.number.digits, customer, service)
         else message
         for message in planned.messages
     )
     if not messages or any(message.refused is None for message in messages) or planned.refused is not None:
-        return replace(planned, messages=messages)
-    return replace(planned, messages=messages, job=None, refused=stopped())
+        return structs.replace(planned, messages=messages)
+    return structs.replace(planned, messages=messages, job=None, refused=stopped())
 
 
 def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by

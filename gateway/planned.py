@@ -3,7 +3,8 @@
 Not here: the decisions (gateway.plan).
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from countries.findings import Finding
 from countries.judge import NOTHING, Judgement
@@ -18,8 +19,7 @@ from sms.schedule import Schedule
 from sms.sender_rate import SenderRate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedMessage:
+class PlannedMessage(Struct, frozen=True, kw_only=True):
     """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
 
     `encoded` is its own text, None where it has that of the plan, and so is `schedule`. `costs` are the labels of its
@@ -42,8 +42,7 @@ class PlannedMessage:
     rate: SenderRate | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPlan:
+class JobPlan(Struct, frozen=True, kw_only=True):
     """A submission decided: each recipient judged, the texts made ready, when it goes out, and the `job` to be stored.
 
     `refused` says why nothing of it may be kept; then there is no job, and `encoded` and `schedule` may be None.

@@ -4,10 +4,11 @@ Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from countries.book import Mode
 from countries.findings import Effect, Finding

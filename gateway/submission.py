@@ -1,8 +1,9 @@
 """What somebody wants sent, whatever door it came by: values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from addressbook.hierarchy import Resolved
 from addressbook.proof import Proof
@@ -15,8 +16,7 @@ from sms.outcome import Refused
 from sms.schedule import Blackout
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipientRequest:
+class RecipientRequest(Struct, frozen=True, kw_only=True):
     """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none.
 
     `sender_id` is that of this recipient alone in place of the settings': the number of ours that it wrote to. `values`
@@ -38,8 +38,7 @@ class RecipientRequest:
     blackouts: tuple[Blackout, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """What is to be sent to whom, with the settings in force.
 
     `ignored_options` stood in its mail and did nothing.

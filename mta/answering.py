@@ -7,6 +7,8 @@ here: whether who answers is proven (mta.intake), the conversations themselves (
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from msgspec import Struct, structs
+
 from addressbook.canonical import canonical_address
 from addressbook.numbers import OwnNumber, OwnNumbers
 from addressbook.senders import Sender
@@ -31,8 +33,7 @@ class AnsweredSms:
     own: OwnNumber
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Answers(Struct, frozen=True, kw_only=True):
     """What a mail answers: `recipients` with the number of ours that each wrote to, `sender` who answers.
 
     With `by_mail` it answers a mail of ours, so that its text is new words of the body and its subject has no options.
@@ -100,10 +101,10 @@ class Answering:
                 if (number := snapshot.numbers.answered_by(found.get(phone.digits, ""), sender.customer.id))
             }
             by_mail = by_mail or (bool(own) and self.names_sms(mail))
-            addressed = replace(
+            addressed = structs.replace(
                 addressed,
                 pairs=tuple(
-                    (replace(one, sender_id=own[index].sender_id) if index in own else one, target)
+                    (structs.replace(one, sender_id=own[index].sender_id) if index in own else one, target)
                     for index, (one, target) in enumerate(addressed.pairs)
                 ),
             )

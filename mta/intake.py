@@ -6,10 +6,12 @@ the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (mta.smtp),
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from addressbook.canonical import canonical_address
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
@@ -62,8 +64,7 @@ class Disposition(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The verdict with everything it rests on; `plan` is there unless the sender or the mail itself was refused.
 
     `dropped` is the trace that a dropped mail leaves, `cancel` the job that a mail takes back; None for any other.
@@ -80,8 +81,7 @@ class Decision:
     lists: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class _Case(Struct, frozen=True, kw_only=True):
     """One mail under judgement, with what is known of it from the beginning."""
 
     mail: ParsedMail

@@ -4,9 +4,12 @@ Not here: the forms of an address (addresses), whether a number may be written t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from gateway.submission import RecipientRequest
@@ -67,8 +70,7 @@ def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Re
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedRecipients:
+class ParsedRecipients(Struct, frozen=True, kw_only=True):
     """All recipients of a mail as addressed, before lists and tables are opened: `(wanted, target)` each.
 
     A target is None where the address was refused, which `wanted` then tells.
@@ -98,8 +100,7 @@ class ParsedRecipients:
         return names.pop() if len(names) == 1 else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipients:
+class Recipients(Struct, frozen=True, kw_only=True):
     """Everybody whom a mail reaches; `personalised` where they bring values, `lists` names those that were opened."""
 
     wanted: tuple[RecipientRequest, ...]

@@ -3,8 +3,9 @@
 The store gives the public ids and the reference numbers of parts. Not here: the decisions (gateway.plan).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from sms.esme import EsmeRequest
 from sms.lifecycle import MessageState
@@ -18,8 +19,7 @@ from sms.settings import StatusChannel, StatusReport
 from sms.usage import UsageClaim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
+class NewMessage(Struct, frozen=True, kw_only=True):
     """One recipient to store; `encoded` is None if it was refused; then `reason` and `problem` say why.
 
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
@@ -48,8 +48,7 @@ class NewMessage:
     rate: SenderRate | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstUse:
+class FirstUse(Struct, frozen=True, kw_only=True):
     """The keys by which the first use of a signed mail binds to whom it may go again (mta.verify.replay).
 
     `marker` tells that it was used; `recipients` are those of this submission, `named` further ones. A request that its
@@ -62,8 +61,7 @@ class FirstUse:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(Struct, frozen=True, kw_only=True):
     """One accepted submission. `settings` and `origins` are JSON (sms.serialise).
 
     `directory_version` is that of its settings: the job is not stored if the version has changed. A dry run is stored

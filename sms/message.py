@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
 
@@ -103,8 +105,7 @@ class Header:
     shifts: Shifts = NO_SHIFTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedText:
+class EncodedText(Struct, frozen=True, kw_only=True):
     """A text made ready for the air: what is sent, what was replaced, what was cut.
 
     `lengths` are the characters of each part; `wide` says that each of several has room for a 16-bit reference.
@@ -133,8 +134,7 @@ class TlsTag(StrEnum):
     OPTIONAL = "optional"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailOrigin:
+class MailOrigin(Struct, frozen=True, kw_only=True):
     """What an answer to the mail needs: envelope (RFC 3461), identity, thread, header block.
 
     `reverse_path` is empty for the null sender. `header_sender` is who wrote on behalf of `header_from` (RFC 5322

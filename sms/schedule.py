@@ -10,6 +10,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from sms.outcome import Refusal, Refused
 
 FURTHEST_START: Final = timedelta(days=366)
@@ -28,8 +30,7 @@ class Blackout:
     end_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """When a job's messages are due and when their validity ends; `blackouts` are future, disjoint, in order."""
 
     due_at: datetime

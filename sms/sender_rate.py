@@ -5,9 +5,11 @@ have drained. Not here: which rates bind a message (countries), what is kept (st
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from sms.schedule import Schedule, postpone
 

@@ -5,8 +5,10 @@ people (views).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec.structs import replace
 
 from inbound.stop_list import StopList
 from sms.job import FirstUse, NewJob, NewMessage

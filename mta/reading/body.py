@@ -6,8 +6,10 @@ it; the result is never empty. Not here: MIME (mta.reading.mime), reading HTML (
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct, structs
 
 from mta.reading.client_phrases import IMAGE_LEFTOVER, strip_subject
 from mta.reading.html import QUOTE_MARK, html_text
@@ -24,8 +26,7 @@ _JUDGED_LENGTH: Final = 400_000
 """How much of a body in many pieces is read; its first piece is always read, within the bounds of MailLimits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractedText:
+class ExtractedText(Struct, frozen=True, kw_only=True):
     """The text as the sender typed it, never empty.
 
     `source` says in words where it was found; `removed` has what was left out, as kind and number of characters.
@@ -36,8 +37,7 @@ class ExtractedText:
     removed: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Words:
+class _Words(Struct, frozen=True, kw_only=True):
     """The best text of one section, and the source that it came from."""
 
     words: OwnWords
@@ -106,9 +106,9 @@ def _unreadable(mail: ParsedMail) -> str:
 def _finished(found: ExtractedText, mail: ParsedMail, settings: Settings) -> ExtractedText:
     if len(found.text) > TEXT_LIMIT:
         over = (Removal.OVERLONG.value, len(found.text) - TEXT_LIMIT)
-        found = replace(found, text=found.text[:TEXT_LIMIT], removed=(*found.removed, over))
+        found = structs.replace(found, text=found.text[:TEXT_LIMIT], removed=(*found.removed, over))
     if settings.sender_prefix and mail.author:
-        found = replace(found, text=f"{mail.author}: {found.text}")
+        found = structs.replace(found, text=f"{mail.author}: {found.text}")
     return found
 
 

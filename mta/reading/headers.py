@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Struct
+
 from mta.reading.charsets import clean_line, decode
 from mta.reading.transfer import decode_base64, is_text
 from sms.message import TlsTag
@@ -131,8 +133,7 @@ def _word_octets(word: re.Match[str]) -> bytes:
     return binascii.a2b_qp(content.replace(b"_", b"=20"), header=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailAddress:
+class MailAddress(Struct, frozen=True, kw_only=True):
     """One address of a header: its addr-spec with a lower-case domain, and the display name decoded."""
 
     address: str

@@ -8,9 +8,11 @@ whether the mail is automatic (mta.reading.automatic), whose words the text is (
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from mta.reading.boundaries import Ranges, guessed_boundary, part_ranges, stray_header, undeclared_boundary
 from mta.reading.charsets import clean_line
@@ -68,8 +70,7 @@ class Attachment:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedMail:
+class ParsedMail(Struct, frozen=True, kw_only=True):
     """The facts of a mail. Strings are single clean lines; sections are clean text with LF.
 
     `author` is the one addr-spec of From, empty if From has none or several (`author_problem` says which). `priority`
@@ -91,12 +92,16 @@ class ParsedMail:
     media_type: str
     report_type: str
     header: bytes
-    fields: Fields = field(repr=False)
-    sections: tuple[TextSection, ...] = field(repr=False)
-    forwarded: tuple[TextSection, ...] = field(default=(), repr=False)
-    rich: tuple[bytes, ...] = field(default=(), repr=False)
+    fields: Fields
+    sections: tuple[TextSection, ...]
+    forwarded: tuple[TextSection, ...] = ()
+    rich: tuple[bytes, ...] = ()
     encryption: Encryption | None = None
     attachments: tuple[Attachment, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show none of its content."""
+        return f"ParsedMail(message_id={self.message_id!r}, received={self.received})"
 
     def text(self, name: str) -> str:
         """Return the first header field of this name as one clean line, encoded words not decoded; "" if absent."""

@@ -12,6 +12,9 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+import msgspec
+from msgspec import Struct
+
 from sms.message import Alphabet, Priority
 from sms.number import parse_sender_id
 from sms.outcome import Refusal, Refused
@@ -22,20 +25,19 @@ from sms.settings import SettingsPatch, StatusReport, Unencodable, UseCase
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectOptions:
+class SubjectOptions(Struct, frozen=True, kw_only=True):
     """The options of the subject. `subject` is the rest of it; `given` has every option as written, by name.
 
     `ignored` are those of a subject that is not read for options, as `[NAME:VALUE]`.
     """
 
     subject: str
-    patch: SettingsPatch = field(default_factory=dict)
+    patch: SettingsPatch = msgspec.field(default_factory=dict)
     start_at: datetime | None = None
     blackouts: tuple[Blackout, ...] = ()
     reference: str = ""
     dry_run: bool = False
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = msgspec.field(default_factory=dict)
     ignored: tuple[str, ...] = ()
 
 

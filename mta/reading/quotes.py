@@ -7,8 +7,9 @@ of the author's words. In doubt a line stays: own words that only look like hist
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mta.reading.history import after_header, bare, drop_attribution, history_start, is_quoted
 from mta.reading.html import QUOTE_MARK
@@ -18,8 +19,7 @@ from mta.reading.signatures import without_what_is_below
 _LINE_LIMIT: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnWords:
+class OwnWords(Struct, frozen=True, kw_only=True):
     """The result: `text`, what was left out with its length, and whether a separator said «forwarded»."""
 
     text: str

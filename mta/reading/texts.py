@@ -6,17 +6,17 @@ RFC 2046 §4.1 and §5.1.4, RFC 3676 §4.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mta.reading.charsets import clean_text, decode
 from mta.reading.headers import Typed
 from mta.reading.html_bounds import holds_markup, holds_page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSection:
+class TextSection(Struct, frozen=True, kw_only=True):
     """One section of the body: a text, its HTML twin, or both. `flowed` and `delete_space` are RFC 3676 §4."""
 
     plain: str | None = None

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from msgspec import structs
+
 from gateway.ports import AlertMail
 from mta.reading.options import read_options
 from mta.sending.dsn import write_dsn
@@ -127,7 +129,7 @@ def _without_options(report: JobReport) -> JobReport:
     if mail is None or "[" not in mail.subject:
         return report
     read = read_options(mail.subject)
-    return report if isinstance(read, Refused) else replace(report, mail=replace(mail, subject=read.subject))
+    return report if isinstance(read, Refused) else replace(report, mail=structs.replace(mail, subject=read.subject))
 
 
 def _conversation(notice: Notice) -> str:

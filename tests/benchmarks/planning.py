@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import copy
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from addressbook.snapshot import Snapshot
 from countries.judge import Judge

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -66,7 +67,16 @@ class RunningDemo:
 def running_demo(*words: str) -> Iterator[RunningDemo]:
     """Start the demo, wait until its story is told, and end it as Ctrl-C does."""
     arguments = [sys.executable, "-P", "-m", "cli", "demo", *words]
-    with subprocess.Popen(arguments, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    # A shell has what it starts behind it ignore Ctrl-C; the tests too may have been started so.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        arguments,
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed,  # noqa: PLW1509
+    ) as process:
         assert process.stdout is not None
         told = ""
         for line in process.stdout:

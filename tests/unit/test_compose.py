@@ -13,6 +13,7 @@ import dkim
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gateway.ports import AlertMail
 from mta.sending.compose import ComposedMail, MailIdentity, compose_alert, compose_notice
@@ -71,12 +72,12 @@ def test_a_status_mail_has_the_headers_that_keep_machines_quiet_and_threads_toge
 
 @pytest.mark.parametrize("subject", ["[JOBPERIOD:2026-12-03T08:00:00Z] Morgenruf", "Morgenruf [QOS:EXPRESS]"])
 def test_the_subject_of_a_status_mail_has_no_options(subject):
-    mail = read(compose(notice(report(mail=replace(MAIL, subject=subject)))))
+    mail = read(compose(notice(report(mail=structs.replace(MAIL, subject=subject)))))
     assert mail["Subject"] == "Delivered: Morgenruf"
 
 
 def test_what_is_no_option_stays_in_the_subject():
-    mail = read(compose(notice(report(mail=replace(MAIL, subject="[Ticket 12] Lieferung")))))
+    mail = read(compose(notice(report(mail=structs.replace(MAIL, subject="[Ticket 12] Lieferung")))))
     assert mail["Subject"] == "Delivered: [Ticket 12] Lieferung"
 
 
@@ -122,7 +123,7 @@ EVIL = "x\r\nBcc: eve@example.org\r\n\r\n<script>\n.\nQUIT\r\n"
 
 
 def test_no_value_becomes_a_header_of_its_own():
-    origin = replace(MAIL, subject=EVIL, message_id=f"<a@b>{EVIL}", references=EVIL, header_from=EVIL)
+    origin = structs.replace(MAIL, subject=EVIL, message_id=f"<a@b>{EVIL}", references=EVIL, header_from=EVIL)
     job = report(
         message(text=EVIL, number="", given=EVIL, sender_id=EVIL),
         mail=origin,
@@ -192,7 +193,7 @@ _any_text = st.text(st.characters() | st.sampled_from('\r\n\v\f\x1c\x85\u2028\u2
 @given(text=_any_text, kind=st.sampled_from(NoticeKind), machine=st.booleans())
 def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind, machine):
     header = text.encode("utf-8", "replace")
-    origin = replace(MAIL, subject=text, message_id=text, references=text, helo=text, envid=text, header=header)
+    origin = structs.replace(MAIL, subject=text, message_id=text, references=text, helo=text, envid=text, header=header)
     given_message = message(
         MessageState.UNDELIVERED,
         text=text,

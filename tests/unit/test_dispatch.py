@@ -1,9 +1,9 @@
 """Due parts to carriers and their answers back: never more than there is room for, committed before the bytes, never lost."""
 
 import resource
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers

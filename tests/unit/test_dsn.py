@@ -1,6 +1,5 @@
 """Which event makes which DSN, and that a parser written by others reads in it what is meant (RFC 3461, RFC 3464)."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -8,6 +7,7 @@ from email.message import EmailMessage
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mta.sending.compose import MailIdentity, compose_notice
 from mta.sending.dsn import STATUS_OF_PROBLEM, DsnAction, decide_dsn, write_dsn

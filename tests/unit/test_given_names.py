@@ -1,8 +1,7 @@
 """Status mails name recipients as the sender did in To and Cc."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mta.sending.given_names import with_given_names
 from tests.kit.status_samples import MAIL, message, report

@@ -1,13 +1,13 @@
 """Status mails stay in the conversation of their mail by Outlook's rules, though their subject says the result."""
 
 import base64
-from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from mta.sending.compose import MailIdentity, compose_notice
 from mta.sending.outlook_thread import outlook_thread, topic_of
@@ -30,7 +30,7 @@ ANSWERED = "AQHWLRNo4NaOjvXU8EODe0ZotrA8B6itzaxf"
 
 def answer(header: bytes = b"", *, at=REPORTED_AT, key="N.1", **changes):
     """Return topic and index of an answer as a program reads them."""
-    fields = outlook_thread(replace(MAIL, header=header, **changes), ACCEPTED_AT, at, key)
+    fields = outlook_thread(structs.replace(MAIL, header=header, **changes), ACCEPTED_AT, at, key)
     read = message_from_bytes(fields.encode() + b"\r\n", policy=policy.default)
     return read["Thread-Topic"], base64.b64decode(str(read["Thread-Index"]))
 
@@ -113,7 +113,7 @@ def test_the_topic_that_the_mail_names_itself_comes_first():
 @given(header=st.binary(max_size=200), subject=st.text(max_size=60))
 def test_whatever_the_mail_has_the_fields_of_the_answer_are_two(header, subject):
     fields = outlook_thread(
-        replace(MAIL, header=b"Thread-Index: " + header, subject=subject), ACCEPTED_AT, NOW, subject
+        structs.replace(MAIL, header=b"Thread-Index: " + header, subject=subject), ACCEPTED_AT, NOW, subject
     )
     assert fields.isascii()
     names = [line.partition(":")[0] for line in fields.split("\r\n") if line[:1].strip()]
@@ -134,7 +134,7 @@ def test_acceptance_result_and_correction_stay_with_the_mail_that_they_answer():
         b"From: anna@example.com\r\nSubject: [QOS:EXPRESS] Lieferung heute\r\nMessage-ID: <1@example.com>\r\n"
         b"Thread-Topic: [QOS:EXPRESS] Lieferung heute\r\nThread-Index: " + CLASSIC.encode() + b"\r\n"
     )
-    origin = replace(MAIL, subject="[QOS:EXPRESS] Lieferung heute", message_id="<1@example.com>", header=sent)
+    origin = structs.replace(MAIL, subject="[QOS:EXPRESS] Lieferung heute", message_id="<1@example.com>", header=sent)
     news = (
         (NoticeKind.ACCEPTED, message(MessageState.QUEUED)),
         (NoticeKind.RESULT, message(MessageState.EXPIRED)),

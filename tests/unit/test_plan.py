@@ -1,11 +1,11 @@
 """A submission decided by values alone: the same ones give the same plan, and a plan has a job or says why not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.lists import DistributionLists

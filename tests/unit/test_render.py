@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
+from msgspec import structs
 
 from addressbook.hierarchy import LayerKind
 from sms.lifecycle import MessageState
@@ -175,7 +176,7 @@ def test_the_subject_begins_with_the_result(mail_subject, changes, expected):
 
 
 def _with_subject(subject):
-    return replace(MAIL, subject=subject)
+    return structs.replace(MAIL, subject=subject)
 
 
 def test_every_kind_of_news_can_be_told_by_its_subject():

@@ -1,10 +1,10 @@
 """Waiting messages given another carrier by hand: nothing twice, nothing that a carrier may have, each refusal named."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from gateway.admin.customers import add_customer

@@ -1,11 +1,11 @@
 """A sender ID sends no faster than its country wants, whichever node accepts: its messages wait, and none is dropped."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from sms.schedule import Blackout, Schedule
 from sms.sender_rate import parse_rate, take_turn

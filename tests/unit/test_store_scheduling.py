@@ -1,9 +1,9 @@
 """Blackouts when parts are taken, detection of duplicates, and dry runs, in the transactions of the store."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from sms.lifecycle import MessageState
 from sms.outcome import Done, Refusal, Retry

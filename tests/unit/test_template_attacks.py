@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from sms.lifecycle import MessageState
 from sms.report import NoticeKind
@@ -236,7 +237,7 @@ def test_a_script_in_any_field_stays_text_in_html_text_and_subject(kind, templat
         )
         for one in (*job.messages, message(text=SCRIPT))
     )
-    mail = replace(job.mail, subject=SCRIPT) if job.mail is not None else None
+    mail = structs.replace(job.mail, subject=SCRIPT) if job.mail is not None else None
     job = replace(job, messages=hostile, mail=mail, public_id=SCRIPT)
     for told in (job, replace(job, messages=hostile[:1])):
         rendered = RENDERER.render(kind, told)

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
+
 from mta.smtp.engine import sasl
 from mta.smtp.engine.content import ContentLimits
 from mta.smtp.engine.grammar import MailFrom, RcptTo
@@ -161,27 +163,23 @@ class Hello:
     extended: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Mail(Struct, frozen=True, kw_only=True):
     """MAIL, well-formed and in order."""
 
     command: MailFrom
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rcpt:
+class Rcpt(Struct, frozen=True, kw_only=True):
     """RCPT, well-formed and in order, below the limit of recipients."""
 
     command: RcptTo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class Data(Struct, frozen=True, kw_only=True):
     """DATA in order: `Dialogue.take_content` accepts the content, a reply refuses it before it is sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentReceived:
+class ContentReceived(Struct, frozen=True, kw_only=True):
     """A whole content, transparency undone; every line ends in CRLF. Whatever the reply, the transaction is over.
 
     Its octets count as open until `Dialogue.content_done`.

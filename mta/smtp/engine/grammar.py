@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
+from msgspec import Struct
+
 from mta.smtp.engine import replies
 from mta.smtp.engine.replies import Reply
 
@@ -51,8 +53,7 @@ ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4, before decoding
 ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2, before decoding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailFrom:
+class MailFrom(Struct, frozen=True, kw_only=True):
     """A parsed MAIL. `address` is empty for the null reverse-path; `options` are the parameters as sent.
 
     `size` is RFC 1870 §6 (None if not declared); `envid` is decoded (RFC 3461 §4.4); `ret` is FULL, HDRS or empty.
@@ -70,8 +71,7 @@ class MailFrom:
     require_tls: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RcptTo:
+class RcptTo(Struct, frozen=True, kw_only=True):
     """A parsed RCPT. `notify` has NEVER alone or any of SUCCESS, FAILURE, DELAY; empty if none came.
 
     `orcpt_type` and `orcpt` are the address type as sent and the decoded address (RFC 3461 §4.2).
