@@ -39,7 +39,6 @@ _BEHIND_SCHEME: Final = re.compile(r"(?<=[^\W_])://(?:[^\s/?#@]*+@)?+([^\s/?#:@]
 _DOTTED: Final = re.compile(r"(?<![@\w.-])[\w-]++(?:\.[\w-]++)++(?!@)")
 _HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
 _DOT_INSIDE: Final = re.compile(r"\.\w")
-_BRACKETS: Final = "[({"
 _OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
 
 _PHONE: Final = re.compile(r"(?<![\w.,-])(?!0[.,]\d)(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
@@ -100,7 +99,7 @@ def find_links(text: str) -> tuple[str, ...]:
         text = unicodedata.normalize("NFKC", "".join(char for char in text if unicodedata.category(char) != "Cf"))
         text = text.translate(_OTHER_DOTS)
     is_dotted = "." in text and _DOT_INSIDE.search(text) is not None
-    if not is_dotted and "://" not in text and not any(bracket in text for bracket in _BRACKETS):
+    if not is_dotted and "://" not in text and not ("[" in text or "(" in text or "{" in text):
         return ()
     text = _HIDDEN_DOT.sub(".", text)
     hosts = [found[1] for found in _BEHIND_SCHEME.finditer(text)]
@@ -137,18 +136,19 @@ def find_phone_number(text: str) -> str:
 
 def find_hints(text: str) -> frozenset[str]:
     """Return the kinds of banned subjects that words of a text hint at."""
+    if text.isascii():
+        # As octets: a third of the time, in a path that each text takes.
+        hinting = _ASCII_HINTS.intersection(text.encode().translate(_LETTERS).split())
+        return frozenset(kind for word in hinting for kind in _HINTS[word.decode()]) if hinting else _NO_HINTS
     folded = text.casefold()
-    is_ascii = folded.isascii()
-    words = folded.translate(_PUNCTUATION).split() if is_ascii else _WORD.findall(folded)
-    if is_ascii and _HINT_WORDS.isdisjoint(words):
-        return frozenset()
-    found = {kind for word in words for kind in _HINTS.get(word, ())}
-    if not is_ascii:
-        found |= {kind for word, kind in _UNSPACED if word in folded}
-    return frozenset(found)
+    found = {kind for word in _WORD.findall(folded) for kind in _HINTS.get(word, ())}
+    return frozenset(found | {kind for word, kind in _UNSPACED if word in folded})
 
 
-_PUNCTUATION: Final = str.maketrans({char: " " for char in map(chr, range(128)) if not char.isalpha()})
+_NO_HINTS: Final[frozenset[str]] = frozenset()
+_LETTERS: Final = bytes(
+    ord(char.lower()) if (char := chr(code)).isalpha() and code < 128 else 32 for code in range(256)
+)
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 # kind → words of several languages; what is also said of other things is not here.
@@ -204,4 +204,4 @@ def _by_word() -> Mapping[str, tuple[str, ...]]:
 
 
 _HINTS: Final = _by_word()
-_HINT_WORDS: Final = frozenset(_HINTS)
+_ASCII_HINTS: Final = frozenset(word.encode() for word in _HINTS if word.isascii())

@@ -203,10 +203,13 @@ def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands:
     """Return the one text of all recipients, and another for those whose carriers or country want one."""
     source = _Source(text, settings, wide=wide)
     made: dict[int, _Made] = {}
-    for demand in {id(demand): demand for demand in demands.values()}.values() or (_NO_DEMAND,):
+    distinct = {id(demand): demand for demand in demands.values()}.values() or (_NO_DEMAND,)
+    for demand in distinct:
         one = _make(source, demand)
         if isinstance(one, Refused):
             return Texts(refused=one)
+        if len(distinct) == 1 and not one.findings and isinstance(one.text, EncodedText):
+            return Texts(shared=one.text)
         made[id(demand)] = one
     shared = next((one.text for one in made.values() if isinstance(one.text, EncodedText)), None)
     special = {key: one for key, one in made.items() if one.findings or one.text != shared}
