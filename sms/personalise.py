@@ -130,6 +130,8 @@ def parse_template(text: str) -> TextTemplate | Refused:
 
 def find_placeholder(text: str) -> str:
     """Return the first placeholder of a text that nothing fills, empty for none; other braces are its own."""
+    if _OPEN not in text:
+        return ""
     for found in _LEFT_OPEN.finditer(text):
         if not _COMMAND.search(text, max(0, found.start() - 40), found.start()):
             return found[0]
