@@ -24,6 +24,7 @@ from reports.downloads import (
     list_downloads,
 )
 from reports.tables import TableForm
+from web.attachments import attachment_headers
 from web.portal.page import POST, Page
 from web.portal.rooms.reports import ROOM, read_received, read_sent
 from web.portal.visit import Visit
@@ -113,8 +114,7 @@ async def take(visit: Visit) -> Response:
     path = visit.desk.data_dir / found.place
     if not path.is_file():
         return _show_one(visit, found, visit.say("reports.downloads.elsewhere"))
-    headers = {"Cache-Control": "no-store"}
-    return FileResponse(path, filename=found.file_name, media_type=found.form.media_type, headers=headers)
+    return FileResponse(path, media_type=found.form.media_type, headers=attachment_headers(found.file_name))
 
 
 async def end(visit: Visit) -> Response:

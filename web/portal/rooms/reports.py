@@ -29,6 +29,7 @@ from reports.inbound_details import (
 from reports.tables import Cell, TableForm, write_table
 from sms.lifecycle import MessageState
 from sms.message import Origin
+from web.attachments import attachment_headers
 from web.portal.page import CUSTOMER, Page
 from web.portal.visit import Visit
 
@@ -151,7 +152,7 @@ async def show_one_received(visit: Visit) -> Response:
 def file_answer(visit: Visit, name: str, heads: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
     """Return a table as the file that the path asks for, in the visitor's zone, piece by piece."""
     form = _form(visit)
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"', "Cache-Control": "no-store"}
+    headers = attachment_headers(f"{name}.{form}")
     return StreamingResponse(write_table(form, heads, rows, visit.zone), media_type=form.media_type, headers=headers)
 
 

@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -21,6 +20,7 @@ from gateway.admin.registration_papers import LARGEST_PAPER, drop_paper, open_pa
 from gateway.admin.registration_views import WholeRegistration, shown_registrations, whole_registration
 from gateway.admin.registration_wishes import Wish
 from sms.settings import UseCase
+from web.attachments import attachment_headers
 from web.portal.page import CUSTOMER, POST, Page
 from web.portal.visit import Visit
 
@@ -128,9 +128,7 @@ async def fetch(visit: Visit) -> Response:
         paper = await visit.desk.look(read)
     except AdminFault as fault:
         raise HTTPException(404) from fault
-    # RFC 6266 §4.3, RFC 8187 §3.2
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(paper.name)}", "Cache-Control": "no-store"}
-    return Response(paper.content, media_type=paper.media_type, headers=headers)
+    return Response(paper.content, media_type=paper.media_type, headers=attachment_headers(paper.name))
 
 
 async def _changed_papers(visit: Visit, change: Callable[..., Changed], said: str) -> Response:
