@@ -80,7 +80,7 @@ def _row(state: DirectoryState, words: Words, now: datetime) -> Mapping[str, obj
     elif stored.failures and last is not None and last.result().problem is not None:
         waits = _why(last.result(), words)
     synced = to_instant_if_set(stored.synced_at)
-    due = to_instant(stored.due_at) if stored.due_at is not None and stored.directory.active else None
+    due = state.next_at
     return {
         "directory": stored.directory.name,
         "customer": state.customer,

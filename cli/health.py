@@ -15,7 +15,6 @@ from cli.context import config_option, who_serves
 from cli.printed import count, link_line, when
 from gateway.admin.health import Concern, Concerned, HealthReport, report_health
 from process.surroundings import look_around
-from store.engine.keys import to_instant
 from store.queue_counts import QueueCount
 
 _CONCERNS: Mapping[Concern, str] = MappingProxyType(
@@ -60,6 +59,8 @@ def health(file: Path, *, as_json: bool) -> None:
 def _lines(report: HealthReport, now: datetime) -> Iterator[str]:
     around = report.around
     yield f"serving      {around.serving or 'nobody'}"
+    for one in around.listeners:
+        yield f"listener     {one.name}: {one.speaks} at {one.address}, TLS {one.tls}"
     for link in report.links:
         yield f"carrier      {link.carrier}: {link_line(link)}"
     yield f"being sent   {report.submitting} SMS"
@@ -69,7 +70,7 @@ def _lines(report: HealthReport, now: datetime) -> Iterator[str]:
         yield f"inbound      {count(report.fragments, 'part')} kept, to be joined with what comes"
     for state in report.directories:
         last = state.last
-        said = "never read" if last is None else f"{last.state} at {when(to_instant(last.ended_at or last.began_at))}"
+        said = "never read" if last is None else f"{last.state} at {when(state.last_at)}"
         yield f"directory    {state.customer}/{state.stored.directory.name}: {count(state.users, 'user')}, {said}"
     for name, path, end in around.certificates:
         yield f"certificate  {name}: {(end - now).days} days left ({path})"
@@ -98,6 +99,7 @@ def _said(concern: Concerned) -> str:
 def _view(report: HealthReport) -> dict[str, object]:
     return {
         "serving": report.around.serving,
+        "listeners": [asdict(one) for one in report.around.listeners],
         "links": [asdict(link) | {"since_at": link.since_at.isoformat()} for link in report.links],
         "submitting": report.submitting,
         "messages": [_queue_view(item) for item in report.messages],

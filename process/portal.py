@@ -1,5 +1,6 @@
 """The portal put together. Not here: where HTTP is served (process.http), the pages (web.portal)."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -84,7 +85,7 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         check_push_url=partial(check_push_url, networks_of=networks_of(config.push)),
         push_now=partial(try_push, config, core.database),
         operation=Operation(
-            look_around=lambda: look_around(config, "this process"),
+            look_around=lambda: look_around(config, str(os.getpid())),
             alerts=config.alerts,
             rerouting=partial(rerouting_of, core),
             routes=lambda: core.routes.known,

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from config.model import Config
-from gateway.admin.health import Surroundings
+from gateway.admin.health import ListenerFacts, Surroundings
 
 
 def look_around(config: Config, serving: str | None) -> Surroundings:
-    """Return the disk and the certificates of an operator's file; `serving` says who serves."""
+    """Return the listeners, the disk and the certificates of an operator's file; `serving` says who serves."""
     kept = config.server.sqlite_file
     folder = kept.parent if kept is not None else config.server.data_dir
     return Surroundings(
@@ -18,10 +18,26 @@ def look_around(config: Config, serving: str | None) -> Surroundings:
         folder=str(folder),
         free=shutil.disk_usage(folder).free,
         reserve=config.limits.disk_reserve,
+        listeners=tuple(_listeners(config)),
         certificates=_ends_of(dict.fromkeys(_certificates(config))),
         unusable=tuple(_unusable(config)),
         renews=config.acme_file is not None,
     )
+
+
+def _listeners(config: Config) -> Iterator[ListenerFacts]:
+    """Yield where the gateway listens, in the order of the operator's file."""
+    for one in config.listeners:
+        yield ListenerFacts(name=one.name, speaks="SMTP", address=str(one.address), tls=one.tls.value)
+    for http in config.http_listeners:
+        speaks = f"HTTP ({', '.join(http.serves)})"
+        yield ListenerFacts(name=http.name, speaks=speaks, address=str(http.address), tls=_at_once(tls=http.tls))
+    for smpp in config.smpp_servers:
+        yield ListenerFacts(name=smpp.name, speaks="SMPP", address=str(smpp.address), tls=_at_once(tls=smpp.tls))
+
+
+def _at_once(*, tls: bool) -> str:
+    return "implicit" if tls else "off"
 
 
 def _certificates(config: Config) -> Iterator[tuple[str, Path]]:

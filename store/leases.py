@@ -163,7 +163,12 @@ def check_alive(tx: Transaction, owners: Iterable[str]) -> None:
             raise LeaseLostError(f"{owner} was declared dead: its lease ran out before it was renewed")
 
 
+def living_processes(tx: Transaction) -> list[tuple[int, str]]:
+    """Return the processes that live, each with its node number and its name; with SQLite none of them has a lease."""
+    rows = tx.rows("SELECT node, owner FROM node_lease WHERE NOT ended AND expires_at > ? ORDER BY node", (tx.now(),))
+    return [(node, owner) for node, owner in rows]
+
+
 def living_nodes(tx: Transaction) -> list[int]:
     """Return the node numbers of the processes that live; with SQLite none of them has a lease."""
-    rows = tx.rows("SELECT node FROM node_lease WHERE NOT ended AND expires_at > ? ORDER BY node", (tx.now(),))
-    return [node for (node,) in rows]
+    return [node for node, _ in living_processes(tx)]

@@ -5,7 +5,7 @@ Not here: what an option means (addressbook.source_options), a run and what it l
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from addressbook.lists import is_list_name
 from addressbook.options import Option
@@ -29,7 +29,7 @@ from store.directories import (
 from store.directory_lookup import all_customers
 from store.directory_runs import Run, find_by_digest, find_held, find_run, find_running, read_lines, runs_of
 from store.engine.database import Transaction
-from store.engine.keys import to_stored
+from store.engine.keys import to_instant, to_instant_if_set, to_stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,16 @@ class DirectoryState:
     held: Run | None
     running: Run | None
     last: Run | None
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When the last run ended, or began where it is under way; None where there was none."""
+        return None if self.last is None else to_instant(self.last.ended_at or self.last.began_at)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it is read next, None where it is switched off."""
+        return to_instant_if_set(self.stored.due_at) if self.stored.directory.active else None
 
 
 def make_directory(edit: Edit, customer: str, name: str, kind: str, options: Mapping[str, str]) -> Changed:

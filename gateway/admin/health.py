@@ -59,17 +59,28 @@ class Concerned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerFacts:
+    """Where the gateway listens: what it speaks there, such as SMTP, and its TLS: off, offer, require or implicit."""
+
+    name: str
+    speaks: str
+    address: str
+    tls: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the machine tells: who serves (None: nobody), what is free where, and when certificates end, by name.
 
-    `unusable` says by listener why files of its TLS can't be used as they are now, `renews` whether an authority is
-    asked for a certificate.
+    `listeners` are those of the operator's file. `unusable` says by listener why files of its TLS can't be used as they
+    are now, `renews` whether an authority is asked for a certificate.
     """
 
     serving: str | None
     folder: str
     free: int
     reserve: int
+    listeners: Sequence[ListenerFacts] = ()
     certificates: Sequence[tuple[str, str, datetime]] = ()
     unusable: Sequence[tuple[str, str]] = ()
     renews: bool = False

@@ -18,7 +18,7 @@ from sms.schedule import Hours
 from store.carrier_links import list_links
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
-from store.leases import living_nodes
+from store.leases import living_processes
 from store.outbox_views import ToldAlert, WaitingNotice, list_alerts, list_notices
 from store.queue_views import WaitingMessage, list_messages
 from store.traffic import count_by_hour
@@ -44,10 +44,13 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorsView:
-    """The gateway on one page. `late_sms` has by carrier how many SMS were accepted for it within an hour."""
+    """The gateway on one page. `nodes` are processes that share its database, each with its number and its name.
+
+    `late_sms` has by carrier how many SMS were accepted for it within an hour.
+    """
 
     report: HealthReport
-    nodes: Sequence[int]
+    nodes: Sequence[tuple[int, str]]
     late_sms: Mapping[str, int]
     alerts: Sequence[ToldAlert]
 
@@ -59,7 +62,7 @@ def read_operation(tx: Transaction, operation: Operation, around: Surroundings, 
         sent[first_carrier(route)] += count
     return OperatorsView(
         report=report_health(tx, around, now, operation.alerts),
-        nodes=living_nodes(tx),
+        nodes=living_processes(tx),
         late_sms=sent,
         alerts=list_alerts(tx, _MOST_ALERTS),
     )

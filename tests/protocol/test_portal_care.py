@@ -1,10 +1,12 @@
 """Support requests, declarations and the operator's room in the portal: who sees them, and what follows from a form."""
 
+import os
 import re
 
 import pytest
 
 from addressbook.rights import Role
+from store.leases import Leases, NodeLeaseRequest
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.testbed import judge, make_house, open_core
 
@@ -85,6 +87,38 @@ async def test_a_declaration_is_confirmed_by_an_administrator_who_ticks_the_box(
     assert "administrator.acme@example.com ," in page
     foreign = await site.signed_in(customer="foreign")
     assert (await foreign.get(f"/c/{site.customer('foreign')}/declarations/{one}")).status_code == 404
+
+
+async def test_the_health_page_says_who_serves_where_it_listens_and_what_each_directory_was_read_for(
+    core, site, tmp_path
+):
+    folder = tmp_path / "staff"
+    folder.mkdir()
+    (folder / "staff-20261101.csv").write_text("e-mail,name\nkim@acme.example.com,Kim\nlou@acme.example.com,Lou\n")
+    operator = await site.signed_in(Role.OPERATOR)
+    await site.administer(f"dirsync add staff --customer acme --kind folder folder={folder} every=60")
+    assert "acme staff 0 never read" in text_of(await operator.get("/operator"))
+    await site.administer("dirsync run staff --customer acme")
+    page = text_of(await operator.get("/operator"))
+    assert re.search(r"acme staff 2 applied [^/]+ 2 users added .*\b20\d\d", page)
+    await site.administer("dirsync set staff --customer acme active=off")
+    (folder / "staff-20261102.csv").write_text("e-mail,name\nkim@acme.example.com,Kim\nlou@foreign.example,Lou\n")
+    await site.administer("dirsync run staff --customer acme")
+    page = text_of(await operator.get("/operator"))
+    assert "1 entry left out switched off" in page
+    (listener,) = core.config.listeners
+    assert f"{listener.name} SMTP {listener.address} none" in page
+    assert "127.0.0.1:8080" in page
+    assert f"This page comes from process {os.getpid()}" in page
+    assert "this process alone" in page
+
+
+async def test_the_health_page_names_each_node_that_shares_the_database(core, site):
+    lease = NodeLeaseRequest(owner="two.example.net/2/1a2b3c4d", node=2)
+    assert await core.database.write(Leases().acquire, lease)
+    page = text_of(await (await site.signed_in(Role.OPERATOR)).get("/operator"))
+    assert "Node 2 two.example.net/2/1a2b3c4d" in page
+    assert "this process alone" not in page
 
 
 async def test_the_operator_holds_and_ends_a_whole_job_by_its_id_and_sees_how_many_are_not_shown(core, site):
