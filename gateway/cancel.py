@@ -96,15 +96,7 @@ class Cancelling:
         self._carriers = carriers
         self._clock = clock
         self._notices_written = notices_written
-        self._worker = Worker("cancel", self._step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look for requests."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("cancel", self._step, look_every=_LOOK_EVERY)
 
     async def _step(self) -> bool:
         now = to_stored(self._clock.now())

@@ -52,15 +52,7 @@ class CareWatch:
         self._database = database
         self._clock = clock
         self._administration = Administration(database, keys, WHO, clock.now)
-        self._worker = Worker("care", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("care", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Look once."""

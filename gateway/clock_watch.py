@@ -27,15 +27,7 @@ class ClockWatch:
         self._database = database
         self._clock = clock
         self._latest: int | None = None
-        self._worker = Worker("clock", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("clock", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Look once."""

@@ -21,7 +21,7 @@ _LOOK_EVERY = 1.0
 
 
 class Delays:
-    """Writes the notices of delay; `notices_written` is called when there are any. A duration of 0 tells nobody."""
+    """Writes the notices of delay; `notices_written` is called when there are any."""
 
     def __init__(
         self,
@@ -38,16 +38,7 @@ class Delays:
         self._clock = clock
         self._notices_written = notices_written
         self._since = DelayCursor()
-        self._worker = Worker("delays", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        if self._after:
-            self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("delays", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Tell of the next jobs that take long; returns whether there may be more."""

@@ -189,15 +189,7 @@ class AbsentEsmes:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._worker = Worker("absent-esmes", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("absent-esmes", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Drop what is too old or too much; returns whether there was any."""

@@ -130,15 +130,7 @@ class HealthWatch:
         self._logged: dict[str, ToldTopic] = {}
         self._gone_since: dict[str, datetime] = {}
         self._rises = TrafficRises()
-        self._worker = Worker("health", self.step, look_every=options.every.total_seconds())
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("health", self.step, look_every=options.every.total_seconds())
 
     async def step(self) -> bool:
         """Look once, and tell what is new."""

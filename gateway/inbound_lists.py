@@ -45,15 +45,7 @@ class InboundLists:
         self._book = book
         self._clock = clock
         self._written = written
-        self._worker = Worker("inbound-lists", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("inbound-lists", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Write the lists that are due; returns whether there were any."""

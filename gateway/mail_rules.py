@@ -137,7 +137,7 @@ class MailRules:
         self._refreshing = asyncio.Lock()
         self._asked = 0
         self._answered = 0
-        self._worker = Worker("mail-rules", self._look, look_every=_LOOK_EVERY)
+        self.worker = Worker("mail-rules", self._look, look_every=_LOOK_EVERY)
 
     def policies(self) -> PolicyTable:
         """Return the TLS policies. Raises PolicyUnavailableError while nobody knows them."""
@@ -175,14 +175,6 @@ class MailRules:
             log.error("mail_rules_unreadable", cause=cause[:300])
             if self._damaged is not None:
                 self._damaged(cause)
-
-    def start(self) -> None:
-        """Follow the database from now on, so that what is wrong with it is found before a mail needs it."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """Follow no more."""
-        await self._worker.stop()
 
     async def _look(self) -> bool:
         await self.refresh()

@@ -61,15 +61,7 @@ class TlsReports:
         self._contact = contact
         self._clock = clock
         self._written = written
-        self._worker = Worker("tls-reports", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("tls-reports", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Queue what is due; what waits for DNS is looked at again the next time."""

@@ -57,15 +57,7 @@ class Track:
         self._misfits = Misfits(database, unite, self._refit)
         self._recalled = False
         self._strange_words: set[tuple[str, str]] = set()
-        self._sweeper = Worker("sweep", self._sweep, look_every=_SWEEP_EVERY)
-
-    def start(self) -> None:
-        """Begin to look for what is overdue."""
-        self._sweeper.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._sweeper.stop()
+        self.worker = Worker("sweep", self._sweep, look_every=_SWEEP_EVERY)
 
     async def reported(self, receipts: Sequence[Receipt]) -> None:
         """Take receipts; returns after the commit, so that the carrier is answered then. All are kept, or none."""

@@ -48,15 +48,7 @@ class TrafficWatch:
         self._clock = clock
         self._tell = tell
         self._options = options
-        self._worker = Worker("traffic", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("traffic", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Look once."""

@@ -43,7 +43,10 @@ troubles: ContextVar[Callable[[Trouble], None] | None] = ContextVar("troubles", 
 
 
 class Worker:
-    """Runs `step` until stopped. A step returns whether it did something, in which case it is run again at once."""
+    """Runs `step` until stopped. A step returns whether it did something, in which case it is run again at once.
+
+    A part that does nothing else when it starts and stops has it as `worker`, and the list of services runs that.
+    """
 
     def __init__(  # noqa: PLR0913 - all but three have a default
         self,

@@ -200,12 +200,15 @@ def build(
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
             service_of("links", links.states),
-            service_of("track", carrying.track),
-            service_of("cancelling", carrying.cancelling),
-            service_of("delays", telling.delays),
-            *([service_of("tls-reports", telling.tls_reports)] if telling.tls_reports is not None else []),
+            service_of("track", carrying.track.worker),
+            service_of("cancelling", carrying.cancelling.worker),
+            *(
+                service_of(name, part.worker)
+                for name, part in (("delays", telling.delays), ("tls-reports", telling.tls_reports))
+                if part is not None
+            ),
             service_of("inbound", inbound.worker),
-            service_of("inbound-lists", inbound.lists),
+            service_of("inbound-lists", inbound.lists.worker),
             *report_services(config, core, telling.outbox.kick),
             service_of(
                 "care",
@@ -215,16 +218,16 @@ def build(
                     clock=core.clock,
                     registrar=registrar_of(config, core.book.judge),
                     written=telling.outbox.kick,
-                ),
+                ).worker,
             ),
-            service_of("clock", ClockWatch(database=database, clock=core.clock)),
+            service_of("clock", ClockWatch(database=database, clock=core.clock).worker),
             service_of(
                 "traffic",
                 TrafficWatch(
                     database=database, clock=core.clock, tell=mail_out.alerts.raise_alert, options=config.alerts
-                ),
+                ).worker,
             ),
-            service_of("health", _build_watch(config, core, telling)),
+            service_of("health", _build_watch(config, core, telling).worker),
         ),
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
@@ -260,7 +263,7 @@ class _Telling:
     mail_out: MailOut
     push_out: PushOut
     outbox: OutboxLoop
-    delays: Delays
+    delays: Delays | None
     tls_reports: TlsReports | None
 
 
@@ -304,7 +307,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str, courier: Courie
         mail_out=mail_out,
         push_out=push_out,
         outbox=loop,
-        delays=delays,
+        delays=delays if config.mail.delay_after else None,
         tls_reports=build_tls_reports(config, core, loop.kick),
     )
 

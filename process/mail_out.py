@@ -215,14 +215,14 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
 
     async def start() -> None:
         await rules.refresh()
-        rules.start()
+        rules.worker.start()
 
     async def stop(_grace: float) -> None:
         async with AsyncExitStack() as closing:  # whatever happens to one, the others are closed
             closing.push_async_callback(delivery.close)
             for lent in (confined, large_reports, notifier):
                 closing.callback(lent.close)
-            await rules.stop()
+            await rules.worker.stop()
             await alerts.stop()
 
     return MailOut(

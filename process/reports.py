@@ -18,9 +18,9 @@ def report_services(config: Config, core: AcceptPath, written: Callable[[], None
     """Return the workers of reports; `written` is called when there are mails to send."""
     monthly = Monthly(database=core.database, keys=core.keys, book=core.book, clock=core.clock, written=written)
     return (
-        service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock)),
-        service_of("retention", Retention(database=core.database, clock=core.clock)),
-        service_of("months", monthly),
+        service_of("sums", Summing(database=core.database, book=core.book, clock=core.clock).worker),
+        service_of("retention", Retention(database=core.database, clock=core.clock).worker),
+        service_of("months", monthly.worker),
         service_of("downloads", downloads_of(config, core, written)),
     )
 

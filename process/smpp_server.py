@@ -102,7 +102,7 @@ class SmppServer:
             Service(name=f"smpp {options.name}", start=_starter(options, door), stop=door.stop)
             for options, door in self._doors
         )
-        return (service_of("absent-esmes", self._absent), *doors)
+        return (service_of("absent-esmes", self._absent.worker), *doors)
 
 
 def _starter(options: SmppServerOptions, door: EsmeDoor) -> Callable[[], Awaitable[None]]:

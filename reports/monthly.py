@@ -44,15 +44,7 @@ class Monthly:
         self._book = book
         self._clock = clock
         self._written = written
-        self._worker = Worker("months", self.step, look_every=_LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("months", self.step, look_every=_LOOK_EVERY)
 
     async def step(self) -> bool:
         """Close the months of customers that have ended, and those that ended while nobody looked."""

@@ -34,15 +34,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._forgotten = 0
-        self._worker = Worker("retention", self.step, look_every=_LOOK_EVERY, rest=_REST)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("retention", self.step, look_every=_LOOK_EVERY, rest=_REST)
 
     async def step(self) -> bool:
         """Delete some of what is over; returns whether there may be more."""

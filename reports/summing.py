@@ -27,15 +27,7 @@ class Summing:
         self._database = database
         self._book = book
         self._clock = clock
-        self._worker = Worker("sums", self.step, look_every=_LOOK_EVERY, rest=_REST)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._worker.start()
-
-    async def stop(self) -> None:
-        """End."""
-        await self._worker.stop()
+        self.worker = Worker("sums", self.step, look_every=_LOOK_EVERY, rest=_REST)
 
     async def step(self) -> bool:
         """Sum what is due, some at a time; returns whether there may be more."""

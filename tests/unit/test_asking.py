@@ -148,9 +148,9 @@ async def test_an_answer_that_is_no_end_changes_nothing_and_is_not_asked_for_aga
     await looks(asking)
     assert (len(house.carrier.asked), states(house)) == (1, ["submitted"])
     house.clock.move(timedelta(seconds=11))
-    house.track.start()
+    house.track.worker.start()
     await until(lambda: states(house) == ["unknown"])
-    await house.track.stop()
+    await house.track.worker.stop()
     assert [message.reason for message in house.messages()] == ["no-receipt"]
     await looks(asking)
     assert len(house.carrier.asked) == 1
@@ -176,13 +176,13 @@ async def test_a_slow_carrier_holds_up_no_sweep_and_what_it_did_not_answer_in_ti
     asking.start()
     await until(lambda: len(house.carrier.asked) == 1)
     house.clock.move(timedelta(seconds=51))
-    house.track.start()
+    house.track.worker.start()
     await until(lambda: states(house) == ["unknown", "unknown"])
     # The late answer still corrects what was given up; the other part is over and not asked about.
     house.carrier.gate.set()
     await until(lambda: sorted(states(house)) == ["delivered", "unknown"])
     await asking.stop()
-    await house.track.stop()
+    await house.track.worker.stop()
     assert len(house.carrier.asked) == 1
 
 

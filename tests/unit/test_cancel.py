@@ -79,11 +79,11 @@ async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrie
         notices_written=lambda: None,
     )
     with capture_logs() as log:
-        cancelling.start()
+        cancelling.worker.start()
         try:
             await until(lambda: world.cancel_requests() == [])
         finally:
-            await cancelling.stop()
+            await cancelling.worker.stop()
     return carrier, [entry["event"] for entry in log]
 
 

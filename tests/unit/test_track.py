@@ -34,7 +34,7 @@ async def track(world):
     world.clock, world.told = Clock(), []
     track = track_of(world)
     yield track
-    await track.stop()
+    await track.worker.stop()
 
 
 def track_of(world, dialect=None):
@@ -111,7 +111,7 @@ async def test_what_no_carrier_took_in_time_expires_and_is_told(world, track):
     world.add(NUMBER)
     world.clock.instant = to_instant(world.now) + timedelta(hours=1, seconds=1)
     with capture_logs() as log:
-        track.start()
+        track.worker.start()
         await until(lambda: state(world) == ("expired", "validity-ended"))
         await until(lambda: world.told == [1])
     (job,) = world.jobs()
@@ -127,24 +127,24 @@ async def test_all_digests_whose_time_has_ended_are_forgotten_however_many_there
 
     world.database.write_now(remember, None)
     world.clock.instant = to_instant(world.now - 1)
-    track.start()
+    track.worker.start()
     await until(lambda: len(world.seen()) == 12_000)
-    await track.stop()
+    await track.worker.stop()
     assert {digest.until for digest in world.seen()} == {world.now}
 
 
 async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world, track):
     submitted(world)
     world.clock.instant = to_instant(world.now) + timedelta(hours=1, seconds=1)
-    track.start()
+    track.worker.start()
     await world.database.write(world.progress.sweep, world.now)
     assert state(world) == ("submitted", "")
-    await track.stop()
+    await track.worker.stop()
     world.clock.move(timedelta(hours=1))
     again = track_of(world)
-    again.start()
+    again.worker.start()
     await until(lambda: state(world) == ("unknown", "no-receipt"))
-    await again.stop()
+    await again.worker.stop()
 
 
 async def test_each_word_of_a_receipt_that_nobody_knows_is_warned_of_once_and_decides_nothing(world, track):
@@ -174,7 +174,7 @@ async def test_ids_that_never_fit_are_said_with_the_likely_setting_and_few_times
     world.add(NUMBER, receipt_wanted=True)
     world.settle(*((part.part_key, Done(reference=answered)) for part in world.take()))
     with capture_logs() as logs:
-        track.start()
+        track.worker.start()
         for _ in range(9):
             await track.reported([receipt(reported)])
         world.clock.move(timedelta(seconds=5))
@@ -192,8 +192,8 @@ async def test_a_receipt_that_fits_as_soon_as_its_answer_comes_is_no_misfit(worl
             await track.reported([receipt("c1")])
         world.settle((part.part_key, Done(reference="c1")))
         world.clock.move(timedelta(seconds=5))
-        track.start()
-        await track.stop()
+        track.worker.start()
+        await track.worker.stop()
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == []
 
 
@@ -224,9 +224,9 @@ async def test_a_receipt_is_used_whose_ids_the_dialect_explains_only_after_their
         await (track if explained == "after it came" else explaining).reported([item])
     assert state(world) == ("submitted", "")
     world.clock.move(timedelta(seconds=5))
-    explaining.start()
+    explaining.worker.start()
     await until(lambda: state(world) == ("delivered", ""))
-    await explaining.stop()
+    await explaining.worker.stop()
     assert world.receipts(part_key=None) == []
     assert world.told == [1]
 
@@ -240,7 +240,7 @@ async def test_a_receipt_whose_part_is_doubtful_is_given_to_none(answers, world,
     await track.reported([Receipt(carrier="alpha", carrier_id="6699", state=ReceiptState.DELIVERED, number=number)])
     explaining = track_of(world, HEX_THEN_DECIMAL)
     world.clock.move(timedelta(seconds=5))
-    explaining.start()
+    explaining.worker.start()
     await until(lambda: world.seen() == [])
-    await explaining.stop()
+    await explaining.worker.stop()
     assert {message.state for message in world.messages()} == {"submitted"}
