@@ -22,6 +22,7 @@ from sms.settings import UseCase
 _STRICTNESS: Final = ("any", "no-shorteners", "allow-list", "forbidden")
 _OF_WORDS: Final = frozenset({RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX, RuleName.OPT_OUT})
 _REQUIRED: Final = "required"
+_FIRST_PART: Final = "first-part"
 _USUAL_LENGTH: Final = "160/70"
 _HEADER: Final = MappingProxyType({Alphabet.GSM7: 7, Alphabet.UCS2: 3})
 """What the header of a part of several takes, in septets and in units of 16 bits (3GPP TS 23.040 §9.2.3.24.1)."""
@@ -147,9 +148,16 @@ _WANTS: Final[Mapping[RuleName, Callable[[str, KindOfSender | None], bool]]] = M
         RuleName.ALPHA_UCS2: lambda value, kind: kind is KindOfSender.NAME and value != "yes",
         RuleName.CHARACTERS: lambda _value, _kind: True,
         RuleName.MAX_LENGTH: lambda value, _kind: value != _USUAL_LENGTH,
-        RuleName.RECEIPTS: lambda value, _kind: value == "first-part",
+        RuleName.RECEIPTS: lambda value, _kind: value == _FIRST_PART,
     }
 )
+
+
+def is_about_text(finding: Finding) -> bool:
+    """Return whether it depends on the text of a message what was found."""
+    if finding.rule is RuleName.RECEIPTS:
+        return finding.value == _FIRST_PART
+    return finding.rule in _WANTS
 
 
 def look_at(contents: Contents, wording: Wording, *, is_fixed: bool = False) -> Look:

@@ -6,21 +6,22 @@ wire (smpp.server.earlier).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
 
 from addressbook.senders import Principal
 from gateway.cancel import CancelOrder, cancel_as
+from gateway.directory import DirectoryFollower
+from gateway.judging import judge_and_do
 from gateway.ports import Clock
+from gateway.replacing import NewText, Replacements
+from gateway.routing import CarrierRoutes
 from gateway.worker import Worker
-from sms.esme import FINAL_BITS
 from sms.lifecycle import MessageState
 from sms.message import Alphabet
 from sms.outcome import Refusal, Refused
-from sms.parts import encode_text
-from sms.settings import Unencodable
 from store.answers import Rules
 from store.cancels import find_job_to_cancel
 from store.engine.database import Database, Transaction
@@ -33,6 +34,7 @@ from store.esme import (
     drop_waiting,
     find_open_to,
     find_submitted,
+    find_submitted_text,
     replace_texts,
 )
 from store.results import ResultStore
@@ -68,16 +70,6 @@ class BoundEsme:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewText:
-    """Another text for an SMS; what is None stays as it was. `validity` counts from now, or from the start."""
-
-    text: str
-    start_at: datetime | None
-    validity: timedelta | None
-    registered: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Cancelling:
     principal: Principal
     message_id: str
@@ -88,10 +80,20 @@ class _Cancelling:
 class SubmittedMessages:
     """The use cases; `offering` are the carriers that offer cancelling, `written` is called when receipts follow."""
 
-    def __init__(
-        self, *, database: Database, keys: Keys, clock: Clock, offering: frozenset[str], written: Callable[[], None]
+    def __init__(  # noqa: PLR0913 - every collaborator by name
+        self,
+        *,
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        book: DirectoryFollower,
+        routes: CarrierRoutes,
+        offering: frozenset[str],
+        written: Callable[[], None],
     ) -> None:
         self._database = database
+        self._book = book
+        self._routes = routes
         self._keys = keys
         self._clock = clock
         self._offering = offering
@@ -138,30 +140,34 @@ class SubmittedMessages:
         return count
 
     async def replace(self, principal: Principal, message_id: str, source: str, new: NewText) -> bool | Refused:
-        """Replace the text of an SMS that no carrier was offered yet; False where it is too late, or there is none."""
-        found = await self._database.read(partial(_find, principal=principal, message_id=message_id, source=source))
+        """Replace the text of an SMS that no carrier was offered yet; False where it is too late, or there is none.
+
+        Refused where a part, or the country of the recipient, does not take the text.
+        """
+        find = partial(_find, principal=principal, message_id=message_id, source=source)
+        found = await self._database.read(find)
         if len(found) != 1 or found[0].begun or found[0].part_count != 1:
             return False
         sms = found[0]
-        encoded = encode_text(new.text, coding=sms.alphabet, unencodable=Unencodable.REJECT, max_parts=1)
-        if isinstance(encoded, Refused):
-            return encoded
-        if encoded.cut:
-            return Refused(refusal=Refusal.TOO_MANY_PARTS, detail="the text is longer than one part")
+        submitted = await self._database.read(partial(find_submitted_text, key=sms.key))
+        if submitted is None:
+            return False
         now = self._clock.now()
-        due_at = sms.due_at if new.start_at is None else to_stored(max(new.start_at, now))
-        expires_at = sms.expires_at
-        if new.validity is not None:
-            expires_at = to_stored(max(to_instant(due_at), now) + new.validity)
-        request = Replacing(
-            key=sms.key,
-            encoded=encoded,
-            due_at=due_at,
-            expires_at=expires_at,
-            registered=new.registered,
-            receipt_wanted=bool(new.registered & FINAL_BITS),
-        )
-        return await self._database.write(replace_texts, request)
+
+        async def judge() -> Replacing | Refused:
+            snapshot = self._book.current
+            customer = snapshot.directory.customer(principal.customer_id)
+            if customer is None:
+                return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED)
+            return Replacements(snapshot, customer, self._routes, now).judge(sms, submitted, new)
+
+        async def keep(judged: Replacing | Refused) -> bool | Refused:
+            if isinstance(judged, Refused):
+                return judged
+            is_replaced: bool = await self._database.write(replace_texts, judged)
+            return is_replaced
+
+        return await judge_and_do(self._book, judge, keep, is_no=lambda judged: isinstance(judged, Refused))
 
 
 def _find(tx: Transaction, *, principal: Principal, message_id: str, source: str) -> list[EarlierMessage]:

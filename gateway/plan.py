@@ -19,7 +19,7 @@ from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
-from gateway.scheduling import decide_schedules
+from gateway.scheduling import AskedTimes, decide_schedules
 from gateway.submission import Submission
 from gateway.usage_claims import claims_of
 from inbound.stop_list import StopList
@@ -54,7 +54,8 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     if submission.esme is not None and texts.shared is not None and texts.shared.cut:
         # An ESME hears at once what a person reads in the status mail.
         texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
-    schedule, judged = decide_schedules(submission, judged, now)
+    times = AskedTimes(submission.start_at, submission.resolved.settings.validity, submission.blackouts)
+    schedule, judged = decide_schedules(times, judged, now)
     changed = texts.own.keys() | texts.barred.keys() | texts.findings.keys()
     messages = tuple(
         structs.replace(

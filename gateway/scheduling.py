@@ -6,7 +6,7 @@ Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (c
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,7 +16,6 @@ from countries.public_holidays import is_public_holiday
 from countries.quiet import HORIZON, quiet_periods
 from countries.rules import RuleName
 from gateway.planned import JobPlan, PlannedMessage
-from gateway.submission import Submission
 from sms.number import country_of, zones_of
 from sms.outcome import Refused
 from sms.schedule import Blackout, Schedule, decide_schedule, postpone
@@ -26,12 +25,20 @@ _A_WEEK: Final = timedelta(days=7)
 _Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...], timedelta]
 
 
+class AskedTimes(NamedTuple):
+    """When a submission is to go out, None for at once, when not, and for how long it is worth it."""
+
+    start_at: datetime | None
+    validity: timedelta
+    blackouts: tuple[Blackout, ...] = ()
+
+
 def decide_schedules(
-    submission: Submission, messages: Sequence[PlannedMessage], now: datetime
+    asked: AskedTimes, messages: Sequence[PlannedMessage], now: datetime
 ) -> tuple[Schedule | Refused, list[PlannedMessage]]:
     """Return the schedule of a submission, and its messages, of which those have their own that need another one."""
-    start_at, validity = submission.start_at, submission.resolved.settings.validity
-    schedule = decide_schedule(start_at, submission.blackouts, validity, now)
+    start_at, validity = asked.start_at, asked.validity
+    schedule = decide_schedule(start_at, asked.blackouts, validity, now)
     if isinstance(schedule, Refused):
         return schedule, list(messages)
     if not any(_may_differ(message) for message in messages):
@@ -47,7 +54,7 @@ def decide_schedules(
             decided.append(quiet_of.noted(message, schedule))
             continue
         if own not in known:
-            blackouts = submission.blackouts if own[0] is None else own[0]
+            blackouts = asked.blackouts if own[0] is None else own[0]
             found = decide_schedule(start_at, blackouts, own[2], now, quiet)
             if isinstance(found, Refused):
                 return found, list(messages)

@@ -56,6 +56,8 @@ class SmppServer:
             database=core.database,
             keys=core.keys,
             clock=core.clock,
+            book=core.book,
+            routes=core.routes,
             offering=frozenset(item.name for item in config.carriers if offers_cancelling(item)),
             written=written,
         )

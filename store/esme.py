@@ -17,11 +17,16 @@ from sms.esme import INTERMEDIATE, EsmeOrigin, EsmeReceipt, EsmeRequest, receipt
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, ReceiptState
 from sms.outbox import OutboxEvent
-from sms.report import Channel
+from sms.report import Channel, Findings
+from sms.schedule import Schedule
+from sms.sender_rate import SenderRate
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, to_instant
 from store.engine.rows import query
 from store.outbox import NewRow, TakenRow, change, new_row
+from store.rulings import RULINGS, read_findings, ruling_row
+from store.serialise import freeze_replaced, schedule_columns
+from store.usage import UsageLedger
 
 ESME_RECEIPT: Final = "esme-receipt"
 KEPT: Final = timedelta(hours=48)
@@ -238,14 +243,63 @@ def find_open_to(tx: Transaction, number: str, customer_key: int, login: str) ->
     return tx.select(EarlierMessage, _TO_NUMBER, (number, customer_key, login))
 
 
+class _Submitted(Struct, frozen=True, array_like=True):
+    """What was decided about a message when it was accepted; `settings` are JSON, `accepted_at` is microseconds."""
+
+    sender: str
+    route: str
+    ruling: str
+    settings: str
+    accepted_at: int
+
+
+_SUBMITTED = query(
+    _Submitted,
+    "FROM message m JOIN job j ON j.key = m.job_key WHERE m.key = ?",
+    "m",
+    settings="j.settings",
+    accepted_at="j.accepted_at",
+)
+
+
+class SubmittedText(NamedTuple):
+    """What the text of an SMS was judged by when it was accepted, and what rules of its country did to it.
+
+    `settings` are JSON, `sender` is the sender ID as settings have it, `accepted_at` is microseconds.
+    """
+
+    sender: str
+    route: str
+    settings: str
+    accepted_at: int
+    findings: Findings
+
+
+def find_submitted_text(tx: Transaction, key: int) -> SubmittedText | None:
+    """Return what the text of a message was judged by, None where there is no such message any more."""
+    found = tx.select(_Submitted, _SUBMITTED, (key,))
+    if not found:
+        return None
+    (one,) = found
+    _, findings = read_findings(tx, [one.ruling]).get(one.ruling, ("", ()))
+    return SubmittedText(one.sender, one.route, one.settings, one.accepted_at, findings)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacing:
-    """Another text of one part for an SMS that no carrier was offered yet; instants in microseconds."""
+    """Another text of one part for an SMS that no carrier was offered yet.
+
+    `schedule` is None where it goes out when it would have; else it keeps to the `rate` of its sender ID from then.
+    `findings` are what rules of its `country` do to it; `accepted_at` is when its job was accepted, in microseconds.
+    """
 
     key: int
     encoded: EncodedText
-    due_at: int
-    expires_at: int
+    schedule: Schedule | None
+    rate: SenderRate | None
+    country: str
+    findings: Findings
+    accepted_at: int
     registered: int
     receipt_wanted: bool
 
@@ -256,16 +310,45 @@ def replace_texts(tx: Transaction, requests: list[Replacing]) -> list[bool]:
 
 
 def _replace_text(tx: Transaction, new: Replacing) -> bool:
-    encoded = new.encoded
-    values = (
-        *(encoded.text, encoded.alphabet.value, encoded.cut, encoded.shifts.locking, encoded.shifts.single),
-        *(new.due_at, new.expires_at, new.expires_at, new.registered, new.receipt_wanted, new.key),
-    )
-    return tx.execute(_REPLACE, values) > 0
+    encoded, findings = new.encoded, new.findings
+    values: dict[str, object] = {
+        "body": encoded.text,
+        "alphabet": encoded.alphabet.value,
+        "cut": encoded.cut,
+        "replaced": freeze_replaced(encoded.replaced),
+        "locking_shift": encoded.shifts.locking,
+        "single_shift": encoded.shifts.single,
+        "udh": "",
+        "registered": new.registered,
+        "receipt_wanted": new.receipt_wanted,
+    }
+    if not tx.rows(_WAITS, (new.key,)):
+        return False
+    if new.schedule is not None:
+        schedule = new.schedule
+        if new.rate is not None:
+            usage = UsageLedger(tx, (), [new.rate])
+            schedule = usage.take_turn(new.rate, len(encoded.lengths), schedule)
+            usage.write()
+        if schedule != new.schedule and new.rate is not None:
+            findings = (*findings, ("rate", "delayed", new.rate.rule))
+        values |= schedule_columns(schedule)
+    values["ruling"] = _keep_ruling(tx, new, findings)
+    marks = ", ".join(f"{name} = ?" for name in values)
+    tx.execute(f"UPDATE message SET {marks} WHERE key = ?", (*values.values(), new.key))  # noqa: S608 - names above
+    return True
 
 
-_REPLACE = (
-    "UPDATE message SET body = ?, alphabet = ?, cut = ?, locking_shift = ?, single_shift = ?, replaced = '', udh = '',"
-    " due_at = ?, expires_at = ?, watch_at = ?, registered = ?, receipt_wanted = ?"
-    " WHERE key = ? AND state = 'queued' AND NOT ended AND attempts = 0 AND part_count = 1"
+def _keep_ruling(tx: Transaction, new: Replacing, findings: Findings) -> str:
+    """Keep what the rules of a message's country did, and return its digest; empty where they did nothing."""
+    if not findings:
+        return ""
+    row = ruling_row(new.country, findings, to_instant(new.accepted_at))
+    tx.insert(RULINGS, [row])
+    return str(row[0])
+
+
+_WAITS = (
+    "SELECT key FROM message WHERE key = ? AND state = 'queued' AND NOT ended AND attempts = 0 AND part_count = 1"
+    " FOR UPDATE"
 )

@@ -31,7 +31,7 @@ from store.message_pushes import ReachedState, push_row
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
 from store.rulings import RULINGS, ruling_row
-from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
+from store.serialise import freeze_lengths, freeze_replaced, schedule_columns
 from store.stop_list import STOPPED, stop_messages, stops_in_force
 from store.sums import close_jobs
 from store.tables import JobRow, MessageRow, SeenRow
@@ -254,7 +254,7 @@ class Outbound:
             customer_ref=message.reference,
             ruling=ruling,
             **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
-            **(_when(message.schedule) if message.schedule is not None else {}),
+            **(schedule_columns(message.schedule) if message.schedule is not None else {}),
         )
         rows.messages.append(row)
         rows.details.append(detail_row(rows.jobs[-1], row, job.cost_centre, message.country))
@@ -297,7 +297,7 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         registered=job.esme.registered if job.esme is not None else 0,
         push_states=",".join(job.push_states),
         updated_at=to_stored(job.accepted_at),
-        **_when(Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)),
+        **schedule_columns(Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)),
     )
 
 
@@ -322,17 +322,6 @@ def _in_turn(job: NewJob, message: NewMessage, usage: UsageLedger) -> NewMessage
     if turn == planned:
         return message
     return replace(message, schedule=turn, findings=(*message.findings, ("rate", "delayed", message.rate.rule)))
-
-
-def _when(schedule: Schedule) -> dict[str, object]:
-    """Return the columns of a message that say when it is due."""
-    expires_at = to_stored(schedule.expires_at)
-    return {
-        "due_at": to_stored(schedule.due_at),
-        "expires_at": expires_at,
-        "watch_at": expires_at,
-        "blackouts": freeze_blackouts(schedule.blackouts),
-    }
 
 
 def _is_replayed(use: FirstUse | None, seen: Mapping[bytes, str]) -> bool:

@@ -1,4 +1,4 @@
-"""What was replaced in a text, and periods in which nothing is sent, as JSON and back.
+"""What was replaced in a text, and when a message may go out, as columns and back.
 
 Not here: settings (sms.serialise).
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sms.message import Replacement
-from sms.schedule import Blackout
+from sms.schedule import Blackout, Schedule
 from store.engine.keys import to_stored
 
 
@@ -32,6 +32,17 @@ def freeze_blackouts(blackouts: tuple[Blackout, ...]) -> str | None:
     if not blackouts:
         return None
     return msgspec.json.encode([(to_stored(item.start_at), to_stored(item.end_at)) for item in blackouts]).decode()
+
+
+def schedule_columns(schedule: Schedule) -> dict[str, object]:
+    """Return the columns of a message that say when it is due."""
+    expires_at = to_stored(schedule.expires_at)
+    return {
+        "due_at": to_stored(schedule.due_at),
+        "expires_at": expires_at,
+        "watch_at": expires_at,
+        "blackouts": freeze_blackouts(schedule.blackouts),
+    }
 
 
 def end_of_blackout(frozen: str, now: int) -> int | None:

@@ -61,13 +61,14 @@ class UsageNews:
 
 
 class UsageLedger:
-    """The counters of a batch of jobs, locked; `write` stores what they come to."""
+    """The counters of a batch of jobs, or of `rates` alone, locked; `write` stores what they come to."""
 
-    def __init__(self, tx: Transaction, jobs: Iterable[NewJob]) -> None:
+    def __init__(self, tx: Transaction, jobs: Iterable[NewJob], rates: Iterable[SenderRate] = ()) -> None:
         self._tx = tx
         jobs = list(jobs)
         counters = {claim.counter for job in jobs if not job.dry_run for claim in job.usage}
         counters |= {message.rate.counter for job in jobs for message in job.messages if message.rate is not None}
+        counters |= {rate.counter for rate in rates}
         self._used: dict[str, tuple[int, int]] = {}
         self._changed: set[str] = set()
         if counters:

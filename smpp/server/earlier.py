@@ -3,16 +3,17 @@
 Not here: what they do (gateway.esme). Standard: SMPP 3.4 §4.8, §4.9, §4.10.
 """
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from addressbook.senders import Principal
-from gateway.esme import NewText, SubmittedMessages
+from gateway.esme import SubmittedMessages
 from gateway.ports import Clock
+from gateway.replacing import NewText
 from smpp.dialect.dialect import WireAlphabet
 from smpp.dialect.fragments import decode_text
 from smpp.dialect.receipts import NUMBER_OF
 from smpp.server.statuses import REFUSALS, error_digits
-from smpp.server.times import parse_time
+from smpp.server.times import parse_time, validity_until
 from smpp.wire.bodies import (
     CancelSm,
     CancelSmResp,
@@ -69,8 +70,8 @@ class EarlierRequests:
         if body.schedule_delivery_time and start_at is None:
             return Status.RINVSCHED
         expires_at = parse_time(body.validity_period, now)
-        validity = None if expires_at is None else expires_at - max(start_at or now, now)
-        if body.validity_period and (validity is None or validity <= timedelta(0)):
+        validity = None if expires_at is None else validity_until(expires_at, start_at, now)
+        if body.validity_period and validity is None:
             return Status.RINVEXPIRY
         if body.sm_default_msg_id:
             return Status.RINVDFTMSGID

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from smpp.dialect.dialect import WireAlphabet, has_class, named_alphabet
 from smpp.dialect.fragments import decode_text, message_octets, read_shifts
-from smpp.server.times import parse_time
+from smpp.server.times import parse_time, validity_until
 from smpp.wire.bodies import DataSm, SubmitMulti, SubmitSm
 from smpp.wire.fields import Address
 from smpp.wire.pdu import Pdu
@@ -38,7 +38,6 @@ _ACKNOWLEDGEMENTS = 0x0C  # §5.2.17, bits 2 and 3: of the handset and of its us
 _FLASH_CLASS = 0x03
 _MOST_PRIORITY = 3
 _PRIORITIES = MappingProxyType({1: Priority.NORMAL, 2: Priority.EXPRESS, 3: Priority.EXPRESS})
-_LEAST_VALIDITY, _MOST_VALIDITY = timedelta(minutes=1), timedelta(days=7)
 _BINARY = frozenset({0x02, 0x04})
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _REFUSED_PARAMETERS = frozenset(
@@ -129,10 +128,10 @@ def _read(pdu: Pdu, body: Submit, alphabet: WireAlphabet, bind: str, now: dateti
         if body.priority_flag:
             options["priority"] = _PRIORITIES[body.priority_flag]
     if expires_at is not None:
-        validity = expires_at - max(start_at or now, now)
-        if validity <= timedelta(0):
+        validity = validity_until(expires_at, start_at, now)
+        if validity is None:
             raise _RejectedError(Status.RINVEXPIRY, "the validity ends before it begins")
-        options["validity"] = min(max(validity, _LEAST_VALIDITY), _MOST_VALIDITY)
+        options["validity"] = validity
     first = recipients[0].address if recipients else Address(0, 0, "")
     return EsmeSubmit(
         recipients=recipients,

@@ -50,6 +50,8 @@ class EsmeSite:
             database=core.database,
             keys=core.keys,
             clock=self.clock,
+            book=core.book,
+            routes=core.routes,
             offering=frozenset({CARRIER}),
             written=self.loop.kick,
         )
