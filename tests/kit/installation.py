@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from cli.__main__ import main
@@ -32,6 +31,7 @@ from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.in_process import undo_a_command
+from tests.kit.passwords import cheap_hasher
 from tests.kit.ports import free_port
 from tests.kit.readers import StoreReaders
 
@@ -245,7 +245,7 @@ class Installation(StoreReaders):
         secret.write_text("secret08\n")
         secret.chmod(0o600)
         await self.command("login", "add", login, "--customer", customer, "--password-file", str(secret))
-        verifier = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret08")
+        verifier = cheap_hasher().hash("secret08")
         self.execute("UPDATE credential SET verifier = ? WHERE login = ?", verifier, login)
         return login, "secret08"
 
@@ -329,8 +329,7 @@ def _first_installation() -> Path:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     folder = Path(home) / "first"
     write_configuration(folder, "127.0.0.1:2525")
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    verifier = cheap.hash((folder / PASSWORD_NAME).read_text().strip())
+    verifier = cheap_hasher().hash((folder / PASSWORD_NAME).read_text().strip())
     with closing(sqlite3.connect(folder / SQLITE_NAME)) as connection, connection:
         connection.execute("UPDATE credential SET verifier = ?", (verifier,))
     return folder

@@ -6,8 +6,14 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
+from addressbook.people import Verifiers
+from gateway.admin.edit import Administration
+from gateway.admin.logins import add_login
+from gateway.admin.users import add_application
+from gateway.auth.authenticator import make_verifiers
 from process.api import api_routes
 from process.doors import Doors
 from tests.kit.testbed import HouseCore, administer
@@ -81,9 +87,12 @@ class RestSite:
 @contextlib.asynccontextmanager
 async def rest_site(core: HouseCore) -> AsyncIterator[RestSite]:
     """Run the interfaces over a house, to which an application is added."""
-    secret = core.folder / "erp.password"
-    secret.write_text(f"{PASSWORD}\n", "utf-8")
-    administer(core.folder, f"login add {LOGIN} --customer acme --password-file {secret}")
+    administration = Administration(core.database, core.keys, "test", core.clock.now)
+    made = _verifiers()
+    await administration.change(
+        partial(add_application, customer="acme", name=LOGIN),
+        partial(add_login, login=LOGIN, verifier=made.password, scram=made.scram, customer="acme", user=LOGIN),
+    )
     await core.book.refresh()
     doors = Doors(core.config, core, core.acceptance)
     server = HttpServer(api_routes(core, doors))
@@ -93,3 +102,9 @@ async def rest_site(core: HouseCore) -> AsyncIterator[RestSite]:
     finally:
         await server.stop(5)
         doors.authenticator.close()
+
+
+@cache
+def _verifiers() -> Verifiers:
+    """Return what a login keeps of the password, made once in each test process: it takes long by design."""
+    return make_verifiers(PASSWORD)

@@ -22,8 +22,9 @@ from mta.mechanisms import SessionProofs
 from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 from tests.kit.clock import Clock
+from tests.kit.passwords import cheap_hasher
 
-HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHER = cheap_hasher()
 CLIENT = "192.0.2.1"
 FAILED = Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 LATER = Refused(refusal=Refusal.RATE_LIMITED)
@@ -388,3 +389,8 @@ async def test_the_verifier_of_a_password_proves_it_however_it_is_composed():
         assert await authenticator.prove("demo", unicodedata.normalize("NFD", "pässword"), CLIENT) == DEMO
     finally:
         authenticator.close()
+
+
+def test_a_password_is_kept_at_the_cost_that_rfc_9106_names_for_little_memory(monkeypatch):
+    monkeypatch.setattr("gateway.auth.authenticator.PasswordHasher", PasswordHasher)
+    assert hash_password("secret").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
