@@ -110,8 +110,8 @@ _TOTALS = query(
     billed="sum(billed)",
 )
 _CLOSED = query(ClosedMonth, "FROM archive_month WHERE customer_key BETWEEN ? AND ?")
-_DUE_BEFORE = "SELECT job_key FROM job_sum WHERE changes > 0 AND customer_key = ? AND closed_at < ? LIMIT 1"
-_DUE_SMS_BEFORE = "SELECT key FROM inbound_sms WHERE NOT summed AND handled_at < ? LIMIT 1"
+_DUE_BEFORE = "SELECT job_key FROM job_sum WHERE changes > 0 AND customer_key = ? AND +closed_at < ? LIMIT 1"
+_DUE_SMS_BEFORE = "SELECT key FROM inbound_sms WHERE NOT summed AND +handled_at < ? LIMIT 1"
 _NEXT_CUSTOMER = "SELECT min(customer_key) FROM traffic_sum WHERE customer_key > ?"
 _ANY_DAY = "SELECT day FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? LIMIT 1"
 _CLOSE = (

@@ -470,10 +470,11 @@ _WITH_BODY = (
 )
 _STILL_TO_TELL = f"SELECT job_key FROM outbox WHERE job_key IN (??) AND state IN ({words_of(WAITING)})"  # noqa: S608 - words of ours
 _LATELY = "SELECT 1 FROM outbox WHERE topic = ? AND topic <> '' AND created_at > ? LIMIT 1"
-_COUNT_WAITING = "SELECT count(*) FROM outbox WHERE kind = ? AND ended_at IS NULL AND job_key IS NULL"
-_OLD = "SELECT key FROM outbox WHERE job_key IS NULL AND sms_key IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?"
+_OF_NOBODY = "job_key IS NULL AND sms_key IS NULL"
+_COUNT_WAITING = f"SELECT count(*) FROM outbox WHERE kind = ? AND ended_at IS NULL AND {_OF_NOBODY}"  # noqa: S608 - words of ours
+_OLD = f"SELECT key FROM outbox WHERE {_OF_NOBODY} AND ended_at < ? ORDER BY ended_at LIMIT ?"  # noqa: S608
 _FORGET_CONTENTS = (
-    "UPDATE outbox SET content = NULL WHERE content IS NOT NULL AND job_key IS NULL AND ended_at <="
-    " (SELECT ended_at FROM outbox WHERE content IS NOT NULL AND job_key IS NULL AND ended_at IS NOT NULL"
+    f"UPDATE outbox SET content = NULL WHERE content IS NOT NULL AND {_OF_NOBODY} AND ended_at <="  # noqa: S608
+    f" (SELECT ended_at FROM outbox WHERE content IS NOT NULL AND {_OF_NOBODY} AND ended_at IS NOT NULL"
     " ORDER BY ended_at DESC, key DESC LIMIT 1 OFFSET ?)"
 )

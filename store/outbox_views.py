@@ -209,7 +209,7 @@ class _Forward(Struct, array_like=True):
 
 _FORWARDS = query(
     _Forward,
-    "FROM outbox WHERE kind = 'postmaster' AND job_key IS NULL"
+    "FROM outbox WHERE kind = 'postmaster' AND job_key IS NULL AND sms_key IS NULL"
     " ORDER BY CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, key DESC LIMIT ?",
     last_reply="coalesce(nullif((SELECT a.reply FROM outbox_attempt a WHERE a.outbox_key = outbox.key"
     " ORDER BY a.key DESC LIMIT 1), ''), problem)",
@@ -257,7 +257,7 @@ class ToldTopic:
 def told_topics(tx: Transaction, prefix: str) -> list[ToldTopic]:
     """Return the newest alert of each topic that begins with a prefix."""
     rows = tx.rows(
-        "SELECT topic, recipient, about FROM outbox WHERE topic >= ? AND topic < ? ORDER BY key",
+        "SELECT topic, recipient, about FROM outbox WHERE topic <> '' AND topic >= ? AND topic < ? ORDER BY key",
         (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)),
     )
     newest = {topic: (recipient, json.loads(about)) for topic, recipient, about in rows}

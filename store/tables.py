@@ -333,7 +333,7 @@ class OutboxRow(KeyedRow):
     channel = peewee.TextField()
     destination = peewee.TextField()
     recipient = peewee.TextField()
-    job_key = peewee.BigIntegerField(null=True, index=True)
+    job_key = peewee.BigIntegerField(null=True)
     topic = peewee.TextField(default="")
     about = peewee.TextField(default="")
     content = peewee.BlobField(null=True)
@@ -345,7 +345,7 @@ class OutboxRow(KeyedRow):
     ended_at = peewee.BigIntegerField(null=True)
     reason = peewee.TextField(default="")
     problem = peewee.TextField(default="")
-    sms_key = peewee.BigIntegerField(null=True, index=True)
+    sms_key = peewee.BigIntegerField(null=True)
     customer_key = peewee.BigIntegerField(null=True)
     sequence = peewee.TextField(default="")
     replayed_at = peewee.BigIntegerField(null=True)
@@ -375,9 +375,11 @@ OutboxRow.add_index(OutboxRow.index(OutboxRow.key, name="outbox_push").where(Out
 OutboxRow.add_index(
     OutboxRow.index(OutboxRow.topic, OutboxRow.created_at, name="outbox_topic").where(OutboxRow.topic != "")
 )
+OutboxRow.add_index(OutboxRow.index(OutboxRow.job_key, name="outbox_job").where(OutboxRow.job_key.is_null(False)))
+OutboxRow.add_index(OutboxRow.index(OutboxRow.sms_key, name="outbox_sms").where(OutboxRow.sms_key.is_null(False)))
 OutboxRow.add_index(
-    OutboxRow.index(OutboxRow.ended_at, OutboxRow.kind, OutboxRow.key, name="outbox_of_no_job").where(
-        OutboxRow.job_key.is_null()
+    OutboxRow.index(OutboxRow.ended_at, OutboxRow.kind, OutboxRow.key, name="outbox_of_nobody").where(
+        OutboxRow.job_key.is_null() & OutboxRow.sms_key.is_null()
     )
 )
 

@@ -35,6 +35,7 @@ FROZEN = {
     "0017_registrations": "2b61bd647e40f47b",
     "0019_portal": "118889e210d81957",
     "0018_downloads": "9d915b89e89f6593",
+    "0020_growth": "6fbc11373f7cd9f1",
 }
 MODELS = tuple(
     value
