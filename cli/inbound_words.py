@@ -44,7 +44,8 @@ INBOUND_FAULTS: Final[Mapping[FaultCode, str | Callable[..., str]]] = {
     ),
     FaultCode.ANSWER_DEMANDED: (
         "«{word}» asks for help, and {country} demands that it is answered on numbers of that country (rule {rule};"
-        " {sources}): no keyword may have it there. Name another number with --number."
+        " {sources}): no keyword may have it there. Name another number with"
+        " --number; the operator can decide otherwise for {country} in the rules file."
     ),
     FaultCode.KEYWORD_IN_USE: "The keyword «{word}» has the actions {actions}; remove them or give them another.",
     FaultCode.NO_KEYWORD: (

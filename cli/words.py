@@ -379,12 +379,24 @@ CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
         f" {_some(customers)} names nobody to ask: «action set help text=…» says whom, or"
         " «action add» has SMS mailed to an address, which the answer then names."
     ),
+    Contradicts.KEYWORD_TAKES_HELP: (
+        "{country} demands that HELP is answered on the number {number}, and the keyword «{word}» of «{customer}» takes"
+        " it: «keyword remove» gives it back, or the rules file decides otherwise for {country} (rule {rule};"
+        " {sources})."
+    ),
     Contradicts.PARAMETER_OF_NO_CARRIER: lambda cause, **owner: f"Every SMS {_of(**owner)} is refused: {cause}.",
     Contradicts.VALIDITY_TOO_SHORT: lambda validity, route, minutes, **owner: (
-        f"validity = {validity} {_of(**owner)} can end before any carrier of {route} is used again: they are "
-        f"closed for {minutes // 60} h {minutes % 60} min."
+        f"validity = {validity} {_of(**owner)} can end before {_open_again(route, minutes)}."
+    ),
+    Contradicts.VALIDITY_SHORTENED: lambda validity, kept, countries, route, minutes, **owner: (
+        f"validity = {validity} {_of(**owner)} becomes {kept} in {_some(countries)} by the country's rule,"
+        f" and can end before {_open_again(route, minutes)}."
     ),
 }
+
+
+def _open_again(route: str, minutes: int) -> str:
+    return f"any carrier of {route} is used again: they are closed for {minutes // 60} h {minutes % 60} min"
 
 
 def import_words(  # noqa: PLR0913 - the facts

@@ -5,23 +5,26 @@ Not here: the words (cli.words), what the operator's file alone contradicts (con
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
 from addressbook.suspensions import refuse_suspended
-from gateway.admin.demanded_answers import find_demand
+from countries.book import EVERY_COUNTRY
+from countries.judge import Case, Judge
+from countries.rules import RuleName
+from gateway.admin.demanded_answers import asks_for_help, find_demand, sources_of
 from gateway.routing import CarrierRoutes
 from inbound.actions import ActionKind, AnswerAction, InboundRules
 from inbound.answers import asks_contact, contact_of
 from sms.facts import Code, Fact
 from sms.message import Origin
 from sms.parameters import names_and_values
-from sms.route import SEPARATOR
+from sms.route import SEPARATOR, first_carrier
 from sms.schedule import Hours
-from sms.settings import StatusChannel, format_setting
+from sms.settings import StatusChannel, UseCase, format_setting
 from templates.words import find_languages, language_spoken
 
 _DAY = timedelta(days=1)
@@ -44,6 +47,8 @@ class Contradicts(Code):
     NUMBER_OF_UNKNOWN_CARRIER = "number-of-unknown-carrier", "number", "carriers"
     PARAMETER_OF_NO_CARRIER = "parameter-of-no-carrier", "cause", *_WHOSE
     HELP_WITHOUT_CONTACT = "help-without-contact", "number", "country", "customers"
+    KEYWORD_TAKES_HELP = "keyword-takes-help", "number", "word", "customer", "country", "rule", "sources"
+    VALIDITY_SHORTENED = "validity-shortened", "validity", "kept", "countries", "route", "minutes", *_WHOSE
     VALIDITY_TOO_SHORT = "validity-too-short", "validity", "route", "minutes", *_WHOSE
 
 
@@ -80,6 +85,7 @@ def find_contradictions(
             found[cause] = Contradiction(Contradicts.SUSPENDED, {"cause": cause})
         mine = [(route, gaps[route]) for route in routes.routes_for(customer.name)]
         closed = max(mine, key=lambda item: item[1], default=("", timedelta(0)))
+        abroad = _closed_abroad(snapshot, routes, customer, gaps, now.date()) if closed[1] else {}
         fields = _fields_at_stake(layers.constraints(customer.id), closed[1], numbers)
         for stack in _all_stacks(directory, layers, customer, users.get(customer.id, ()), fields):
             for said in (
@@ -87,6 +93,7 @@ def find_contradictions(
                 *_judge(stack),
                 *_judge_language(stack),
                 *_judge_validity(stack, closed),
+                *_judge_validity_abroad(stack, snapshot.judge, abroad),
                 *_judge_parameters(stack, routes),
             ):
                 found.setdefault((said.code, *said.facts.values()), said)
@@ -131,6 +138,27 @@ def find_help_without_contact(snapshot: Snapshot, rules: InboundRules, now: date
     return found
 
 
+def find_help_taken(snapshot: Snapshot, rules: InboundRules, now: datetime) -> list[Contradiction]:
+    """Return which keywords take a word on our active numbers that their country wants answered.
+
+    They were made before the rule was applied: now they would be refused.
+    """
+    found = []
+    for customer in snapshot.directory.customers():
+        for number in snapshot.numbers.everyone():
+            words = [item.word for item in rules.keywords(customer.id, number.key) if asks_for_help(item.word)]
+            if not words or not number.serves_customer(customer.id):
+                continue
+            demand = find_demand(snapshot.judge.book, number, customer.name, now.date())
+            if demand is None:
+                continue
+            for word in words:
+                facts: dict[str, Fact] = {"number": _named(number), "word": word, "customer": customer.name}
+                facts |= {"country": number.country, "rule": demand.name.value, "sources": sources_of(demand)}
+                found.append(Contradiction(Contradicts.KEYWORD_TAKES_HELP, facts))
+    return found
+
+
 def _lacks_contact(rules: InboundRules, customer: Customer, number: OwnNumber) -> bool:
     actions = rules.actions(customer.id, number.key)
     own = next((item.settings for item in actions if item.kind is ActionKind.HELP), None)
@@ -168,6 +196,7 @@ def _fields_at_stake(rules: Collection[Constraints], gap: timedelta, numbers: Ow
         "push_states": True,
         "parameters": True,
         "validity": gap > timedelta(0),
+        "use_case": gap > timedelta(0),
         "sender_id": any(numbers.everyone()) or any(rule.sender_ids is not None for rule in rules),
         "max_parts": any(rule.max_parts is not None for rule in rules),
         "priority": not all(rule.express for rule in rules),
@@ -248,6 +277,52 @@ def _judge_validity(stack: _Stack, closed: tuple[str, timedelta]) -> Iterator[Co
     if validity <= gap and (stack.decides("validity") or stack.own is _OF_A_CUSTOMER):
         facts: dict[str, Fact] = {"validity": format_setting(validity), "route": route, "minutes": int(gap / _MINUTE)}
         yield Contradiction(Contradicts.VALIDITY_TOO_SHORT, {**facts, **stack.whose})
+
+
+def _closed_abroad(
+    snapshot: Snapshot, routes: CarrierRoutes, customer: Customer, gaps: Mapping[str, timedelta], day: date
+) -> Mapping[Case, tuple[str, timedelta]]:
+    """Return which route to a country is closed longest, and for how long, for countries with a rule on validity.
+
+    The key is a customer's case there.
+    """
+    book = snapshot.judge.book
+    named = {ruling.country for ruling in book.rulings if ruling.name is RuleName.VALIDITY}
+    found = {}
+    for letters, country in book.countries.items():
+        if named.isdisjoint({letters, EVERY_COUNTRY}) and not country.said(RuleName.VALIDITY):
+            continue
+        for route in routes.routes_abroad(customer.name, country.calling_code.lstrip("+")):
+            first = first_carrier(route)
+            case = Case(
+                country=letters,
+                sender_id=None,
+                use_case=UseCase.TRANSACTIONAL,
+                day=day,
+                customer=customer.name,
+                carrier=first,
+                networks=routes.networks_of(first),
+            )
+            found[case] = route, gaps[route]
+    return found
+
+
+def _judge_validity_abroad(
+    stack: _Stack, judge: Judge, closed: Mapping[Case, tuple[str, timedelta]]
+) -> Iterator[Contradiction]:
+    """Judge a validity that is long enough as the rules of countries leave it."""
+    settings = stack.resolved.settings
+    if not (stack.decides("validity") or stack.decides("use_case") or stack.own is _OF_A_CUSTOMER):
+        return
+    shortened: dict[tuple[timedelta, str, timedelta], list[str]] = {}
+    for case, (route, gap) in closed.items():
+        kept = judge.judge(case._replace(use_case=settings.use_case, validity=settings.validity)).validity
+        if kept is not None and kept <= gap < settings.validity:
+            shortened.setdefault((kept, route, gap), []).append(case.country)
+    for (kept, route, gap), countries in shortened.items():
+        facts: dict[str, Fact] = {"validity": format_setting(settings.validity), "kept": format_setting(kept)}
+        facts |= {"countries": tuple(countries), "route": route, "minutes": int(gap / _MINUTE)}
+        yield Contradiction(Contradicts.VALIDITY_SHORTENED, {**facts, **stack.whose})
 
 
 def _judge_parameters(stack: _Stack, routes: CarrierRoutes) -> Iterator[Contradiction]:

@@ -144,6 +144,15 @@ class CarrierRoutes:
         """Return the routes that a customer's messages can have."""
         return tuple(sorted({routed.route for routed in self._table_of(customer).values()}))
 
+    def routes_abroad(self, customer: str, calling_code: str) -> tuple[str, ...]:
+        """Return the routes that a customer's messages to numbers of a calling code, such as `32`, can have."""
+        table = self._table_of(customer)
+        # Of the prefixes that all numbers of the code begin with, only the longest counts.
+        nearest = max((prefix for prefix in table if calling_code.startswith(prefix)), key=len, default=None)
+        return tuple(
+            sorted({table[prefix].route for prefix in table if prefix == nearest or prefix.startswith(calling_code)})
+        )
+
     def _table_of(self, customer: str) -> Mapping[str, Routed]:
         return self._tables.get(canonical_name(customer), self._common) if self._tables else self._common
 

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
-from gateway.config_lint import Contradiction, find_contradictions, find_help_without_contact, find_idle_numbers
+from gateway.config_lint import (
+    Contradiction,
+    find_contradictions,
+    find_help_taken,
+    find_help_without_contact,
+    find_idle_numbers,
+)
 from gateway.directory import DirectoryFollower
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
@@ -48,7 +54,8 @@ def contradictions_of(carriers: Iterable[CarrierOptions], book: DirectoryFollowe
     routes = routes_of(listed)
     idle = find_idle_numbers(snapshot.numbers, {carrier.name for carrier in listed}, routes.known)
     unhelpful = find_help_without_contact(snapshot, book.rules, now)
-    return [*find_contradictions(snapshot, routes, hours, now), *idle, *unhelpful]
+    taken = find_help_taken(snapshot, book.rules, now)
+    return [*find_contradictions(snapshot, routes, hours, now), *idle, *unhelpful, *taken]
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

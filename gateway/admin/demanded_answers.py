@@ -32,7 +32,7 @@ def find_demand(book: RuleBook, number: OwnNumber, customer: str, day: date) -> 
 
 def check_answers(edit: Edit, numbers: Iterable[OwnNumber], customer: str, words: Iterable[str]) -> None:
     """Raise AdminFault where keywords of a customer take a word that must be answered on one of the numbers."""
-    help_words = [word for word in words if _asks_for_help(word)]
+    help_words = [word for word in words if asks_for_help(word)]
     for number in numbers if help_words else ():
         demand = find_demand(edit.judge.book, number, customer, edit.now.date())
         if demand is not None:
@@ -41,7 +41,7 @@ def check_answers(edit: Edit, numbers: Iterable[OwnNumber], customer: str, words
                 word=help_words[0],
                 country=number.country,
                 rule=demand.name.value,
-                sources=_sources_of(demand),
+                sources=sources_of(demand),
             )
 
 
@@ -50,12 +50,13 @@ def _demands(rule: RuleInForce, day: date) -> bool:
     return rule.name is RuleName.STOP_HELP and rule.mode is Mode.APPLY and is_in_force
 
 
-def _sources_of(rule: RuleInForce) -> tuple[str, ...]:
+def sources_of(rule: RuleInForce) -> tuple[str, ...]:
     """Return who says a rule and when it was read; the operator's own stands in a file."""
     known = rule.rule
     return (rule.by,) if known is None else (*(source.name for source in known.sources), known.as_of)
 
 
-def _asks_for_help(word: str) -> bool:
+def asks_for_help(word: str) -> bool:
+    """Return whether a text of this word alone asks for help."""
     asked = read_opt_request(split_words(word))
     return asked is not None and asked.kind is OptKind.HELP

@@ -14,12 +14,12 @@ from config.model import Config, load_config
 from countries.book import Mode, Ruling
 from countries.rules import RuleName
 from gateway.admin.countries import judge_by
-from gateway.config_lint import find_contradictions, find_help_without_contact, find_idle_numbers
+from gateway.config_lint import find_contradictions, find_help_taken, find_help_without_contact, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
-from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, MailAction
+from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, Keyword, MailAction
 from smpp.dialect.parameters import Parameter
 from sms.schedule import Hours
-from sms.settings import parse_setting
+from sms.settings import UseCase, parse_setting
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 CUSTOMER = LayerKey(LayerKind.CUSTOMER, 1)
@@ -31,7 +31,7 @@ SAP = LayerKey(LayerKind.SERVICE, 1, "sap")
 ALONE = (CarrierRoute(carrier="alpha"),)
 
 
-def contradictions(layers=None, *, hours=None, carriers=ALONE, numbers=(), **rules) -> list[str]:
+def contradictions(layers=None, *, hours=None, carriers=ALONE, numbers=(), rulings=None, **rules) -> list[str]:
     """Return what is told of a customer with a profile and two users; layers are texts by key."""
     directory = Directory(
         customers=[Customer(id=1, name="Example")],
@@ -47,7 +47,8 @@ def contradictions(layers=None, *, hours=None, carriers=ALONE, numbers=(), **rul
     }
     constraints = {1: Constraints(kind=LayerKind.CUSTOMER, owner="Example", **rules)} if rules else {}
     every = Layers(layers=stored, constraints=constraints)
-    snapshot = Snapshot(directory, every, DistributionLists(), numbers=OwnNumbers(numbers))
+    judge = None if rulings is None else judge_by(rulings)
+    snapshot = Snapshot(directory, every, DistributionLists(), numbers=OwnNumbers(numbers), judge=judge)
     return contradiction_sentences(find_contradictions(snapshot, CarrierRoutes(carriers), hours or {}, NOW))
 
 
@@ -166,6 +167,60 @@ def test_a_validity_that_the_hours_of_all_carriers_outlast_is_told(validity, hou
     assert contradictions({CUSTOMER: {"validity": validity}}, hours=windows, carriers=backed) == []
 
 
+CLOSED = {"alpha": Hours(since=time(8), until=time(18))}  # for 14 hours
+
+
+def shortened(layers, value="1m-13h", *, mode=Mode.APPLY, country="BE", carriers=ALONE, hours=CLOSED, **ruling):
+    rule = Ruling(country=country, name=RuleName.VALIDITY, mode=mode, value=value, **ruling)
+    return contradictions(layers, hours=hours, carriers=carriers, rulings=[rule])
+
+
+@pytest.mark.parametrize(("key", "whose"), [(CUSTOMER, "customer «Example»"), (ANNA, "user anna@example.com")])
+def test_a_validity_that_a_country_makes_shorter_than_the_hours_is_told(key, whose):
+    layers = {CUSTOMER: {"validity": "1d"}} | ({key: {"validity": "2d"}} if key is ANNA else {})
+    told = [sentence for sentence in shortened(layers) if whose in sentence]
+    (sentence,) = told
+    assert sentence == (
+        f"validity = {'2d' if key is ANNA else '1d'} of {whose} becomes 13h in «BE» by the country's rule, and can end"
+        " before any carrier of alpha is used again: they are closed for 14 h 0 min."
+    )
+
+
+def test_a_rule_about_marketing_is_told_of_whose_sms_are_marketing():
+    layers = {CUSTOMER: {"validity": "1d"}, ANNA: {"use_case": "marketing"}}
+    (sentence,) = shortened(layers, use_case=UseCase.MARKETING)
+    assert "of user anna@example.com becomes 13h" in sentence
+
+
+def test_of_a_rule_for_all_countries_some_are_named():
+    (sentence,) = shortened({CUSTOMER: {"validity": "1d"}}, country="*")
+    assert "more by the country's rule" in sentence
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"mode": Mode.NOTE},
+        {"mode": Mode.OFF},
+        {"value": "1m-15h"},
+        {"hours": {}},
+        {"customer": "Rival"},
+        {"carriers": (*ALONE, CarrierRoute(carrier="beta", prefixes=("32",)))},
+    ],
+)
+def test_a_validity_that_stays_long_enough_where_carriers_are_closed_is_not_told(facts):
+    assert shortened({CUSTOMER: {"validity": "1d"}}, **facts) == []
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "is_told"), [(("324",), True), (("3",), True), (("33",), False), (("32", "3"), True)]
+)
+def test_a_country_has_the_routes_of_its_own_numbers(prefixes, is_told):
+    open_all_day = CarrierRoute(carrier="beta")
+    carriers = (open_all_day, CarrierRoute(carrier="alpha", prefixes=prefixes))
+    assert bool(shortened({CUSTOMER: {"validity": "1d"}}, carriers=carriers)) is is_told
+
+
 FILE = """\
 [server]
 hostname = "gateway.example.net"
@@ -239,12 +294,17 @@ def test_numbers_of_nobody_and_of_carriers_that_there_are_not_are_told():
     ]
 
 
-def help_without_contact(*acts, rulings=(), customers=("Example",), **number):
-    """Return what is told of an American number; acts are kinds of actions of the first customer, and their settings."""
+def american(rulings=(), customers=("Example",), **number):
+    """Return an address book with one American number."""
     fields = {"digits": "12025550123", "kind": NumberKind.LONG, "country": "US", "customer_key": 1, **number}
     owners = [Customer(id=key, name=name) for key, name in enumerate(customers, 1)]
     numbers, judge = OwnNumbers([OwnNumber(key=7, **fields)]), judge_by(rulings)
-    snapshot = Snapshot(Directory(customers=owners), Layers(), DistributionLists(), numbers=numbers, judge=judge)
+    return Snapshot(Directory(customers=owners), Layers(), DistributionLists(), numbers=numbers, judge=judge)
+
+
+def help_without_contact(*acts, **facts):
+    """Return what is told of an American number; acts are kinds of actions of the first customer, and their settings."""
+    snapshot = american(**facts)
     rules = InboundRules(
         Action(key=key, customer_key=1, name=str(key), kind=kind, settings=settings)
         for key, (kind, settings) in enumerate(acts)
@@ -286,3 +346,36 @@ def test_of_a_shared_number_those_are_told_whose_word_it_has_and_of_very_many_on
         customers=[f"Customer {number:02}" for number in range(30)], customer_key=None, sharing=Sharing.DYNAMIC
     )
     assert "«Customer 19» and 10 more names nobody" in sentence
+
+
+def help_taken(*words, number_key=None, **facts):
+    """Return what is told of an American number with keywords of the first customer."""
+    keywords = [
+        Keyword(key=key, customer_key=1, word=word, folded=word.lower(), number_key=number_key)
+        for key, word in enumerate(words)
+    ]
+    return contradiction_sentences(find_help_taken(american(**facts), InboundRules(keywords=keywords), NOW))
+
+
+@pytest.mark.parametrize("number_key", [None, 7])
+def test_a_keyword_that_takes_a_word_which_is_now_wanted_answered_is_told(number_key):
+    (sentence,) = help_taken("taxi", "Info", "stop", number_key=number_key)
+    assert sentence.startswith(
+        "US demands that HELP is answered on the number +12025550123, and the keyword «Info» of «Example» takes it:"
+        " «keyword remove» gives it back, or the rules file decides otherwise for US (rule stop_help; "
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"number_key": 8},
+        {"state": NumberState.BLOCKED},
+        {"country": "GB"},
+        {"customer_key": 2},
+        {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]},
+        {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.OFF, customer="Example")]},
+    ],
+)
+def test_a_keyword_whose_word_nobody_demands_is_not_told(facts):
+    assert help_taken("info", **facts) == []
