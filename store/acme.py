@@ -10,10 +10,10 @@ from datetime import datetime
 import msgspec
 
 from store.engine.database import Transaction
+from store.meta import put_meta, read_meta
 
 _RENEWAL = "acme.renewal"
 _CHALLENGES = "acme.challenges"
-_PUT = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +35,23 @@ class Renewal:
 
 def read_renewal(tx: Transaction) -> Renewal:
     """Return how the renewal goes."""
-    stored = tx.value("SELECT value FROM meta WHERE name = ?", (_RENEWAL,))
-    return Renewal() if stored is None else msgspec.json.decode(str(stored), type=Renewal)
+    stored = read_meta(tx, _RENEWAL)
+    return Renewal() if stored is None else msgspec.json.decode(stored, type=Renewal)
 
 
 def write_renewal(tx: Transaction, batch: Sequence[Renewal]) -> list[None]:
     """Keep how the renewal goes."""
-    tx.execute(_PUT, (_RENEWAL, msgspec.json.encode(batch[-1]).decode()))
+    put_meta(tx, _RENEWAL, msgspec.json.encode(batch[-1]).decode())
     return [None] * len(batch)
 
 
 def write_challenges(tx: Transaction, batch: Sequence[Mapping[str, str]]) -> list[None]:
     """Keep the answers that the authority will ask for, by token, in place of those before."""
-    tx.execute(_PUT, (_CHALLENGES, msgspec.json.encode(batch[-1]).decode()))
+    put_meta(tx, _CHALLENGES, msgspec.json.encode(batch[-1]).decode())
     return [None] * len(batch)
 
 
 def find_challenge(tx: Transaction, token: str) -> str | None:
     """Return the answer to a token, None for one that is not ours."""
-    stored = tx.value("SELECT value FROM meta WHERE name = ?", (_CHALLENGES,))
-    return None if stored is None else msgspec.json.decode(str(stored), type=dict[str, str]).get(token)
+    stored = read_meta(tx, _CHALLENGES)
+    return None if stored is None else msgspec.json.decode(stored, type=dict[str, str]).get(token)

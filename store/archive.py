@@ -13,6 +13,7 @@ from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.engine.rows import query
 from store.outbox import OUTBOX, NewRow, new_row
+from store.sums import customers_of_sums
 
 ALL_DAYS: Final = ("", "9999-12-31")
 """Every date lies between these two."""
@@ -112,7 +113,6 @@ _TOTALS = query(
 _CLOSED = query(ClosedMonth, "FROM archive_month WHERE customer_key BETWEEN ? AND ?")
 _DUE_BEFORE = "SELECT job_key FROM job_sum WHERE changes > 0 AND customer_key = ? AND +closed_at < ? LIMIT 1"
 _DUE_SMS_BEFORE = "SELECT key FROM inbound_sms WHERE NOT summed AND +handled_at < ? LIMIT 1"
-_NEXT_CUSTOMER = "SELECT min(customer_key) FROM traffic_sum WHERE customer_key > ?"
 _ANY_DAY = "SELECT day FROM traffic_sum WHERE customer_key = ? AND day >= ? AND day < ? LIMIT 1"
 _CLOSE = (
     "INSERT INTO archive_month (customer_key, month, zone, closed_at) VALUES (?, ?, ?, ?)"
@@ -157,8 +157,8 @@ def read_closed(tx: Transaction, customer_key: int | None) -> dict[tuple[int, st
 
 def find_open_months(tx: Transaction, months: Mapping[str, tuple[str, str]]) -> list[tuple[int, str]]:
     """Return which of some months, given with their days, are not closed for which customer that has sums of them."""
-    closed, found, key = read_closed(tx, None), list[tuple[int, str]](), -1
-    while (key := tx.value(_NEXT_CUSTOMER, (key,))) is not None:
+    closed, found = read_closed(tx, None), list[tuple[int, str]]()
+    for key in customers_of_sums(tx):
         open_months = (month for month in months if (key, month) not in closed)
         found += [(key, month) for month in open_months if tx.rows(_ANY_DAY, (key, *months[month]))]
     return found

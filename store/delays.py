@@ -15,6 +15,7 @@ from sms.settings import StatusChannel, StatusReport
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.engine.rows import query
+from store.meta import begin_meta, lock_meta, put_meta
 from store.outbox import OUTBOX, notice_row
 
 _PLACE = "delays_told_until"
@@ -114,13 +115,13 @@ class DelayStore:
         tx.insert(OUTBOX, rows)
         if jobs:
             place = DelayCursor(accepted_at=jobs[-1].accepted_at, key=jobs[-1].key)
-            tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{place.accepted_at} {place.key}", _PLACE))
+            put_meta(tx, _PLACE, f"{place.accepted_at} {place.key}")
         return ToldLate(notices=len(rows), place=place, more=len(jobs) == _MOST)
 
 
 def _read_place(tx: Transaction) -> DelayCursor:
     # Written first and then locked, so that two processes never tell of the same job.
-    tx.execute("INSERT INTO meta (name, value) VALUES (?, '0 0') ON CONFLICT (name) DO NOTHING", (_PLACE,))
-    place = tx.value("SELECT value FROM meta WHERE name = ? FOR UPDATE", (_PLACE,))
+    begin_meta(tx, _PLACE, "0 0")
+    place = lock_meta(tx, _PLACE)
     accepted_at, _, key = str(place).partition(" ")
     return DelayCursor(accepted_at=int(accepted_at), key=int(key))

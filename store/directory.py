@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -47,6 +47,7 @@ from store.directory_records import (
 from store.engine.database import Transaction
 from store.engine.log import log
 from store.engine.rows import query
+from store.meta import read_meta
 from store.suspensions import suspensions_in_force
 
 K = TypeVar("K")
@@ -70,10 +71,13 @@ _USERS_OF_RUN = (
     " UNION SELECT user_key FROM mail_user WHERE until_run = ? LIMIT ?"
 )
 
+VERSION: Final = "directory_version"
+"""The name of what grows with each change of the address book; who changes it has it locked."""
+
 
 def read_version(tx: Transaction) -> int:
     """Return the directory's version: 0 before the first change."""
-    return int(tx.value("SELECT value FROM meta WHERE name = 'directory_version'") or 0)
+    return int(read_meta(tx, VERSION) or 0)
 
 
 def load_directory(tx: Transaction) -> tuple[Directory, Layers]:

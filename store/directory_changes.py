@@ -15,7 +15,7 @@ from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import AddressRange, Credential, User
 from addressbook.proof import IdentityProvider, ProofKind
 from store.audit import AuditLine, write_audit
-from store.directory import LOG_REACH, read_version
+from store.directory import LOG_REACH, VERSION, read_version
 from store.directory_tables import (
     AddressRangeRow,
     ConstraintRow,
@@ -32,7 +32,7 @@ from store.engine.keys import Keys, to_stored
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import remove_list
-from store.tables import MetaRow
+from store.meta import lock_meta, put_meta
 from store.usage import forget_usage
 from store.versions import IN_FORCE, end_runs_that_give, end_runs_that_replace, find_owners
 
@@ -45,7 +45,6 @@ _PROFILES = Insert(ProfileRow)
 _RANGES = Insert(AddressRangeRow)
 _TOUCHED = Insert(DirectoryChangeRow)
 _USERS = Insert(UserRow)
-_PUT_META = Insert(MetaRow, replace=True)
 _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
@@ -99,7 +98,7 @@ class DirectoryChanges:
         self._now = now
         self._touched: set[tuple[str, int, str]] = set()
         # Changes come one after the other, so what one checked is still true when it writes.
-        tx.rows("SELECT value FROM meta WHERE name = 'directory_version' FOR UPDATE")
+        lock_meta(tx, VERSION)
 
     def finish(self) -> int:
         """Return the version that the changes make, or the present one where nothing was touched."""
@@ -107,7 +106,7 @@ class DirectoryChanges:
         if not self._touched:
             return version
         version += 1
-        self._tx.insert(_PUT_META, [_PUT_META.row(name="directory_version", value=str(version))])
+        put_meta(self._tx, VERSION, str(version))
         touched = sorted(self._touched) if len(self._touched) <= MOST_TOUCHED else [("all", 0, "")]
         self._tx.insert(
             _TOUCHED,

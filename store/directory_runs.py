@@ -17,7 +17,7 @@ from addressbook.canonical import canonical_name
 from addressbook.lists import ListMember
 from addressbook.runs import NotTaken, Reason, RunLine, RunMode, RunResult, RunState
 from sms.facts import Fact
-from store.directory import LOG_REACH, read_version
+from store.directory import LOG_REACH, VERSION, read_version
 from store.directory_changes import CellToStore, DirectoryChanges
 from store.directory_tables import AuditRow, DirectoryRunRow, SettingRow, UserRow
 from store.engine.database import Transaction
@@ -26,6 +26,7 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import put_authors
 from store.lists_tables import ListMemberRow, ListRow
+from store.meta import lock_meta
 from store.versions import IN_FORCE, end_runs_that_replace, owner_rows
 
 _MOST_FAULTS = 200
@@ -308,7 +309,7 @@ def hold_run(tx: Transaction, key: int, now: int) -> None:
 
 def lock_open_run(tx: Transaction, key: int) -> RunState | None:
     """Wait for changes of the address book that are under way, and return the state of a run."""
-    tx.rows("SELECT value FROM meta WHERE name = 'directory_version' FOR UPDATE")
+    lock_meta(tx, VERSION)
     found = tx.value("SELECT state FROM directory_run WHERE key = ? FOR UPDATE", (key,))
     return None if found is None else RunState(found)
 

@@ -13,7 +13,7 @@ from sms.outbox import WAITING
 from store.engine.database import Transaction
 from store.engine.statements import Row
 from store.outbox import words_of
-from store.retention import AT_ONCE, delete_outbox
+from store.retention import AT_ONCE, delete_outbox, erase_texts
 from store.sums import ADD_SUMS, SUM_KEYS, sum_columns
 
 
@@ -70,8 +70,6 @@ _ERASE_NUMBERS = (
     "UPDATE message SET number = '', given = '', orcpt = '', customer_ref = '', body = '', cut = '', replaced = ''"
     " WHERE key IN (??) RETURNING job_key"
 )
-_WITH_TEXT = "SELECT key FROM message WHERE job_key IN (??) AND (body <> '' OR cut <> '') LIMIT ?"
-_ERASE_TEXTS = "UPDATE message SET body = '', cut = '', replaced = '' WHERE key IN (??) RETURNING key"
 _MAIL: Final = "subject = '', header = ?, body = NULL"
 _SENDER: Final = ", ".join(
     f"{name} = ''"
@@ -200,9 +198,7 @@ def erase_contents(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:
 
 def erase_texts_of(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:
     """Erase some texts of jobs; returns how many."""
-    return [
-        len(tx.rows_in(_ERASE_TEXTS, [key for (key,) in tx.rows_in(_WITH_TEXT, jobs, (AT_ONCE,))])) for jobs in portions
-    ]
+    return [erase_texts(tx, jobs) for jobs in portions]
 
 
 def erase_senders_of(tx: Transaction, portions: list[Sequence[int]]) -> list[int]:

@@ -18,14 +18,12 @@ from store.engine.keys import to_instant, to_stored
 from store.engine.rows import query
 from store.engine.statements import Insert
 from store.mail_rules_tables import StsPolicyRow, TlsRuleRow
-from store.tables import MetaRow
+from store.meta import put_meta, read_meta
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import Pin, StsMode, TlsLevel, TlsVersion, parse_pin
 
 _VERSION = "mail_rules_version"
 _SEAL = "tls_rules_seal"
-_META = "SELECT value FROM meta WHERE name = ?"
-_PUT_META = Insert(MetaRow, replace=True)
 _PUT_RULE = Insert(TlsRuleRow, replace=True)
 _PUT_POLICY = Insert(StsPolicyRow, replace=True)
 _FORGET_STS = int(timedelta(days=60).total_seconds()) * 1_000_000
@@ -85,21 +83,17 @@ _POLICY = query(_Policy, "FROM sts_policy WHERE domain = ?")
 
 def read_rules_version(tx: Transaction) -> int:
     """Return the version of all rules and templates: it grows with each change of any of them."""
-    return int(tx.value(_META, (_VERSION,)) or 0)
+    return int(read_meta(tx, _VERSION) or 0)
 
 
 def touch_rules(tx: Transaction) -> None:
     """Say that rules or templates are different from now on."""
-    _write_meta(tx, _VERSION, str(read_rules_version(tx) + 1))
-
-
-def _write_meta(tx: Transaction, name: str, value: str) -> None:
-    tx.insert(_PUT_META, [_PUT_META.row(name=name, value=value)])
+    put_meta(tx, _VERSION, str(read_rules_version(tx) + 1))
 
 
 def read_tls_rules(tx: Transaction) -> tuple[TlsRule, ...]:
     """Return all rules. Raises RulesDamagedError where they do not fit their seal, or cannot be understood."""
-    rows, seal = tx.rows(_RULES), tx.value(_META, (_SEAL,))
+    rows, seal = tx.rows(_RULES), read_meta(tx, _SEAL)
     if (rows or seal is not None) and seal != _seal_of(rows):
         raise RulesDamagedError
     return read_damaged_rules(tx)
@@ -139,7 +133,7 @@ def _rule(row: _Rule) -> TlsRule:
 
 def seal_tls_rules(tx: Transaction) -> None:
     """Take the rules as they stand now for those that were set."""
-    _write_meta(tx, _SEAL, _seal_of(tx.rows(_RULES)))
+    put_meta(tx, _SEAL, _seal_of(tx.rows(_RULES)))
     touch_rules(tx)
 
 

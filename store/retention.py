@@ -12,7 +12,7 @@ from sms.outbox import WAITING
 from store.engine.database import Transaction
 from store.outbox import words_of
 from store.rulings import forget_rulings
-from store.sums import SUM_KEYS, take_turn
+from store.sums import SUM_KEYS, customers_of_sums, take_turn
 
 AT_ONCE: Final = 50
 """So many messages, or rows of another table, go in one step."""
@@ -60,7 +60,7 @@ _DETAILS = (
     " (SELECT j.customer_key, j.accepted_at, m.key FROM message m JOIN job j ON j.key = m.job_key WHERE m.key IN (??))"
     " RETURNING key"
 )
-_ERASE_MESSAGES = "UPDATE message SET body = '', cut = '', replaced = '' WHERE key IN (??) RETURNING key"
+_ERASE_TEXTS = "UPDATE message SET body = '', cut = '', replaced = '' WHERE key IN (??) RETURNING key"
 _ERASE_SMS = "UPDATE inbound_sms SET body = '', shown = '', texts_until = NULL WHERE key IN (??) RETURNING key"
 _CONVERSATIONS = (
     "DELETE FROM conversation WHERE key IN (SELECT key FROM conversation WHERE used_at <= ? ORDER BY used_at LIMIT ?)"
@@ -76,7 +76,6 @@ _EXPIRING: Final = ("portal_draft", "portal_session")
 _DAY_KEYS = ", ".join(SUM_KEYS)
 _OLD_SUMS = f"SELECT {_DAY_KEYS} FROM traffic_sum WHERE customer_key = ? AND day < ? LIMIT ?"  # noqa: S608 - ours
 _FORGET_SUM = "DELETE FROM traffic_sum WHERE " + " AND ".join(f"{name} = ?" for name in SUM_KEYS)  # noqa: S608 - ours
-_NEXT_CUSTOMER = "SELECT min(customer_key) FROM traffic_sum WHERE customer_key > ?"
 _FIRST_DAY = "SELECT min(day) FROM traffic_sum WHERE customer_key = ?"
 
 
@@ -161,16 +160,22 @@ def delete_sms(tx: Transaction, keys: Collection[int]) -> None:
 def _forget_texts(tx: Transaction, now: int) -> int:
     due = tx.rows(_TEXTS_OF_JOBS, (now, _JOBS))
     free = [key for key, waits in due if not waits]
-    messages = [key for (key,) in tx.rows_in(_WITH_TEXT, free, (AT_ONCE,))]
-    tx.rows_in(_ERASE_MESSAGES, messages)
-    if len(messages) < AT_ONCE:
+    erased = erase_texts(tx, free)
+    if erased < AT_ONCE:
         tx.execute_many(
             "UPDATE job SET subject = '', header = ?, body = NULL WHERE key = ?", [(b"", key) for key in free]
         )
         delete_outbox(tx, "job_key", free, "AND channel = 'smpp'")  # receipts for an ESME repeat the text
         again = [(now + _LOOK_AGAIN if waits else None, key) for key, waits in due]
         tx.execute_many("UPDATE job_sum SET texts_until = ? WHERE job_key = ?", again)
-    return len(messages) + len(free)
+    return erased + len(free)
+
+
+def erase_texts(tx: Transaction, jobs: Collection[int]) -> int:
+    """Erase some texts of jobs; returns how many."""
+    messages = [key for (key,) in tx.rows_in(_WITH_TEXT, jobs, (AT_ONCE,))]
+    tx.rows_in(_ERASE_TEXTS, messages)
+    return len(messages)
 
 
 def _forget_texts_of_sms(tx: Transaction, now: int) -> int:
@@ -183,11 +188,8 @@ def _forget_texts_of_sms(tx: Transaction, now: int) -> int:
 
 def find_old_days(tx: Transaction, before: str) -> list[OldDay]:
     """Return the customers that have sums before a day, an ISO date, or what remains of such."""
-    found, key = list[OldDay](), -1
-    while (key := tx.value(_NEXT_CUSTOMER, (key,))) is not None:
-        if tx.value(_FIRST_DAY, (key,)) < before:
-            found.append(OldDay(customer_key=key, before=before))
-    return found
+    customers = (key for key in customers_of_sums(tx) if tx.value(_FIRST_DAY, (key,)) < before)
+    return [OldDay(customer_key=key, before=before) for key in customers]
 
 
 def forget_days(tx: Transaction, old: list[OldDay]) -> list[int]:

@@ -3,16 +3,14 @@
 import os
 
 from store.engine.database import Transaction
+from store.meta import begin_meta, read_meta
 
 _OCTETS = 32
 
 
 def secret_named(tx: Transaction, name: str) -> bytes:
     """Return the secret of this name, 32 octets of chance; the first call of all nodes makes it."""
-    tx.execute(
-        "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-        (f"secret.{name}", os.urandom(_OCTETS).hex()),
-    )
+    begin_meta(tx, f"secret.{name}", os.urandom(_OCTETS).hex())
     found = find_secret(tx, name)
     assert found is not None
     return found
@@ -20,5 +18,5 @@ def secret_named(tx: Transaction, name: str) -> bytes:
 
 def find_secret(tx: Transaction, name: str) -> bytes | None:
     """Return the secret of this name if there is one."""
-    stored = tx.value("SELECT value FROM meta WHERE name = ?", (f"secret.{name}",))
-    return None if stored is None else bytes.fromhex(str(stored))
+    stored = read_meta(tx, f"secret.{name}")
+    return None if stored is None else bytes.fromhex(stored)

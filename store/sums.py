@@ -17,6 +17,7 @@ from sms.route import SANDBOX_ROUTE
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Row, Update
+from store.meta import begin_meta
 from store.sums_tables import JobSumRow, RulingSumRow, TrafficSumRow
 
 AT_ONCE: Final = 50
@@ -219,6 +220,7 @@ _SUMMED = (
     "UPDATE job_sum SET texts_until = CASE counted WHEN '' THEN ? ELSE texts_until END, changes = 0, counted = ?"
     " WHERE job_key = ? AND changes = ? RETURNING job_key"
 )
+_NEXT_CUSTOMER = "SELECT min(customer_key) FROM traffic_sum WHERE customer_key > ?"
 _SUMMED_SMS = "UPDATE inbound_sms SET summed = TRUE, texts_until = ? WHERE key = ? AND NOT summed RETURNING key"
 
 
@@ -302,9 +304,16 @@ def _add_up_ruled(records: Iterable[SumRecord]) -> list[Row]:
     return [(*key, messages) for key, messages in summed.items()]
 
 
+def customers_of_sums(tx: Transaction) -> Iterator[int]:
+    """Yield the customers that have sums, each by one look into their index."""
+    key = -1
+    while (key := tx.value(_NEXT_CUSTOMER, (key,))) is not None:
+        yield key
+
+
 def take_turn(tx: Transaction, name: str) -> bool:
     """Return whether this transaction alone does what goes by a name: no other waits for it, nor it for another."""
     if not tx.postgresql:
         return True
-    tx.execute("INSERT INTO meta (name, value) VALUES (?, '') ON CONFLICT (name) DO NOTHING", (name,))
+    begin_meta(tx, name, "")
     return bool(tx.rows("SELECT name FROM meta WHERE name = ? FOR UPDATE SKIP LOCKED", (name,)))
