@@ -5,6 +5,7 @@ Not here: the rules (countries), who reads them (gateway.admin.countries).
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ from gateway.admin.countries import (
 )
 from reports.ruled import list_ruled
 from sms.settings import UseCase
+from templates.words import Dictionary, find_languages
 
 _LISTED = (RuleName.ALPHA, RuleName.ALPHA_REGISTRATION, RuleName.TWO_WAY, RuleName.QUIET_HOURS)
+
+_EU_LETTERS = {"GB": "uk", "GR": "el"}
 
 
 def _find_config(context: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
@@ -70,20 +74,17 @@ def show_one(  # noqa: PLR0913 - what the command is given
     """
     found = find_country(country)
     if found is None:
-        raise click.ClickException(
-            f"Nothing is known of «{country}»; «country list» names all countries by two letters."
-        )
+        raise click.ClickException(_unknown(country))
     place = Place(country=found.letters, use_case=UseCase(use_case), customer=customer, carrier=carrier)
-    rules = [_rule(rule) for rule in RuleBook(known_countries(), _rulings(file)).rules_at(place)]
+    book, today = RuleBook(known_countries(), _rulings(file)), datetime.now(UTC).date()
+    rules = [_rule(rule) for rule in book.rules_at(place) if not rule.has_ended(today)]
     if as_json:
         click.echo(json.dumps({**_place(found), "rules": rules}, indent=2, ensure_ascii=False))
         return
     print_view(_place(found), as_json=False)
     click.echo(f"Purpose {use_case}. «applied»: messages are changed, delayed or refused; «a note»: only told of.\n")
     for rule in rules:
-        since = f"from {rule['in_force']}, " if rule["in_force"] else ""
-        known = f"{since}{rule['sources']}, {rule['as_of']}, {rule['confidence']}" if rule["sources"] else since
-        click.echo(f"{rule['rule']}: {rule['value']}   [{rule['does']} by {rule['by']}]   ({known.rstrip(', ')})")
+        click.echo(_sentence(rule))
     click.echo()
     for key, source in sorted({source.key: source for rule in found.rules for source in rule.sources}.items()):
         click.echo(f"{key}: {source.name}, {source.address}")
@@ -138,6 +139,24 @@ report = table_command(
 )
 
 
+def _unknown(given: str) -> str:
+    """Say that nothing is known of a country, and which ones may be meant where a name or a calling code was given."""
+    asked = given.strip().casefold()
+    meant = [
+        f"{one.name} is «{one.letters}»"
+        for one in known_countries().values()
+        if asked and asked in (_EU_LETTERS.get(one.letters), one.calling_code, one.calling_code[1:], *_names_of(one))
+    ]
+    advice = "; ".join(meant) or "«country list» names all countries by two letters"
+    return f"Nothing is known of «{given}»; {advice}."
+
+
+def _names_of(country: Country) -> set[str]:
+    """Return the names of a country in the languages of our mails, in small letters."""
+    words = map(Dictionary().words, find_languages())
+    return {country.name.casefold(), *(each.territory(country.letters).casefold() for each in words)}
+
+
 def _rulings(file: Path | None) -> tuple[Ruling, ...]:
     return read_config(file).rulings if file is not None else ()
 
@@ -181,6 +200,17 @@ def _line(country: Country) -> Mapping[str, object]:
     return {**_place(country), **said}
 
 
+def _sentence(rule: Mapping[str, object]) -> str:
+    """Say a rule in a line: what it says and does, who decided it and why, when it holds and who says so."""
+    when = [f"{word} {rule[key]}" for word, key in (("from", "in_force"), ("until", "ends")) if rule[key]]
+    where = [f"on {rule['networks']}"] if rule["networks"] else []
+    known = [rule["sources"], rule["as_of"], rule["confidence"]] if rule["sources"] else []
+    told = ", ".join(map(str, (*when, *where, *known)))
+    reason = f": {rule['reason']}" if rule["reason"] else ""
+    said = f"{rule['rule']}: {rule['value']}   [{rule['does']} by {rule['by']}{reason}]"
+    return f"{said}   ({told})" if told else said
+
+
 def _rule(rule: RuleInForce) -> Mapping[str, object]:
     shipped = rule.rule
     return {
@@ -188,8 +218,10 @@ def _rule(rule: RuleInForce) -> Mapping[str, object]:
         "value": rule.value,
         "does": MODES[rule.mode],
         "by": origin_of(rule),
+        "reason": rule.reason,
         "networks": " ".join(rule.networks),
         "in_force": rule.in_force_at.isoformat() if rule.in_force_at else "",
+        "ends": rule.ends_at.isoformat() if rule.ends_at else "",
         "sources": " ".join(source.key for source in shipped.sources) if shipped is not None else "",
         "as_of": shipped.as_of if shipped is not None else "",
         "confidence": shipped.confidence.value if shipped is not None else "",

@@ -11,7 +11,7 @@ from typing import Annotated
 from config.field_types import FieldType, Name, ReadableFile, ShortText, option, text_like
 from config.reader import ConfigIssue
 from countries.book import EVERY_COUNTRY, Mode, Ruling
-from countries.rules import RuleName, is_well_formed
+from countries.rules import RuleName, expected_of, has_one_value, is_well_formed
 from sms.number import is_country
 from sms.settings import UseCase
 
@@ -64,7 +64,7 @@ class CountryRule:
             yield ConfigIssue("country", f'"{self.country}" is no country: two letters such as "GB" are expected')
         if self.value and not is_well_formed(self.rule, self.value):
             yield ConfigIssue(
-                "value", f'"{self.value}" is nothing that {self.rule} can say; see countries/data/README.md'
+                "value", f'"{self.value}" is nothing that {self.rule} can say: expected {expected_of(self.rule)}'
             )
         if not self.value and (self.networks or self.begins):
             yield ConfigIssue("value", "expected a value with networks or from: the shipped rule has its own")
@@ -91,3 +91,30 @@ class RuleFile:
     """The file of the operator's own rules."""
 
     rules: tuple[CountryRule, ...] = option("", default=(), key="rule")
+
+    def complaints(self) -> Iterator[ConfigIssue]:
+        """Yield each rule that says something else than an earlier one of the same place, where one alone can count."""
+        for number, rule in enumerate(self.rules):
+            for earlier, other in enumerate(self.rules[:number]):
+                if _contradicts(rule, other):
+                    yield ConfigIssue(("rule", number), _contradiction(rule, other, earlier))
+                    break
+
+
+def _contradicts(rule: CountryRule, other: CountryRule) -> bool:
+    """Return whether two rules of one place can't both count: as decisions about a mode, or as values."""
+    if _place_of(rule) != _place_of(other):
+        return False
+    if rule.value == other.value or not (rule.value and other.value):
+        return rule.mode is not other.mode
+    return has_one_value(rule.rule) and rule.mode is other.mode
+
+
+def _contradiction(rule: CountryRule, other: CountryRule, earlier: int) -> str:
+    said = [f'"{one.value}" ({one.mode})' if one.value else f'mode "{one.mode}"' for one in (rule, other)]
+    return f"{said[0]} contradicts rule[{earlier + 1}], which has {said[1]} of {rule.rule} for the same: keep one"
+
+
+def _place_of(rule: CountryRule) -> tuple[object, ...]:
+    networks = frozenset(rule.networks)
+    return rule.country, rule.rule, rule.use_case, rule.customer, rule.carrier, networks, rule.begins

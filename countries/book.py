@@ -48,7 +48,8 @@ class Ruling:
 class RuleInForce:
     """A rule that counts in a place, with its mode; `by` names the operator's decision, empty where the product's own.
 
-    `rule` is None for a rule of the operator's alone, which is in `ruling` then.
+    `rule` is None for a rule of the operator's alone. `reason` is the decision's. From `ends_at` another decision
+    stands in its place, None: none does.
     """
 
     name: RuleName
@@ -59,6 +60,12 @@ class RuleInForce:
     rule: Rule | None = None
     use_case: UseCase | None = None
     networks: tuple[str, ...] = ()
+    reason: str = ""
+    ends_at: date | None = None
+
+    def has_ended(self, day: date) -> bool:
+        """Return whether another decision stands in its place on a day."""
+        return self.ends_at is not None and self.ends_at <= day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,27 +90,43 @@ class RuleBook:
         self.rulings = tuple(rulings)
 
     def rules_at(self, place: Place) -> tuple[RuleInForce, ...]:
-        """Return every rule that counts at a place, `off` ones too, in the order of the tables."""
+        """Return every rule that counts at a place, `off` ones too, in the order of the tables.
+
+        Of the operator's values the nearest stands in place of the others and of what is shipped, from its day on.
+        """
         country = self.countries.get(place.country)
         mine = [ruling for ruling in self.rulings if _fits(ruling, place)]
-        own = {ruling.name for ruling in mine if ruling.value}
         shipped = [
-            _shipped(rule, mine)
+            _shipped(rule, mine, ends_at)
             for rule in (country.rules if country is not None else ())
-            if rule.name not in own and rule.use_case in (None, place.use_case)
+            if rule.use_case in (None, place.use_case) and (ends_at := _end_of(rule, mine)) != date.min
         ]
-        return (*shipped, *(_own(ruling) for ruling in mine if ruling.value))
+        own = [
+            _own(ruling, mine, ends_at)
+            for ruling in mine
+            if ruling.value and ((ends_at := _end_of(ruling, mine)) is None or ends_at > _begin_of(ruling))
+        ]
+        return (*shipped, *own)
 
     def find(self, place: Place, name: RuleName, value: str) -> RuleInForce | None:
-        """Return the rule of a name that says this at a place, None where none does any more."""
-        return next((rule for rule in self.rules_at(place) if (rule.name, rule.value) == (name, value)), None)
+        """Return the rule of a name that says this at a place, None where none does any more.
 
-    def all_rules(self, country: str, customer: str = "") -> tuple[RuleInForce, ...]:
-        """Return every rule of a country for a customer, whatever the purpose; one of no purpose as for the first."""
+        What a finding adds to the value, behind a colon or in brackets, is no part of what the rule says.
+        """
+        said = [rule for rule in self.rules_at(place) if rule.name == name]
+        fits = (rule for rule in said if value.startswith((f"{rule.value}: ", f"{rule.value} (")))
+        return next((rule for rule in said if rule.value == value), next(fits, None))
+
+    def all_rules(self, country: str, day: date, customer: str = "") -> tuple[RuleInForce, ...]:
+        """Return every rule of a country for a customer that has not ended on a day, whatever the purpose.
+
+        One of no purpose is as for the first.
+        """
         found = {
             (rule.name, rule.value, rule.use_case, rule.networks): rule
             for use_case in reversed(list(UseCase))
             for rule in self.rules_at(Place(country=country, customer=customer, use_case=use_case))
+            if not rule.has_ended(day)
         }
         order = {name: number for number, name in enumerate(RuleName)}
         return tuple(sorted(found.values(), key=lambda rule: order[rule.name]))
@@ -123,10 +146,49 @@ def _fits(ruling: Ruling, place: Place) -> bool:
     )
 
 
-def _shipped(rule: Rule, rulings: Iterable[Ruling]) -> RuleInForce:
-    """Return a shipped rule in the mode of the nearest decision about it: customer, carrier, use case, country."""
-    deciding = [ruling for ruling in rulings if ruling.name == rule.name and not ruling.value]
+_Nearness = tuple[bool, bool, bool, bool]
+
+
+def _nearness(ruling: Ruling) -> _Nearness:
+    return bool(ruling.customer), bool(ruling.carrier), ruling.use_case is not None, ruling.country != EVERY_COUNTRY
+
+
+def _begin_of(rule: Rule | Ruling) -> date:
+    return rule.in_force_at or date.min
+
+
+def _end_of(rule: Rule | Ruling, rulings: Iterable[Ruling]) -> date | None:
+    """Return the first day on which a decision with a value stands in place of a rule, None where none ever does."""
+    ends = [_begin_of(other) for other in rulings if other.value and _replaces(other, rule)]
+    return min(ends, default=None)
+
+
+def _replaces(other: Ruling, rule: Rule | Ruling) -> bool:
+    """Return whether a decision is nearer than a rule, or as near and of a later day, and about its networks.
+
+    What is shipped is further than any decision.
+    """
+    if other.name != rule.name:
+        return False
+    is_nearer = isinstance(rule, Rule) or _nearness(other) > _nearness(rule)
+    is_later = isinstance(rule, Ruling) and _nearness(other) == _nearness(rule) and _begin_of(other) > _begin_of(rule)
+    if not (is_nearer or is_later):
+        return False
+    if not other.networks:
+        return is_nearer or not rule.networks
+    return bool(rule.networks) and set(rule.networks) <= set(other.networks)
+
+
+def _mode_of(name: RuleName, nearness: _Nearness | None, rulings: Iterable[Ruling]) -> Ruling | None:
+    """Return the nearest decision about the mode of a rule, None where none is nearer than the rule itself."""
+    deciding = [ruling for ruling in rulings if ruling.name == name and not ruling.value]
     nearest = max(deciding, key=_nearness, default=None)
+    return None if nearest is not None and nearness is not None and _nearness(nearest) <= nearness else nearest
+
+
+def _shipped(rule: Rule, rulings: Iterable[Ruling], ends_at: date | None) -> RuleInForce:
+    """Return a shipped rule in the mode of the nearest decision about it: customer, carrier, use case, country."""
+    nearest = _mode_of(rule.name, None, rulings)
     return RuleInForce(
         name=rule.name,
         value=rule.value,
@@ -136,20 +198,22 @@ def _shipped(rule: Rule, rulings: Iterable[Ruling]) -> RuleInForce:
         rule=rule,
         use_case=rule.use_case,
         networks=rule.networks,
+        reason=nearest.reason if nearest is not None else "",
+        ends_at=ends_at,
     )
 
 
-def _nearness(ruling: Ruling) -> tuple[bool, bool, bool, bool]:
-    return bool(ruling.customer), bool(ruling.carrier), ruling.use_case is not None, ruling.country != EVERY_COUNTRY
-
-
-def _own(ruling: Ruling) -> RuleInForce:
+def _own(ruling: Ruling, rulings: Iterable[Ruling], ends_at: date | None) -> RuleInForce:
+    """Return a rule of the operator's, in its mode or that of a nearer decision."""
+    deciding = _mode_of(ruling.name, _nearness(ruling), rulings) or ruling
     return RuleInForce(
         name=ruling.name,
         value=ruling.value,
-        mode=ruling.mode,
+        mode=deciding.mode,
         in_force_at=ruling.in_force_at,
-        by=ruling.by,
+        by=deciding.by,
         use_case=ruling.use_case,
         networks=ruling.networks,
+        reason=deciding.reason,
+        ends_at=ends_at,
     )

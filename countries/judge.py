@@ -177,11 +177,11 @@ class Judge:
 
 
 def _as_it_counts(rule: RuleInForce, case: Case) -> RuleInForce | None:
-    """Return a rule in the mode that it has today and here, None where it is off.
+    """Return a rule in the mode that it has today and here, None where it is off or another stands in its place.
 
     Before its day, and where only some networks have it and the message's is not known, it can only be a note.
     """
-    if rule.mode is Mode.OFF:
+    if rule.mode is Mode.OFF or rule.has_ended(case.day):
         return None
     early = rule.in_force_at is not None and rule.in_force_at > case.day
     elsewhere = bool(rule.networks) and bool(case.networks) and case.networks.isdisjoint(rule.networks)

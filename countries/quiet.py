@@ -1,10 +1,10 @@
 """Quiet hours as periods: when promotional SMS must not reach a phone, by the local time of its number.
 
-`Mo-Sa 22:00-08:00;Su,PH all` says what is quiet on each day: from 22:00 to midnight and until 08:00, or the whole day.
+`Mo-Sa 22:00-08:00;Su,PH all` says what is quiet on each day: from 22:00 to midnight and until 08:00, or the whole day;
+`24:00` ends with the day.
 Not here: which quiet hours count (judge), the zones of a number (sms.number), public holidays (public_holidays).
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ HORIZON: Final = timedelta(days=35)
 _DAYS: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _HOLIDAY: Final = "PH"
 _MIDNIGHT: Final = time(0)
+_END_OF_DAY: Final = "24:00"
 _Span = tuple[time, time | None]  # from, until; None: midnight at the end of the day
 
 
@@ -100,5 +101,9 @@ def _named(days: str) -> list[str]:
 def _spans(hours: str) -> tuple[_Span, ...]:
     if hours == "all":
         return ((_MIDNIGHT, None),)
-    start, end = (time(int(hour), int(minute)) for hour, minute in re.findall(r"(\d\d):(\d\d)", hours))
+    first, _, last = hours.partition("-")
+    start = time.fromisoformat(first)
+    if last == _END_OF_DAY:
+        return ((start, None),)
+    end = time.fromisoformat(last)
     return ((start, end),) if start < end else ((_MIDNIGHT, end), (start, None))

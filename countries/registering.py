@@ -65,7 +65,7 @@ def demands_of(judge: Judge, place: Place, sender_id: SenderId | None, day: date
     """Return what the country of a place asks for, for a sender ID (None: one that is not known yet) on a day."""
     found: dict[RuleName, list[RuleInForce]] = {}
     for rule in judge.book.rules_at(place):
-        if rule.mode is not Mode.OFF:
+        if rule.mode is not Mode.OFF and not rule.has_ended(day):
             found.setdefault(rule.name, []).append(rule)
     needs = set(_ALWAYS)
     for rule in found.get(RuleName.REGISTRATION_NEEDS, ()):

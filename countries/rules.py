@@ -77,8 +77,10 @@ class Confidence(StrEnum):
 
 
 _YES_NO: Final = re.compile(r"yes|no")
-_DAYS: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
-_HOURS: Final = rf"{_DAYS}(?:[-,]{_DAYS})* (?:all|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)"
+_DAY: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su)"
+_DAYS: Final = rf"(?:PH|{_DAY}(?:-{_DAY})?)"
+_TIME: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_HOURS: Final = rf"{_DAYS}(?:,{_DAYS})* (?:all|{_TIME}-(?:{_TIME}|24:00))"
 
 _NEED: Final = r"(?:company|use-case|samples|volume|letter|local-entity)"
 
@@ -105,7 +107,7 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.NUMBER_PORTABILITY: _YES_NO,
         RuleName.ALPHA_MAX: re.compile(r"(?:[1-9]\d?-)?[1-9]\d?"),
         RuleName.BLOCKED_ID: re.compile(r"[^,]+(?:,[^,]+)*"),
-        RuleName.RATE: re.compile(rf"{_KIND} [1-9]\d*/{_DURATION}"),
+        RuleName.RATE: re.compile(rf"{_KIND} [1-9]\d{{0,5}}/[1-9]\d{{0,3}}[smhd]"),
         RuleName.CONCATENATION: re.compile(rf"yes|no|not {_KIND}|by sender type"),
         RuleName.MAX_LENGTH: re.compile(r"[1-9]\d+/[1-9]\d+"),
         RuleName.MAX_PARTS: re.compile(rf"(?:{_KIND} )?[1-9]\d?"),
@@ -118,6 +120,32 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.PHONE_NUMBERS: re.compile(r"forbidden"),
         RuleName.QUIET_HOURS: re.compile(rf"none|{_HOURS}(?:;{_HOURS})*"),
         RuleName.CONTENT_BANS: re.compile(r"[a-z0-9]+(?:,[a-z0-9]+)*"),
+    }
+)
+
+_CHOICE: Final = re.compile(r"[a-z -]+(?:\|[a-z -]+)*")
+_WORDS: Final = re.compile(r"\{[^{}]*\}")
+_PLACEHOLDERS: Final = ("{brand}", "{opt_out}")
+
+# What a value is like where its form is more than a choice of words.
+_LIKE: Final[Mapping[RuleName, str]] = MappingProxyType(
+    {
+        RuleName.REGISTRATION_NEEDS: "words such as company,letter of: company, use-case, samples, volume, letter, "
+        "local-entity",
+        RuleName.REGISTRATION_IDLE: "SMS in at most 90 days, such as 1000/90d",
+        RuleName.TWO_WAY: "yes, no, or kinds of numbers such as long+short",
+        RuleName.ALPHA_MAX: "a number of characters such as 11, or the fewest and the most such as 3-11",
+        RuleName.ID_FORM: "a regular expression such as [A-Za-z0-9]+",
+        RuleName.BLOCKED_ID: "names with commas between them, such as INFO,BANK",
+        RuleName.RATE: "a kind of sender ID (long, toll-free, short, name), parts and a period, such as name 200/1d",
+        RuleName.CONCATENATION: "yes, no, by sender type, or a kind of sender ID such as not short",
+        RuleName.MAX_LENGTH: "characters in GSM-7 and in UCS-2, such as 160/70",
+        RuleName.MAX_PARTS: "a number such as 3, or with a kind of sender ID such as short 1",
+        RuleName.VALIDITY: "the shortest and the longest, such as 1m-48h",
+        RuleName.QUIET_HOURS: "none, or days and hours such as Mo-Sa 20:00-08:00;Su,PH all",
+        RuleName.TEXT_PREFIX: "words; of those in braces only {brand} and {opt_out}",
+        RuleName.TEXT_SUFFIX: "words; of those in braces only {brand} and {opt_out}",
+        RuleName.CONTENT_BANS: "words in small letters with commas between them, such as gambling,adult",
     }
 )
 
@@ -190,7 +218,28 @@ def is_well_formed(name: RuleName, value: str) -> bool:
     form = _FORMS.get(name)
     if not value.strip() or (form is not None and form.fullmatch(value) is None):
         return False
+    if name in (RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX):
+        return all(word in _PLACEHOLDERS for word in _WORDS.findall(value))
+    if name is RuleName.ALPHA_MAX:
+        fewest, _, most = value.rpartition("-")
+        return int(fewest or 1) <= int(most)
     return name is not RuleName.VALIDITY or _is_range(value)
+
+
+def has_one_value(name: RuleName) -> bool:
+    """Return whether of several values of the rule in one place only one can be meant: a word, or words of a text."""
+    if name in (RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX):
+        return True
+    form = _FORMS.get(name)
+    return form is not None and _CHOICE.fullmatch(form.pattern) is not None
+
+
+def expected_of(name: RuleName) -> str:
+    """Say what a value of the rule is like."""
+    if (like := _LIKE.get(name)) is not None:
+        return like
+    form = _FORMS.get(name)
+    return "a sentence" if form is None else form.pattern.replace("|", ", ")
 
 
 def validity_range(value: str) -> tuple[timedelta, timedelta]:

@@ -3,6 +3,7 @@
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from cli.country_words import MODES
@@ -36,7 +37,7 @@ def country_pages() -> str:
 
 
 def _page(country: Country, book: RuleBook) -> str:
-    rows = [_row(rule) for rule in book.all_rules(country.letters)]
+    rows = [_row(rule) for rule in book.all_rules(country.letters, date.max)]
     head = f"\n## {country.name} ({country.letters})\n\nCalling code {country.calling_code}, MCC {country.mcc}.\n"
     return "\n".join([head, "| Rule | Says | Does | For | Sources |", "| --- | --- | --- | --- | --- |", *rows])
 

@@ -46,7 +46,7 @@ def check_answers(edit: Edit, numbers: Iterable[OwnNumber], customer: str, words
 
 
 def _demands(rule: RuleInForce, day: date) -> bool:
-    is_in_force = rule.in_force_at is None or rule.in_force_at <= day
+    is_in_force = (rule.in_force_at is None or rule.in_force_at <= day) and not rule.has_ended(day)
     return rule.name is RuleName.STOP_HELP and rule.mode is Mode.APPLY and is_in_force
 
 

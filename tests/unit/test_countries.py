@@ -10,9 +10,11 @@ from click.testing import CliRunner
 
 from cli.__main__ import main
 from config.model import Config, load_config
+from countries.quiet import parse_quiet
 from countries.rules import Confidence, RuleName, is_well_formed
 from countries.tables import COUNTRIES, RULES, SOURCES, TableFault, read_countries
 from gateway.admin.countries import changes_since_start, keep_issue, known_countries
+from sms.sender_rate import parse_rate
 from sms.settings import UseCase
 
 HEADS = ["\t".join(columns) + "\n" for columns in (COUNTRIES, RULES, SOURCES)]
@@ -154,7 +156,7 @@ def test_the_operator_decides_in_a_file_of_its_own_and_show_says_so(operator):
         '[[rule]]\ncountry = "BE"\nrule = "text_suffix"\nvalue = "STOP {opt_out}"\nuse_case = "marketing"\n',
     )
     shown = run("country", "show", "--config", operator, "BE")
-    assert "alpha: none   [applied by countries.toml, line 1]" in shown
+    assert "alpha: none   [applied by countries.toml, line 1: letter of the regulator]" in shown
     assert "text_suffix" not in shown
     marketing = run("country", "show", "--config", operator, "--use-case", "marketing", "BE")
     assert "text_suffix: STOP {opt_out}   [applied by countries.toml, line 6]" in marketing
@@ -168,6 +170,17 @@ def test_the_operator_decides_in_a_file_of_its_own_and_show_says_so(operator):
         ('country = "BE"\nrule = "alpha"\nvalue = "maybe"', '"maybe" is nothing that alpha can say'),
         ('country = "BE"\nrule = "alpha"\ncarrier = "sandbx"', 'did you mean "sandbox"?'),
         ('country = "BE"\nrule = "alpha"\nfrom = 2026-12-01', "expected a value with networks or from"),
+        ('country = "BE"\nrule = "rate"\nvalue = "name 1/86400s"', "such as name 200/1d"),
+        ('country = "BE"\nrule = "urls"\nvalue = "some"', "expected any, no-shorteners, allow-list, forbidden"),
+        ('country = "BE"\nrule = "notes"\nvalue = " "', "expected a sentence"),
+        (
+            'country = "BE"\nrule = "alpha"\n[[rule]]\ncountry = "BE"\nrule = "alpha"\nmode = "off"',
+            'countries.toml:4: rule[2]: mode "off" contradicts rule[1], which has mode "apply" of alpha',
+        ),
+        (
+            'country = "BE"\nrule = "ucs2"\nvalue = "no"\n[[rule]]\ncountry = "BE"\nrule = "ucs2"\nvalue = "yes"',
+            '"yes" (apply) contradicts rule[1], which has "no" (apply) of ucs2',
+        ),
         ('country = "BE"\nrule = "alpha"\nnetworks = ["262"]', 'a network as MCC and MNC, such as "26201"'),
     ],
 )
@@ -209,6 +222,66 @@ def test_countries_are_listed():
     listed = json.loads(CliRunner().invoke(main, ["country", "list", "--json"]).output)
     assert len(listed) == 220
     assert next(row for row in listed if row["country"] == "US")["alpha"] == "none"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'rule = "alpha"\ncustomer = "Acme"\nmode = "off"',
+        'rule = "max_parts"\nvalue = "3"\n[[rule]]\ncountry = "BE"\nrule = "max_parts"\nvalue = "short 1"',
+        'rule = "alpha"\nvalue = "dynamic"\nfrom = 2027-01-01',
+    ],
+)
+def test_rules_that_count_beside_each_other_contradict_nothing(operator, more):
+    write_rules(operator, f'[[rule]]\ncountry = "BE"\nrule = "alpha"\n[[rule]]\ncountry = "BE"\n{more}\n')
+    assert run("check", "--config", operator).endswith("ok\n")
+
+
+def test_a_rule_of_the_operators_is_shown_with_its_reason_its_networks_and_its_days(operator):
+    write_rules(
+        operator,
+        '[[rule]]\ncountry = "BE"\nrule = "rate"\nvalue = "name 9/1h"\nreason = "contract"\n'
+        '[[rule]]\ncountry = "BE"\nrule = "rate"\nvalue = "name 5/1h"\nfrom = 2999-01-01\n'
+        '[[rule]]\ncountry = "BE"\nrule = "ucs2"\nvalue = "no"\nnetworks = ["20601"]\n',
+    )
+    shown = run("country", "show", "--config", operator, "BE")
+    assert "rate: name 9/1h   [applied by countries.toml, line 1: contract]   (until 2999-01-01)\n" in shown
+    assert "rate: name 5/1h   [applied by countries.toml, line 6]   (from 2999-01-01)\n" in shown
+    assert "ucs2: no   [applied by countries.toml, line 11]   (on 20601)\n" in shown
+
+
+@pytest.mark.parametrize("given", ["Germany", "deutschland", "Alemania", "+49", "49"])
+def test_the_name_or_calling_code_of_a_country_leads_to_its_letters(given):
+    assert "Germany is «DE»." in run("country", "show", given)
+
+
+def test_letters_that_people_use_for_a_country_lead_to_its_own():
+    assert "United Kingdom is «GB»." in run("country", "show", "UK")
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "is_good"),
+    [
+        (RuleName.QUIET_HOURS, "Mo-Su 20:00-24:00", True),
+        (RuleName.QUIET_HOURS, "Mo-Su 25:00-08:00", False),
+        (RuleName.QUIET_HOURS, "Mo-Su 24:00-08:00", False),
+        (RuleName.QUIET_HOURS, "Mo-PH 20:00-08:00", False),
+        (RuleName.QUIET_HOURS, "Mo-Fr,PH all;Sa,Su 12:00-09:00", True),
+        (RuleName.ALPHA_MAX, "11-3", False),
+        (RuleName.ALPHA_MAX, "3-11", True),
+        (RuleName.RATE, "long 1/9999d", True),
+        (RuleName.RATE, "long 1/99999d", False),
+        (RuleName.TEXT_PREFIX, "{brand}: ({opt_out})", True),
+        (RuleName.TEXT_PREFIX, "{brnd}:", False),
+        (RuleName.TEXT_SUFFIX, "{}", False),
+    ],
+)
+def test_a_value_that_passes_is_one_that_can_be_carried_out(rule, value, is_good):
+    assert is_well_formed(rule, value) is is_good
+    if is_good and rule is RuleName.QUIET_HOURS:
+        assert parse_quiet(value)
+    if is_good and rule is RuleName.RATE:
+        assert parse_rate("counter", value).period.days == 9999
 
 
 def test_a_country_of_which_nothing_is_known_is_named():

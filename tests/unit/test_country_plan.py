@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from addressbook.registrations import RegisteredId, Registrations
-from countries.book import Mode, RuleBook, Ruling
+from countries.book import Mode, Place, RuleBook, Ruling
 from countries.findings import Effect
 from countries.judge import Case, Judge, Registration
 from countries.rules import RuleName
@@ -75,6 +75,59 @@ def test_the_nearest_decision_of_the_operator_wins():
     assert judge.judge(case("BE")).refused is not None
     assert judge.judge(case("BE", customer="Acme")).refused is None
     assert judge.judge(case("US")).refused is None
+
+
+def suffixes(rulings, day=DAY, networks=frozenset(), customer=""):
+    """Return the words that texts to France must end with: of each rule its value, and whether it is applied."""
+    book = judge_by([Ruling(country="FR", name=RuleName.TEXT_SUFFIX, **fields) for fields in rulings]).book
+    place = Place(country="FR", customer=customer, use_case=UseCase.MARKETING, networks=networks)
+    rules = (rule for rule in book.rules_at(place) if rule.name is RuleName.TEXT_SUFFIX and not rule.has_ended(day))
+    return [(rule.value, rule.mode) for rule in rules]
+
+
+SHIPPED_SUFFIX = ("{opt_out}", Mode.NOTE)
+
+
+def test_the_nearest_value_of_the_operator_stands_in_place_of_the_others_whatever_their_order():
+    rulings = [
+        {"mode": Mode.APPLY, "value": "STOP A", "customer": "Acme"},
+        {"mode": Mode.APPLY, "value": "STOP all"},
+        {"mode": Mode.OFF, "customer": "Beta"},
+    ]
+    for given in (rulings, rulings[::-1]):
+        assert suffixes(given) == [("STOP all", Mode.APPLY)]
+        assert suffixes(given, customer="Acme") == [("STOP A", Mode.APPLY)]
+        assert suffixes(given, customer="Beta") == [("STOP all", Mode.OFF)]
+
+
+def test_what_a_value_of_the_operator_stands_in_place_of_counts_until_its_day():
+    later, last = date(2026, 12, 1), date(2027, 1, 1)
+    rulings = [
+        {"mode": Mode.APPLY, "value": "STOP 2", "in_force_at": last},
+        {"mode": Mode.APPLY, "value": "STOP 1", "in_force_at": later},
+    ]
+    assert SHIPPED_SUFFIX in suffixes(rulings)
+    assert suffixes(rulings, later) == [("STOP 2", Mode.APPLY), ("STOP 1", Mode.APPLY)]
+    assert suffixes(rulings, last) == [("STOP 2", Mode.APPLY)]
+    ruling = Ruling(country="ES", name=RuleName.ALPHA_REGISTRATION, mode=Mode.APPLY, value="none", in_force_at=last)
+    judge = judge_by([ruling])
+    assert judge.judge(case("ES", day=later)).refused is not None
+    assert judge.judge(case("ES", day=last)).refused is None
+
+
+def test_a_value_for_networks_leaves_what_is_said_of_the_country():
+    rulings = [{"mode": Mode.APPLY, "value": "STOP net", "networks": ("20801",)}]
+    assert suffixes(rulings) == [SHIPPED_SUFFIX, ("STOP net", Mode.APPLY)]
+    nearer = [*rulings, {"mode": Mode.APPLY, "value": "STOP A", "customer": "Acme"}]
+    assert suffixes(nearer, customer="Acme") == [("STOP A", Mode.APPLY)]
+
+
+def test_a_rule_is_found_by_what_a_finding_says_of_it():
+    book, place = JUDGE.book, Place(country="MY")
+    rule = book.find(place, RuleName.URLS, "forbidden: a link (example.com)")
+    assert rule is not None
+    assert rule.value == "forbidden"
+    assert book.find(place, RuleName.URLS, "forbiddenly") is None
 
 
 def test_a_registration_counts_for_its_customer_country_use_case_and_until_its_last_day():

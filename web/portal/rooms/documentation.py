@@ -81,7 +81,7 @@ async def show_country(visit: Visit) -> Response:
     name = visit.look.territory(visit.language, country.letters) or country.name
     sources = {source.key: source for rule in country.rules for source in rule.sources}
     book = visit.desk.snapshot.judge.book
-    rules = book.all_rules(country.letters, visit.customer.name)
+    rules = book.all_rules(country.letters, visit.desk.now().date(), visit.customer.name)
     return visit.show(
         "rooms/documentation/country", country=country, name=name, rules=rules, restricts=restricts, sources=sources
     )
