@@ -160,11 +160,16 @@ _EFFECTS = query(
 )
 
 
-def find_inbound(tx: Transaction, name: str) -> int | None:
-    """Return the key of the inbound SMS with this public id, or to which the row of the outbox with this id belongs."""
-    key = tx.value("SELECT key FROM inbound_sms WHERE public_id = ?", (name,))
+def find_inbound(tx: Transaction, name: str, customer_key: int | None = None) -> int | None:
+    """Return the key of the inbound SMS with this public id, or to which the row of the outbox with this id belongs.
+
+    With a customer, SMS of others are as if they were not there.
+    """
+    own, whose = ("", ()) if customer_key is None else (" AND s.customer_key = ?", (customer_key,))
+    key = tx.value(f"SELECT s.key FROM inbound_sms s WHERE s.public_id = ?{own}", (name, *whose))  # noqa: S608 - ours
     if key is None:
-        key = tx.value("SELECT sms_key FROM outbox WHERE public_id = ? AND sms_key IS NOT NULL", (name,))
+        of_row = "SELECT s.key FROM outbox o JOIN inbound_sms s ON s.key = o.sms_key WHERE o.public_id = ?"
+        key = tx.value(of_row + own, (name, *whose))
     return None if key is None else int(key)
 
 

@@ -248,36 +248,36 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
     )
 
 
-_JOB_OF_CARRIER_ID = (
-    "SELECT m.job_key FROM part p JOIN message m ON m.key = p.message_key"
-    " WHERE p.carrier_id = ? AND p.carrier_id <> '' ORDER BY p.key DESC LIMIT 1"
+_OF_MESSAGE = "SELECT j.key FROM message m JOIN job j ON j.key = m.job_key"
+_OF_PART = f"{_OF_MESSAGE} JOIN part p ON p.message_key = m.key"
+_NEWEST_TO = f"{_OF_MESSAGE} WHERE m.number = ?%s ORDER BY m.key DESC LIMIT 1"
+_NAMED = (
+    "SELECT j.key FROM job j WHERE j.public_id = ?%s",
+    f"{_OF_MESSAGE} WHERE m.public_id = ?%s",
+    "SELECT j.key FROM outbox o JOIN job j ON j.key = o.job_key WHERE o.public_id = ?%s",
+    # through job_accepted
+    "SELECT j.key FROM job j WHERE j.mail_id = ?%s ORDER BY j.accepted_at DESC, j.key DESC LIMIT 1",
+    f"{_OF_PART} WHERE p.carrier_id = ? AND p.carrier_id <> ''%s ORDER BY p.key DESC LIMIT 1",
 )
+_ANSWERED_TO_ESME = "SELECT j.key FROM job j WHERE j.key = ? AND j.esme <> ''%s"
 
 
-def find_job(tx: Transaction, name: str) -> int | None:
+def find_job(tx: Transaction, name: str, customer_key: int | None = None) -> int | None:
     """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None.
 
     The id that a carrier gave a part, or that an ESME was answered with, stands for its job, and a number with its
-    plus, or 00, for the newest job to it.
+    plus, or 00, for the newest job to it. With a customer, jobs of others are as if they were not there.
     """
+    asked: list[tuple[str, str | int]]
     if re.fullmatch(r"(\+|00)[0-9]{6,15}", name, re.ASCII):
-        number = name.removeprefix("+").removeprefix("00")
-        key = tx.value("SELECT job_key FROM message WHERE number = ? ORDER BY key DESC LIMIT 1", (number,))
-        return None if key is None else int(key)
-    name = to_indexed(name)
-    for sql in (
-        "SELECT key FROM job WHERE public_id = ?",
-        "SELECT job_key FROM message WHERE public_id = ?",
-        "SELECT job_key FROM outbox WHERE public_id = ? AND job_key IS NOT NULL",
-        "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
-        _JOB_OF_CARRIER_ID,
-    ):
-        key = tx.value(sql, (name,))
-        if key is not None:
-            return int(key)
-    if re.fullmatch(r"[0-9]{10,18}", name, re.ASCII):
-        return None if tx.value("SELECT key FROM job WHERE key = ? AND esme <> ''", (int(name),)) is None else int(name)
-    return None
+        asked = [(_NEWEST_TO, name.removeprefix("+").removeprefix("00"))]
+    else:
+        asked = [(sql, to_indexed(name)) for sql in _NAMED]
+        if re.fullmatch(r"[0-9]{10,18}", name, re.ASCII):
+            asked.append((_ANSWERED_TO_ESME, int(name)))
+    own, whose = ("", ()) if customer_key is None else (" AND j.customer_key = ?", (customer_key,))
+    found = (tx.value(sql % own, (value, *whose)) for sql, value in asked)
+    return next((int(key) for key in found if key is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,8 +78,8 @@ def open_request(  # noqa: PLR0913 - what a request consists of
 
 def _trace_of(tx: Transaction, owner: Customer, job: str) -> Trace:
     """Return the trace of a customer's own job. Raises AdminFault for any other: what others have nobody learns."""
-    found = find_trace(tx, job.strip())
-    if not isinstance(found, Trace) or found.report.customer != owner.name:
+    found = find_trace(tx, job, owner)
+    if not isinstance(found, Trace):
         raise AdminFault(FaultCode.NO_SUCH_JOB, job=job.strip())
     return found
 

@@ -27,11 +27,13 @@ from web.portal.rooms import (
     stop_lists,
     support,
     templates,
+    trace,
     webhooks,
 )
 
 PAGES: Final[Sequence[Page]] = (
     *operate.PAGES,
+    *trace.PAGES,
     *home.PAGES,
     *send.PAGES,
     *inbound.PAGES,

@@ -35,7 +35,8 @@ from web.portal.visit import Visit
 
 ROOM: Final = f"{CUSTOMER}/reports"
 HANDED: Final = ("yes", "waits", "no", "nobody")
-_MOST: Final = 50
+MOST_SHOWN: Final = 50
+"""So many rows of a list, or SMS of a job, are on one page."""
 _FILTERS: Final = (
     *("number", "state", "user", "sender_id", "service", "cost_centre", "reference", "country", "since", "until"),
 )
@@ -48,7 +49,7 @@ async def show_sent(visit: Visit) -> Response:
     asked = _asked(visit, _FILTERS)
     errors, page = dict[str, str](), None
     try:
-        page = await Details(visit.desk.database).page(_sent(visit, asked), _MOST, visit.asked("after"))
+        page = await Details(visit.desk.database).page(_sent(visit, asked), MOST_SHOWN, visit.asked("after"))
     except AdminFault as fault:
         errors = {_FIELD_OF[str(fault.code)]: visit.fault(fault)}
     return visit.show(
@@ -78,7 +79,7 @@ async def show_received(visit: Visit) -> Response:
     errors, page = dict[str, str](), None
     try:
         wanted = InboundDetails(visit.desk.database)
-        page = await wanted.page(_received(visit, asked), _MOST, visit.asked("after"))
+        page = await wanted.page(_received(visit, asked), MOST_SHOWN, visit.asked("after"))
     except AdminFault as fault:
         errors = {_FIELD_OF[str(fault.code)].replace("number", "phone"): visit.fault(fault)}
     return visit.show(
@@ -136,7 +137,7 @@ async def show_one(visit: Visit) -> Response:
     )
     if trace is None:
         raise HTTPException(404)
-    return visit.show("rooms/reports/one", trace=trace, report=trace.report, most=_MOST)
+    return visit.show("rooms/reports/one", trace=trace, report=trace.report, most=MOST_SHOWN)
 
 
 async def show_one_received(visit: Visit) -> Response:
