@@ -17,7 +17,7 @@ from gateway.admin.edit import Administration
 from gateway.portal.desk import Desk
 from gateway.portal.sessions import Sessions, csrf_of
 from process.doors import Doors
-from process.portal import portal_desk
+from process.portal import Bound, portal_desk
 from store.portal_accounts import find_account, put_password
 from templates.portal_pages import PortalPages
 from tests.kit.testbed import HouseCore, administer
@@ -140,11 +140,19 @@ class PortalSite:
 
 @contextlib.asynccontextmanager
 async def portal_site(
-    core: HouseCore, routes: Routes | None = None, *, tls: ssl.SSLContext | None = None, port: int = 0
+    core: HouseCore,
+    routes: Routes | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
+    bound: Bound = lambda: (),
 ) -> AsyncIterator[PortalSite]:
-    """Run the portal over a house, at any free port unless one is given; under `tls` its name is localhost."""
+    """Run the portal over a house, at any free port unless one is given; under `tls` its name is localhost.
+
+    `bound` tells which ESMEs are bound.
+    """
     doors = Doors(core.config, core, core.acceptance)
-    desk = portal_desk(core.config, core, doors)
+    desk = portal_desk(core.config, core, doors, bound)
     gate = Gate(PAGES, OPEN_PAGES, desk=desk, look=PortalPages())
     contexts = None if tls is None else lambda: tls
     server = HttpServer(gate.routes() if routes is None else routes, port=port, contexts=contexts)

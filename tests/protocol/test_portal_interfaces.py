@@ -12,12 +12,19 @@ from addressbook.senders import Principal
 from config.model import Config, load_config
 from gateway.admin.binds import list_binds
 from gateway.esme import BoundEsme
+from process.contexts import ListenerContexts
 from process.doors import Doors
+from process.services import running
+from process.smpp_server import SmppServer
+from smpp.server.courier import Courier
 from sms.report import Channel
 from store.engine.keys import to_stored
 from store.outbox import OUTBOX, NewRow, new_row
 from tests.kit.application import Application
+from tests.kit.esme import RECEIVER, TRANSMITTER, esme
+from tests.kit.fakes import until
 from tests.kit.portal_site import portal_site, text_of
+from tests.kit.ports import free_port
 from tests.kit.testbed import make_house, open_core
 from web.portal.rooms.interface_tabs import LOGINS
 
@@ -31,8 +38,8 @@ async def site(tmp_path, gateway_database):
     assert isinstance(config, Config)
     core = open_core(config)
     try:
-        async with portal_site(core) as running:
-            yield running
+        async with portal_site(core) as found:
+            yield found
     finally:
         core.database.close()
 
@@ -167,6 +174,50 @@ async def test_the_page_of_smpp_tells_what_is_bound_now_of_the_customer_alone(si
         ("crm", (mine,), 0)
     ]
     assert "crm not bound 0" in text_of(await visitor.get(f"{at}/smpp"))
+
+
+@pytest.fixture
+async def smpp_site(tmp_path, gateway_database):
+    """Yield a portal beside an SMPP server of the same house, as one process has them."""
+    file, port = make_house(tmp_path / "house", gateway_database).file, free_port()
+    door = f'\n[[smpp_server]]\nname = "esmes"\naddress = "127.0.0.1:{port}"\n'
+    file.write_text(file.read_text("utf-8") + door, "utf-8")
+    config = load_config(file)
+    assert isinstance(config, Config)
+    core = open_core(config)
+    doors = Doors(config, core, core.acceptance)
+    server = SmppServer(config, core, doors, Courier(), ListenerContexts(config), lambda: None)
+    async with running([server.services], 1), portal_site(core, bound=server.bound) as site:
+        yield site, server, port
+    doors.authenticator.close()
+    core.database.close()
+
+
+async def test_an_esme_that_binds_stands_on_the_page_and_is_gone_from_it_when_it_has_unbound(smpp_site):
+    site, server, port = smpp_site
+    visitor, at = await site.signed_in(Role.DEVELOPER), f"/c/{site.customer()}/interfaces"
+    rival = await site.signed_in(customer="rival")
+    password = secret_of(await visitor.post(f"{at}/logins", {"login": "crm"}))
+    assert re.search(rf"<code>{port}</code>", (await visitor.get(f"{at}/smpp")).text)
+    assert "crm not bound 0" in text_of(await visitor.get(f"{at}/smpp"))
+    async with (
+        esme(port, "crm", password, TRANSMITTER) as transmitter,
+        esme(port, "crm", password, RECEIVER) as receiver,
+    ):
+        page = await visitor.get(f"{at}/smpp")
+        since = {bind.kind: bind.bound_at for bind in server.bound()}
+        times = re.findall(r'<time datetime="([^"]+)"', page.text)
+        assert times == [since[kind].isoformat() for kind in ("transmitter", "receiver")]
+        assert re.search(r"crm transmitter 127\.0\.0\.1 \d.* receiver 127\.0\.0\.1 \d", text_of(page))
+        assert "crm" not in text_of(await rival.get(f"/c/{site.customer('rival')}/interfaces/smpp"))
+        await transmitter.unbind()
+        await until(lambda: len(server.bound()) == 1)
+        page = text_of(await visitor.get(f"{at}/smpp"))
+        assert "crm receiver 127.0.0.1" in page
+        assert "transmitter 127.0.0.1" not in page
+        await receiver.unbind()
+        await until(lambda: not server.bound())
+        assert "crm not bound 0" in text_of(await visitor.get(f"{at}/smpp"))
 
 
 async def test_limits_are_shown_with_what_is_used_of_them_and_those_of_all_customers_together_are_not(site):
