@@ -76,6 +76,9 @@ class Confidence(StrEnum):
     LOW = "low"  # sources differ, or it was derived
 
 
+BY_SENDER_TYPE: Final = "by sender type"
+"""Of `concatenation`: texts of several parts do not arrive whole from every kind of sender ID; none is named."""
+
 _YES_NO: Final = re.compile(r"yes|no")
 _DAY: Final = r"(?:Mo|Tu|We|Th|Fr|Sa|Su)"
 _DAYS: Final = rf"(?:PH|{_DAY}(?:-{_DAY})?)"
@@ -108,7 +111,7 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
         RuleName.ALPHA_MAX: re.compile(r"(?:[1-9]\d?-)?[1-9]\d?"),
         RuleName.BLOCKED_ID: re.compile(r"[^,]+(?:,[^,]+)*"),
         RuleName.RATE: re.compile(rf"{_KIND} [1-9]\d{{0,5}}/[1-9]\d{{0,3}}[smhd]"),
-        RuleName.CONCATENATION: re.compile(rf"yes|no|not {_KIND}|by sender type"),
+        RuleName.CONCATENATION: re.compile(rf"yes|no|not {_KIND}|{BY_SENDER_TYPE}"),
         RuleName.MAX_LENGTH: re.compile(r"[1-9]\d+/[1-9]\d+"),
         RuleName.MAX_PARTS: re.compile(rf"(?:{_KIND} )?[1-9]\d?"),
         RuleName.UCS2: _YES_NO,

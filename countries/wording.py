@@ -5,14 +5,14 @@ Pure; a text is looked at before it is encoded (`look_at`) and after (`judge_enc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from countries.book import Mode, RuleInForce
 from countries.contents import Contents, is_shortener
 from countries.findings import Effect, Finding
-from countries.rules import KindOfSender, RuleName
+from countries.rules import BY_SENDER_TYPE, KindOfSender, RuleName
 from sms.message import Alphabet, EncodedText
 from sms.outcome import Refusal, Refused
 from sms.parts import payload_of
@@ -88,6 +88,10 @@ def wording_of(  # noqa: PLR0913 - what a text is judged by
     """Return what the rules of a country want of texts from a kind of sender ID, None where they want nothing."""
     is_due = use_case is UseCase.MARKETING or kind is KindOfSender.SHORT
     chosen = {name: rule for name, said in rules.items() if (rule := _about_texts(name, said, kind)) is not None}
+    parts = chosen.get(RuleName.CONCATENATION)
+    if parts is not None and parts.value == BY_SENDER_TYPE:
+        # Nobody says which kinds: it can only be told.
+        chosen[RuleName.CONCATENATION] = replace(parts, mode=Mode.NOTE)
     if not is_due:
         chosen.pop(RuleName.OPT_OUT, None)
     if not chosen:
@@ -113,7 +117,11 @@ def _about_texts(name: RuleName, said: Sequence[RuleInForce], kind: KindOfSender
     if wants is None:
         return None
     found = [rule for rule in said if wants(rule.value, kind)]
-    return min(found, key=lambda rule: (rule.mode is Mode.NOTE, _laxity(name, rule.value)), default=None)
+    return min(found, key=lambda rule: (_is_only_told(rule), _laxity(name, rule.value)), default=None)
+
+
+def _is_only_told(rule: RuleInForce) -> bool:
+    return rule.mode is Mode.NOTE or rule.value == BY_SENDER_TYPE
 
 
 def _laxity(name: RuleName, value: str) -> int:
@@ -121,6 +129,8 @@ def _laxity(name: RuleName, value: str) -> int:
         return -_STRICTNESS.index(value)
     if name is RuleName.MAX_PARTS:
         return _most_parts(value)
+    if name is RuleName.CONCATENATION:
+        return int(value == BY_SENDER_TYPE)
     return int(value.partition("/")[0]) if name is RuleName.MAX_LENGTH else 0
 
 
@@ -143,7 +153,7 @@ _WANTS: Final[Mapping[RuleName, Callable[[str, KindOfSender | None], bool]]] = M
         RuleName.PHONE_NUMBERS: lambda _value, _kind: True,
         RuleName.CONTENT_BANS: lambda _value, _kind: True,
         RuleName.MAX_PARTS: _counts_for,
-        RuleName.CONCATENATION: lambda value, kind: value in {"no", f"not {kind}"},
+        RuleName.CONCATENATION: lambda value, kind: value in {"no", f"not {kind}", BY_SENDER_TYPE},
         RuleName.UCS2: lambda value, _kind: value == "no",
         RuleName.ALPHA_UCS2: lambda value, kind: kind is KindOfSender.NAME and value != "yes",
         RuleName.CHARACTERS: lambda _value, _kind: True,

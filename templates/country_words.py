@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from countries.findings import Effect
-from countries.rules import RuleName
+from countries.rules import BY_SENDER_TYPE, RuleName
 from sms.report import Findings
 from templates.shown_text import show_line
 from templates.words import Words
@@ -83,7 +83,10 @@ def say_notes(found: Iterable[tuple[str, Findings]], words: Words) -> tuple[str,
     """
     about: dict[str, dict[str, None]] = {}
     for country, findings in found:
-        for rule, effect, _ in findings:
+        for rule, effect, value in findings:
+            # Said of most countries, of no kind of sender ID: no reason to warn of a text.
+            if value == BY_SENDER_TYPE:
+                continue
             if effect == Effect.NOTED and (note := NOTES.get(RuleName(rule), "")):
                 about.setdefault(country, {})[note] = None
     countries: dict[tuple[str, ...], list[str]] = {}

@@ -26,7 +26,7 @@ from sms.number import parse_sender_id
 from sms.outcome import Refusal
 from sms.schedule import Blackout
 from sms.settings import Unencodable, UseCase
-from templates.country_words import say_finding
+from templates.country_words import say_finding, say_notes
 from templates.words import Dictionary, find_languages
 from tests.kit.effort import spend_at_most
 
@@ -336,3 +336,51 @@ def test_a_changed_validity_is_said_and_not_taken_for_a_changed_text(language):
     told = say_finding((RuleName.VALIDITY, Effect.CHANGED, "1h-4h"), "FR", words)
     assert told.endswith(words.say("country.is-changed-validity"))
     assert words.say("country.is-changed") not in told
+
+
+def found_of_parts(known, text):
+    return [
+        (finding, message.encoded)
+        for message in decide(known, GERMANY, text=text).messages
+        for finding in message.findings
+        if finding.rule is RuleName.CONCATENATION
+    ]
+
+
+@pytest.mark.parametrize("applied", [(), ("concatenation",)])
+def test_that_not_every_kind_of_sender_has_its_parts_joined_is_told_of_several_parts_and_changes_nothing(applied):
+    known = book(*applied)
+    assert found_of_parts(known, "x" * 160) == []
+    ((finding, encoded),) = found_of_parts(known, "x" * 161)
+    assert (finding.effect, finding.value) == (Effect.NOTED, "by sender type")
+    assert encoded is None
+    assert decide(known, GERMANY, text="x" * 161).encoded.lengths == (153, 8)
+
+
+def test_a_kind_of_sender_that_is_named_counts_before_one_that_is_not():
+    rulings = [
+        Ruling(country="DE", name=RuleName.CONCATENATION, mode=Mode.APPLY, value=value)
+        for value in ("by sender type", "not name")
+    ]
+    known = Snapshot(
+        Directory(version=3, customers=[CUSTOMER]),
+        Layers(
+            version=3,
+            layers={
+                LayerKey(LayerKind.CUSTOMER, 1): layer_of(
+                    LayerKind.CUSTOMER, {"sender_id": parse_sender_id("Acme")}, "manual"
+                )
+            },
+        ),
+        DistributionLists(),
+        judge=judge_by(rulings),
+    )
+    ((finding, _),) = found_of_parts(known, "x" * 161)
+    assert (finding.effect, finding.value) == (Effect.CHANGED, "not name")
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_a_note_that_names_no_kind_of_sender_is_said_and_is_no_warning_of_a_text(language):
+    words, finding = Dictionary().words(language), ("concatenation", "noted", "by sender type")
+    assert "by sender type" not in say_finding(finding, "DE", words)
+    assert say_notes([("DE", (finding,))], words) == ()
