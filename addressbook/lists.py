@@ -25,7 +25,7 @@ class DistributionList:
     `authors` are canonical addresses, `@` and a domain, or `*` for everybody of the customer; only they may write.
     """
 
-    id: int
+    key: int
     customer_id: int
     name: str
     columns: tuple[str, ...] = ()

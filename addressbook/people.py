@@ -35,7 +35,7 @@ class Customer:
     domains, as A-labels, whose word on what they sealed it trusts (RFC 8617). `suspensions` are those in force.
     """
 
-    id: int
+    key: int
     name: str
     domains: tuple[str, ...] = ()
     default_profile_id: int | None = None
@@ -67,7 +67,7 @@ class Customer:
 class Profile:
     """A named set of settings of one customer that several users share."""
 
-    id: int
+    key: int
     customer_id: int
     name: str
 
@@ -81,7 +81,7 @@ class User:
     `directory_id` is None where no directory speaks of it.
     """
 
-    id: int
+    key: int
     customer_id: int
     address: str
     profile_id: int | None = None
@@ -300,9 +300,9 @@ class Directory:
     ) -> None:
         self.version = version
         self.ranges = tuple(ranges)
-        by_id = {item.id: item for item in customers}
-        profiles_by_id = {item.id: item for item in profiles}
-        users_by_id = {item.id: item for item in users}
+        by_id = {item.key: item for item in customers}
+        profiles_by_id = {item.key: item for item in profiles}
+        users_by_id = {item.key: item for item in users}
         logins = {item.login: item for item in credentials}
         self._index = _Index(
             customers=by_id,

@@ -11,7 +11,7 @@ class Phoned(Protocol):
     """Somebody of a customer with a phone: digits, or empty."""
 
     @property
-    def id(self) -> int:
+    def key(self) -> int:
         """The key."""
 
     @property
@@ -38,7 +38,7 @@ def index_phones(users: Iterable[Phoned]) -> PhoneIndex:
     index: dict[int, dict[str, list[int]]] = {}
     for user in users:
         if user.phone:
-            index.setdefault(user.customer_id, {}).setdefault(user.phone, []).append(user.id)
+            index.setdefault(user.customer_id, {}).setdefault(user.phone, []).append(user.key)
     return {customer: {phone: tuple(keys) for phone, keys in phones.items()} for customer, phones in index.items()}
 
 

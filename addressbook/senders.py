@@ -70,7 +70,7 @@ def prove_by_address(directory: Directory, ranges: tuple[AddressRange, ...]) -> 
     if customer is None or not customer.active or not customer.takes_proof(ProofKind.RANGE):
         return None
     proof = Proof(kind=ProofKind.RANGE, evidence=str(found.network))
-    return bind_to_range(Principal(customer_id=customer.id, proof=proof), found)
+    return bind_to_range(Principal(customer_id=customer.key, proof=proof), found)
 
 
 def bind_to_range(principal: Principal, found: AddressRange | None) -> Principal:
@@ -108,7 +108,7 @@ def find_owner(directory: Directory, address: str) -> Principal | None:
     if user is not None:
         return Principal(customer_id=user.customer_id)
     owner = directory.customer_of_domain(address.rpartition("@")[2])
-    return Principal(customer_id=owner.id) if owner is not None else None
+    return Principal(customer_id=owner.key) if owner is not None else None
 
 
 def choose_sender(directory: Directory, principal: Principal, address: str) -> Sender | Refused:
@@ -117,14 +117,14 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
     if isinstance(customer, Refused):
         return customer
     user = directory.user(address)
-    if user is not None and (user.is_application or user.customer_id != customer.id):
+    if user is not None and (user.is_application or user.customer_id != customer.key):
         whose = "an application, which sends no mail" if user.is_application else "a user of another customer"
         return _refused(f"The sender address is {whose}.")
     owner = directory.customer_of_domain(address.rpartition("@")[2])
-    bar = find_domain_bar(customer, owner.id if owner is not None else None)
+    bar = find_domain_bar(customer, owner.key if owner is not None else None)
     if bar is not None:
         return _refused(_WHY_BARRED[bar])
-    if principal.user_id not in (None, user.id if user is not None else None):
+    if principal.user_id not in (None, user.key if user is not None else None):
         return _refused("This login may send as its own user only.")
     if user is not None and not user.may_send:
         return _refused("This sender is not active.")
@@ -140,11 +140,11 @@ def find_login_sender(directory: Directory, principal: Principal) -> Sender | Re
     if isinstance(customer, Refused):
         return customer
     user = directory.user_with_id(principal.user_id) if principal.user_id is not None else None
-    if user is None or user.customer_id != customer.id:
+    if user is None or user.customer_id != customer.key:
         return _refused("This login belongs to no application and to no user: it is for mail alone.")
     if not user.may_send:
         return _refused("This sender is not active.")
-    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.key, user))
 
 
 def find_account_sender(directory: Directory, principal: Principal) -> Sender | Refused:
@@ -153,11 +153,11 @@ def find_account_sender(directory: Directory, principal: Principal) -> Sender | 
     if isinstance(customer, Refused):
         return customer
     user = directory.user(principal.login)
-    if user is not None and user.customer_id != customer.id:
+    if user is not None and user.customer_id != customer.key:
         user = None
     if user is not None and not user.may_send:
         return _refused("This sender is not active.")
-    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.key, user))
 
 
 def _choose_profile(directory: Directory, principal: Principal, user: User | None) -> Profile | None:
@@ -186,7 +186,7 @@ def find_domain_bar(customer: Customer, owner_id: int | None) -> DomainBar | Non
     Who has domains sends only for these and what is below them, whoever its users are; who has none, for what is free.
     """
     if owner_id is not None:
-        return None if owner_id == customer.id else DomainBar.OF_ANOTHER
+        return None if owner_id == customer.key else DomainBar.OF_ANOTHER
     return DomainBar.NOT_OWN if customer.domains else None
 
 

@@ -119,7 +119,7 @@ class Snapshot:
     def _contracts(self) -> dict[int, Constraints]:
         """Return what customers have not contracted, as the constraints that follow."""
         return {
-            customer.id: rule
+            customer.key: rule
             for customer in self.directory.customers()
             if (rule := contract_of(customer, self.default_options)) is not None
         }
@@ -157,15 +157,15 @@ class Snapshot:
         Users without own cells share one answer per customer, service and profile.
         """
         user, profile = sender.user, sender.profile
-        own = user.id if user is not None and self.layers.has_cells(user.id) else None
-        stored = self._stored(sender.customer.id, service, profile.id if profile is not None else None, own)
+        own = user.key if user is not None and self.layers.has_cells(user.key) else None
+        stored = self._stored(sender.customer.key, service, profile.key if profile is not None else None, own)
         return stored.with_further(further)
 
     def limits(self, sender: Sender) -> tuple[tuple[int, Constraints], ...]:
         """Return by owner the stored constraints that bind a sender: system, customer, profile and user."""
         user, profile = sender.user, sender.profile
         return self.layers.limits(
-            sender.customer.id, profile.id if profile is not None else None, user.id if user is not None else None
+            sender.customer.key, profile.key if profile is not None else None, user.key if user is not None else None
         )
 
     def zone_of(self, customer_id: int) -> str:
@@ -178,7 +178,7 @@ class Snapshot:
 
     def layer_of_list(self, listed: DistributionList) -> Layer | None:
         """Return the settings of a list, None if it has no own ones."""
-        layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))
+        layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.key))
         return None if layer is None else replace(layer, owner=listed.name)
 
 

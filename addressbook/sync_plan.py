@@ -104,11 +104,11 @@ class _Planner:
         self._rules = rules
         self._stored = stored
         self._by_address = {user.address: user for user in stored}
-        self._own = {user.id: user for user in stored if self._is_own(user)}
+        self._own = {user.key: user for user in stored if self._is_own(user)}
         self._entries = list(self._match())
-        self._entry_of = {entry.before.id: entry for entry in self._entries if entry.before is not None}
+        self._entry_of = {entry.before.key: entry for entry in self._entries if entry.before is not None}
         self._seen = set(self._entry_of)
-        self._seen.update(user.id for user in self._own.values() if user.anchor and user.anchor in reading.faulty)
+        self._seen.update(user.key for user in self._own.values() if user.anchor and user.anchor in reading.faulty)
 
     def plan(self, lists: Mapping[str, StoredList]) -> SyncPlan:
         reading, rules = self._reading, self._rules
@@ -119,8 +119,8 @@ class _Planner:
         planned += self._mark(removed)
         users = [user for user in planned if user.differs]
         planned_lists, list_faults = self._plan_lists(lists)
-        names = {profile.id: profile.name for profile in rules.profiles}
-        replaced = {user.before.id for user in users if user.action is UserAction.REPLACE and user.before is not None}
+        names = {profile.key: profile.name for profile in rules.profiles}
+        replaced = {user.before.key for user in users if user.action is UserAction.REPLACE and user.before is not None}
         lines = [line for user in users for line in lines_of_user(user, names)]
         lines += [line_of_removed(user, names) for key, user in removed.items() if key not in replaced]
         lines += [line for item in planned_lists for line in lines_of_list(item)]
@@ -136,7 +136,7 @@ class _Planner:
             lists=tuple(planned_lists),
             unchanged=counts[UNCHANGED],
             left_alone=sum(
-                user.customer_id == rules.customer_id and user.id not in self._own and user.id not in self._seen
+                user.customer_id == rules.customer_id and user.key not in self._own and user.key not in self._seen
                 for user in self._stored
             ),
             population=had + sum(user.action is UserAction.ADOPT for user in users),
@@ -154,11 +154,11 @@ class _Planner:
         """Yield each entry once, however often it was read, with its user: by anchor, else by address."""
         known = {user.anchor: user for user in self._own.values() if user.anchor}
         rows = {row.anchor or f"\0{place}": row for place, row in enumerate(self._reading.changes)}
-        taken = {known[anchor].id for anchor in rows if anchor in known}
+        taken = {known[anchor].key for anchor in rows if anchor in known}
         for anchor, row in rows.items():
             before = known.get(anchor)
             owner = self._by_address.get(row.address)
-            if before is None and owner is not None and owner.id not in taken and self._takes_over(row, owner):
+            if before is None and owner is not None and owner.key not in taken and self._takes_over(row, owner):
                 before = owner
             yield _Entry(row=row, before=before)
 
@@ -173,7 +173,7 @@ class _Planner:
     def _judge_rows(self) -> None:
         """Plan each row by itself; what was found in reading it counts as well."""
         reading, rules = self._reading, self._rules
-        profiles = {canonical_name(profile.name): profile.id for profile in rules.profiles}
+        profiles = {canonical_name(profile.name): profile.key for profile in rules.profiles}
         places = {fault.place for fault in reading.faults}
         for entry in self._entries:
             row, before = entry.row, entry.before
@@ -222,7 +222,7 @@ class _Planner:
         if bar is not None:
             return ChangeFaultCode.OUTSIDE_DOMAINS
         if owner is not None and self._stays(owner):
-            return None if entry is self._entry_of[owner.id] else ChangeFaultCode.ADDRESS_TAKEN
+            return None if entry is self._entry_of[owner.key] else ChangeFaultCode.ADDRESS_TAKEN
         if len(claims) > 1:
             return ChangeFaultCode.ADDRESS_TWICE
         if owner is None or owner is entry.before or self._gives_way(owner):
@@ -232,7 +232,7 @@ class _Planner:
 
     def _stays(self, owner: StoredUser) -> bool:
         """Return whether the entry of a user, known by its anchor, has the same address as before."""
-        entry = self._entry_of.get(owner.id)
+        entry = self._entry_of.get(owner.key)
         if entry is None or not owner.anchor or not self._is_own(owner):
             return False
         return (entry.row.anchor, entry.row.address) == (owner.anchor, owner.address)
@@ -241,8 +241,8 @@ class _Planner:
         """Return whether a user of this directory leaves its address: for another one, or since its entry is gone."""
         if not self._is_own(owner):
             return False
-        entry = self._entry_of.get(owner.id)
-        return not entry.faulty if entry is not None else owner.id not in self._seen and self._is_gone(owner)
+        entry = self._entry_of.get(owner.key)
+        return not entry.faulty if entry is not None else owner.key not in self._seen and self._is_gone(owner)
 
     def _is_gone(self, user: StoredUser) -> bool:
         return self._reading.complete or user.missing or user.anchor in self._reading.gone
@@ -252,9 +252,9 @@ class _Planner:
         removed: dict[int, StoredUser] = {}
         for entry in self._entries:
             owner = self._by_address.get(entry.row.address)
-            if entry.faulty or entry.planned is None or owner is None or owner.id in self._entry_of:
+            if entry.faulty or entry.planned is None or owner is None or owner.key in self._entry_of:
                 continue
-            removed[owner.id] = owner
+            removed[owner.key] = owner
             if entry.before is None:
                 entry.planned = replace(entry.planned, action=UserAction.REPLACE, before=owner)
         return removed
@@ -262,10 +262,10 @@ class _Planner:
     def _mark(self, removed: Collection[int]) -> Iterator[PlannedUser]:
         """Yield what becomes of the directory's users by being in the reading, or not, and nothing else."""
         for user in self._own.values():
-            entry = self._entry_of.get(user.id)
-            if user.missing or user.id in removed or (entry is not None and not entry.faulty):
+            entry = self._entry_of.get(user.key)
+            if user.missing or user.key in removed or (entry is not None and not entry.faulty):
                 continue
-            if user.id in self._seen:
+            if user.key in self._seen:
                 if user.unseen:
                     yield PlannedUser(action=UserAction.SEEN, before=user, after=replace(user, unseen=False))
             elif user.anchor in self._reading.gone or (self._reading.complete and user.unseen):

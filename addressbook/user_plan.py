@@ -43,7 +43,7 @@ class StoredUser:
     administrator decides `active`; its directory says that it is `disabled`, `unseen` once, or `missing`.
     """
 
-    id: int
+    key: int
     customer_id: int
     address: str
     name: str = ""
@@ -62,7 +62,7 @@ class StoredUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUser:
-    """One user as a plan leaves it: `before` is None for a new one, and `after` has id 0 for one that gets a new key.
+    """One user as a plan leaves it: `before` is None for a new one, and `after` has key 0 for one that gets a new key.
 
     `cells` and `pinned` are what is to be written, with None for a removal; those of an adopted user are all that its
     directory says, since they get its origin. `row` is the change behind it, None where the user was not in the source.
@@ -120,7 +120,7 @@ def plan_user(
     profile_id = _find_profile(row, before, profiles)
     if isinstance(profile_id, ChangeFault):
         return (profile_id,)  # not the default one instead: another cost centre might pay
-    old = before or StoredUser(id=0, customer_id=rules.customer_id, address=row.address, source="file")
+    old = before or StoredUser(key=0, customer_id=rules.customer_id, address=row.address, source="file")
     adopted = rules.directory_key is not None and old.directory_key != rules.directory_key
     cells, pinned = _changed_cells(row, old, adopted=adopted)
     barred = tuple(

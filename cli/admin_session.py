@@ -133,7 +133,7 @@ class AdminSession:
 
         directory, layers = self.in_force()
         found = directory.customer_named(customer)
-        return layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
+        return layers.resolve(found.key if found is not None else 0, Origin.MAIL.value).settings.default_country
 
 
 @contextmanager

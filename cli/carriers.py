@@ -143,7 +143,7 @@ def _default_country(file: Path, customer: str) -> str:
     with admin_session(file) as session:
         found = session.look(lambda tx: get_customer(tx, customer))
         _, layers = session.in_force()
-        return layers.resolve(found.id, Origin.MAIL.value).settings.default_country
+        return layers.resolve(found.key, Origin.MAIL.value).settings.default_country
 
 
 def _or_end(answer: R | Refused | SettingProblem) -> R:

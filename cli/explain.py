@@ -101,7 +101,7 @@ def explain(  # noqa: PLR0913 - the options of the command
         found = directory.customer_named(customer)
         if found is None:
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
-        principal = Principal(customer_id=found.id)
+        principal = Principal(customer_id=found.key)
     raw = with_crlf(message.read_bytes())
     asked = None
     if client and customer is None:

@@ -33,7 +33,7 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
     with admin_session(file) as session:
         directory, layers = session.in_force()
         found = directory.customer_named(customer)
-        settings = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings
+        settings = layers.resolve(found.key if found is not None else 0, Origin.MAIL.value).settings
         country, strict = settings.default_country, settings.strict_numbers
         session.change(lambda edit: lists.import_members(edit, customer, name, read, country=country, strict=strict))
 

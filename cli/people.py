@@ -70,7 +70,7 @@ def import_book(
     with admin_session(file) as session:
         directory, layers = session.in_force()
         found = directory.customer_named(customer)
-        country = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
+        country = layers.resolve(found.key if found is not None else 0, Origin.MAIL.value).settings.default_country
         source = f"{book.name} {now:%Y-%m-%d %H:%M} UTC"
         user_file = read_users(book.read_bytes(), folder, book.name, source, now=now, country=country)
         plan = session.look(lambda tx: preview_import(tx, customer, user_file))

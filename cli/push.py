@@ -91,7 +91,7 @@ def try_one(file: Path, customer: str, url: str | None) -> None:
         owner = found.customer_named(customer)
         if owner is None:
             raise click.ClickException(f"there is no customer «{customer}»")
-        settings = layers.resolve(owner.id, Origin.MAIL.value).settings
+        settings = layers.resolve(owner.key, Origin.MAIL.value).settings
         target = url or settings.push_url
         if not target:
             raise click.ClickException(f"«{owner.name}» has no push_url: name a URL, or set one with «customer push»")

@@ -169,10 +169,10 @@ def _settings_of(session: AdminSession, owner: TemplateOwner, form: Form) -> Set
     customer = directory.customer_named(owner.customer)
     if customer is None:
         return Settings()
-    profile = directory.profile_named(customer.id, owner.profile) if owner.profile else None
-    profile_key = profile.id if profile is not None else customer.default_profile_id
+    profile = directory.profile_named(customer.key, owner.profile) if owner.profile else None
+    profile_key = profile.key if profile is not None else customer.default_profile_id
     service = Origin.INBOUND if form is Form.INBOUND else Origin.MAIL
-    return layers.resolve(customer.id, service.value, profile_key, None).settings
+    return layers.resolve(customer.key, service.value, profile_key, None).settings
 
 
 def _page(form: str, mails: list[str], graphics: Mapping[str, Graphic]) -> str:

@@ -57,7 +57,7 @@ class ApplicationCancelling:
         """Take back a job or an SMS by its id; None for one that there is not, or that is not theirs to see."""
         if not is_public_id(name):
             return None
-        request = _Request(name=name, customer_key=sender.customer.id, owner=owner_of(sender), login=login)
+        request = _Request(name=name, customer_key=sender.customer.key, owner=owner_of(sender), login=login)
         done = await self._database.write(self._cancel_all, request)
         if done is not None and (done.cancelled or done.asked):
             log.info("job_cancelled", job=done.job, cancelled=len(done.cancelled), asked=len(done.asked), login=login)

@@ -38,7 +38,7 @@ class ApplicationInbound:
 
     async def after(self, sender: Sender, place: int, limit: int) -> list[ReceivedSms]:
         """Return inbound SMS behind a place in their order, oldest first."""
-        wanted = partial(inbound_after, customer_key=sender.customer.id, after=place, limit=limit)
+        wanted = partial(inbound_after, customer_key=sender.customer.key, after=place, limit=limit)
         return [_received(row) for row in await self._database.read(wanted)]
 
     async def find(self, sender: Sender, public_id: str) -> ReceivedSms | None:
@@ -46,7 +46,7 @@ class ApplicationInbound:
         if "\0" in public_id:
             return None
         found = await self._database.read(
-            partial(find_inbound_of, customer_key=sender.customer.id, public_id=public_id)
+            partial(find_inbound_of, customer_key=sender.customer.key, public_id=public_id)
         )
         return None if found is None else _received(found)
 

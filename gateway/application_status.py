@@ -107,7 +107,7 @@ class ApplicationStatus:
         """Return a job with its messages; None for one that there is not, or that is not theirs to see."""
         if not is_public_id(public_id):
             return None
-        found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.id, public_id, owner_of(sender)))
+        found = await self._database.read(lambda tx: find_job_of(tx, sender.customer.key, public_id, owner_of(sender)))
         if found is None:
             return None
         messages = await self._database.read(partial(_read_messages, job_key=found.key))
@@ -127,7 +127,7 @@ class ApplicationStatus:
         if not is_public_id(public_id):
             return None
         return await self._database.read(
-            partial(_read_message, customer_key=sender.customer.id, public_id=public_id, owner=owner_of(sender))
+            partial(_read_message, customer_key=sender.customer.key, public_id=public_id, owner=owner_of(sender))
         )
 
     async def job_ids(self, sender: Sender, wanted: JobQuery) -> list[str]:
@@ -135,7 +135,7 @@ class ApplicationStatus:
         return await self._database.read(
             partial(
                 job_ids_of,
-                customer_key=sender.customer.id,
+                customer_key=sender.customer.key,
                 since=to_stored(wanted.since),
                 until=to_stored(wanted.until),
                 owner=owner_of(sender),
@@ -152,7 +152,7 @@ class ApplicationStatus:
         found = await self._database.read(
             partial(
                 jobs_after,
-                customer_key=sender.customer.id,
+                customer_key=sender.customer.key,
                 after=after,
                 owner=owner_of(sender),
                 only_open=only_open,

@@ -181,12 +181,12 @@ class Applications:
         if self._resolved_of is not snapshot or len(self._resolved) >= _MOST_RESOLVED:
             self._resolved_of, self._resolved = snapshot, {}
         user, profile = sender.user, sender.profile
-        who = (sender.customer.id, user and user.id, profile and profile.id, job.service)
+        who = (sender.customer.key, user and user.key, profile and profile.key, job.service)
         key = (who, job.listed, frozenset(job.options.items()))
         found = self._resolved.get(key)
         if found is None:
             asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
-            listed = snapshot.lists.named(sender.customer.id, job.listed) if job.listed else None
+            listed = snapshot.lists.named(sender.customer.key, job.listed) if job.listed else None
             below = snapshot.layer_of_list(listed) if listed is not None else None
             further = (asked,) if below is None else (below, asked)
             found = self._resolved[key] = snapshot.resolve(sender, job.service, further)

@@ -134,7 +134,7 @@ class CallerLimits:
         snapshot = self.book.current
         for owner, rules in snapshot.limits(sender):
             for limit in rules.usage:
-                yield f"{rules.kind}-{limit.name}", claim_of(snapshot, owner, rules, limit, sender.customer.id, now)
+                yield f"{rules.kind}-{limit.name}", claim_of(snapshot, owner, rules, limit, sender.customer.key, now)
 
 
 def _state_of(name: str, unit: str, rate: Rate, key: object) -> LimitState:

@@ -86,8 +86,8 @@ def find_contradictions(
         mine = [(route, gaps[route]) for route in routes.routes_for(customer.name)]
         closed = max(mine, key=lambda item: item[1], default=("", timedelta(0)))
         abroad = _closed_abroad(snapshot, routes, customer, gaps, now.date()) if closed[1] else {}
-        fields = _fields_at_stake(layers.constraints(customer.id), closed[1], numbers)
-        for stack in _all_stacks(directory, layers, customer, users.get(customer.id, ()), fields):
+        fields = _fields_at_stake(layers.constraints(customer.key), closed[1], numbers)
+        for stack in _all_stacks(directory, layers, customer, users.get(customer.key, ()), fields):
             for said in (
                 *_judge_sender(stack, numbers, customer),
                 *_judge(stack),
@@ -128,7 +128,7 @@ def find_help_without_contact(snapshot: Snapshot, rules: InboundRules, now: date
         customers = tuple(
             customer.name
             for customer in snapshot.directory.customers()
-            if number.serves_customer(customer.id)
+            if number.serves_customer(customer.key)
             and _lacks_contact(rules, customer, number)
             and find_demand(snapshot.judge.book, number, customer.name, now.date()) is not None
         )
@@ -146,8 +146,8 @@ def find_help_taken(snapshot: Snapshot, rules: InboundRules, now: datetime) -> l
     found = []
     for customer in snapshot.directory.customers():
         for number in snapshot.numbers.everyone():
-            words = [item.word for item in rules.keywords(customer.id, number.key) if asks_for_help(item.word)]
-            if not words or not number.serves_customer(customer.id):
+            words = [item.word for item in rules.keywords(customer.key, number.key) if asks_for_help(item.word)]
+            if not words or not number.serves_customer(customer.key):
                 continue
             demand = find_demand(snapshot.judge.book, number, customer.name, now.date())
             if demand is None:
@@ -160,7 +160,7 @@ def find_help_taken(snapshot: Snapshot, rules: InboundRules, now: datetime) -> l
 
 
 def _lacks_contact(rules: InboundRules, customer: Customer, number: OwnNumber) -> bool:
-    actions = rules.actions(customer.id, number.key)
+    actions = rules.actions(customer.key, number.key)
     own = next((item.settings for item in actions if item.kind is ActionKind.HELP), None)
     return not contact_of(actions) and asks_contact(own if isinstance(own, AnswerAction) else None)
 
@@ -210,22 +210,22 @@ def _all_stacks(
     directory: Directory, layers: Layers, customer: Customer, users: Iterable[User], fields: frozenset[str]
 ) -> Iterator[_Stack]:
     mail = Origin.MAIL.value
-    yield _Stack(_whose(LayerKind.CUSTOMER, customer.name), layers.resolve(customer.id, ""), _OF_A_CUSTOMER)
+    yield _Stack(_whose(LayerKind.CUSTOMER, customer.name), layers.resolve(customer.key, ""), _OF_A_CUSTOMER)
     for service in Origin:
-        if layers.layer(LayerKey(LayerKind.SERVICE, customer.id, service.value)) is not None:
+        if layers.layer(LayerKey(LayerKind.SERVICE, customer.key, service.value)) is not None:
             whose = _whose(LayerKind.SERVICE, customer.name, service=service.value)
-            yield _Stack(whose, layers.resolve(customer.id, service.value), (LayerKind.SERVICE,))
-    for profile in directory.profiles(customer.id):
-        if layers.layer(LayerKey(LayerKind.PROFILE, profile.id)) is not None:
+            yield _Stack(whose, layers.resolve(customer.key, service.value), (LayerKind.SERVICE,))
+    for profile in directory.profiles(customer.key):
+        if layers.layer(LayerKey(LayerKind.PROFILE, profile.key)) is not None:
             whose = _whose(LayerKind.PROFILE, profile.name, customer.name)
-            yield _Stack(whose, layers.resolve(customer.id, mail, profile.id), (LayerKind.PROFILE,))
+            yield _Stack(whose, layers.resolve(customer.key, mail, profile.key), (LayerKind.PROFILE,))
     for user in users:
-        own = [layers.layer(LayerKey(kind, user.id)) for kind in _OF_A_USER]
+        own = [layers.layer(LayerKey(kind, user.key)) for kind in _OF_A_USER]
         if any(layer is not None and (not fields.isdisjoint(layer.cells) or _is_mute(layer)) for layer in own):
-            in_force = directory.profile_in_force(customer.id, user)
-            profile_id = in_force.id if in_force is not None else None
+            in_force = directory.profile_in_force(customer.key, user)
+            profile_id = in_force.key if in_force is not None else None
             whose = _whose(LayerKind.PINNED, user.address)
-            yield _Stack(whose, layers.resolve(customer.id, mail, profile_id, user.id), _OF_A_USER)
+            yield _Stack(whose, layers.resolve(customer.key, mail, profile_id, user.key), _OF_A_USER)
 
 
 def _whose(kind: LayerKind, name: str, customer: str = "", service: str = "") -> dict[str, str]:
@@ -249,7 +249,7 @@ def _judge_sender(stack: _Stack, numbers: OwnNumbers, customer: Customer) -> Ite
     if not stack.decides("sender_id"):
         return
     sender_id = stack.resolved.settings.sender_id
-    dedicated = numbers.refuse_sender(sender_id, customer.id) if sender_id is not None else None
+    dedicated = numbers.refuse_sender(sender_id, customer.key) if sender_id is not None else None
     for refused in (*stack.resolved.refused, *([dedicated] if dedicated is not None else [])):
         yield Contradiction(Contradicts.SENDER_ID_REFUSED, {"cause": refused.detail, **stack.whose})
 

@@ -54,7 +54,7 @@ class CountryRules:
         snapshot, settings, day = self._snapshot, self._settings, self._day
         if snapshot.judge.is_idle:
             return NOTHING
-        key = id(settings), id(sender_id), self._customer.id, country, route
+        key = id(settings), id(sender_id), self._customer.key, country, route
         found = snapshot.judged.get(key)
         if found is not None and found[0] == day:
             return found[1]
@@ -72,12 +72,12 @@ class CountryRules:
         if refused is None or refused.refusal is not Refusal.SENDER_ID_UNREGISTERED or sender_id is None:
             return judgement
         why = self._snapshot.registrations.near_miss(
-            self._customer.id, sender_id, case.country, case.use_case, case.day
+            self._customer.key, sender_id, case.country, case.use_case, case.day
         )
         return replace(judgement, refused=replace(refused, detail=f"{refused.detail}; {why}")) if why else judgement
 
     def _case(self, country: str, sender_id: SenderId | None, carrier: str) -> Case:
-        snapshot, settings, key = self._snapshot, self._settings, self._customer.id
+        snapshot, settings, key = self._snapshot, self._settings, self._customer.key
         fallback = settings.fallback_sender_id
         if fallback is not None and snapshot.numbers.refuse_sender(fallback, key) is not None:
             fallback = None  # a dedicated number of somebody else

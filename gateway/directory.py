@@ -119,7 +119,7 @@ class DirectoryFollower:
         if not customer.stop_listed:
             return False
         entries = await self._database.read(partial(stops_in_force, numbers=(number,)))
-        return all(StopList(entries).blocks(number, customer.id, service.value) for service in services)
+        return all(StopList(entries).blocks(number, customer.key, service.value) for service in services)
 
     async def stops_of(self, customer: Customer, numbers: Iterable[str]) -> StopList:
         """Return who of these numbers wants no more SMS; asks the database as `is_stopped` does."""

@@ -117,7 +117,7 @@ class DirectoryFiles:
             return FileFault.NOT_CONTRACTED
         if customer.suspension_of(Option.DIRECTORY) is not None:
             return FileFault.SUSPENDED
-        stored = await self._database.read(lambda tx: find_directory(tx, customer.id, name))
+        stored = await self._database.read(lambda tx: find_directory(tx, customer.key, name))
         if stored is None or not stored.directory.active:
             return FileFault.NO_DIRECTORY
         return stored if self._disk.enough() else FileFault.NO_ROOM

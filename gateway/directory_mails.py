@@ -120,7 +120,7 @@ class DirectoryMails:
             customer=customer.name,
             reference=str(run.key),
             at=to_instant(run.began_at),
-            settings=self._book.current.layers.resolve(customer.id, Origin.MAIL.value).settings,
+            settings=self._book.current.layers.resolve(customer.key, Origin.MAIL.value).settings,
             source=run.source,
             reasons=_reasons(event, result),
             faults=result.faults,

@@ -61,7 +61,7 @@ def own_number_of(plan: InboundPlan) -> str:
 def _mail(effect: MailEffect, customer: Customer, snapshot: Snapshot, now: datetime) -> NewRow:
     canonical = canonical_address(effect.address)
     user = snapshot.directory.user(canonical) if canonical is not None else None
-    is_user = user is not None and user.customer_id == customer.id and user.may_send
+    is_user = user is not None and user.customer_id == customer.key and user.may_send
     settings = effect.action.settings
     profile = settings.profile_key if isinstance(settings, MailAction) else None
     return NewRow(
@@ -75,7 +75,7 @@ def _mail(effect: MailEffect, customer: Customer, snapshot: Snapshot, now: datet
             "action": effect.action.key,
             "fallback": effect.is_fallback,
         },
-        customer_key=customer.id,
+        customer_key=customer.key,
     )
 
 
@@ -88,7 +88,7 @@ def _push(effect: PushEffect, customer: Customer, phone: str, now: datetime) -> 
         recipient=effect.action.settings.url,
         now=to_stored(now),
         about={"action": effect.action.key},
-        customer_key=customer.id,
+        customer_key=customer.key,
         sequence=f"{effect.action.key}/{phone}",
     )
 
@@ -103,7 +103,7 @@ def _delivery(effect: SmppEffect, customer: Customer, phone: str, now: datetime)
         recipient=login,
         now=to_stored(now),
         about={"action": effect.action.key},
-        customer_key=customer.id,
+        customer_key=customer.key,
         sequence=f"esme {login}/{phone}",
     )
 
@@ -118,7 +118,7 @@ def _answer(  # noqa: PLR0913, PLR0917 - what an answer is made of
 ) -> NewJob | Refused:
     """Return the job of an automatic answer, from the number that was written to; nobody gets a status mail of it."""
     phone = f"+{inbound.sms.phone}"
-    sender = Sender(customer=customer, profile=snapshot.directory.profile_in_force(customer.id, None))
+    sender = Sender(customer=customer, profile=snapshot.directory.profile_in_force(customer.key, None))
     submission = Submission(
         sender=sender,
         service=Origin.INBOUND,

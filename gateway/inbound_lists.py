@@ -87,7 +87,7 @@ class InboundLists:
                     "lines": len(lines),
                 },
                 content=content,
-                customer_key=customer.id,
+                customer_key=customer.key,
             )
             for address in dict.fromkeys(action.addresses)
         )

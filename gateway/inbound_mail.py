@@ -70,7 +70,7 @@ class InboundMailReaders:
         if customer is None:
             return None
         user = directory.user(mail.user or mail.recipient)
-        if user is None or user.customer_id != customer.id:
+        if user is None or user.customer_id != customer.key:
             return None if mail.user else (customer, None)
         return (customer, user) if user.may_send else None
 
@@ -98,7 +98,7 @@ class InboundMailReaders:
 def _sender(directory: Directory, customer: Customer, user: User | None, profile_key: int) -> Sender:
     """Return whose settings hold: the user's, else the action's profile's, else those of the customer's default one."""
     of_action = user is None and profile_key != 0
-    profile = directory.profile(profile_key) if of_action else directory.profile_in_force(customer.id, user)
+    profile = directory.profile(profile_key) if of_action else directory.profile_in_force(customer.key, user)
     return Sender(customer=customer, user=user, profile=profile)
 
 

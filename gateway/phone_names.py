@@ -40,7 +40,7 @@ class PhoneNames:
         customer = self._book.current.directory.customer_named(report.customer)
         if customer is None:
             return report
-        return with_names(report, await self.find(customer.id, numbers_of(report)))
+        return with_names(report, await self.find(customer.key, numbers_of(report)))
 
 
 def find_names(tx: Transaction, customer_key: int, numbers: Collection[str]) -> dict[str, str]:

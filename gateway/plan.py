@@ -93,7 +93,7 @@ def hold_back(planned: JobPlan, stops: StopList) -> JobPlan:
     submission = planned.submission
     if submission.past_stop:
         return planned
-    customer, service = submission.sender.customer.id, submission.service.value
+    customer, service = submission.sender.customer.key, submission.service.value
     messages = tuple(
         structs.replace(message, refused=stopped())
         if message.number is not None and stops.blocks(message.number.digits, customer, service)
@@ -133,7 +133,7 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
         refused = refuse_type(type_of(number), rules)
         if refused is not None:
             return refused
-    among = snapshot.numbers.carriers_for(sender_id, customer.id, number)
+    among = snapshot.numbers.carriers_for(sender_id, customer.key, number)
     if isinstance(among, Refused):
         return among
     if whole:
@@ -286,10 +286,10 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop or submission.sandbox else claims_of(snapshot, sender, now)
-    unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.id) if asks else None
+    unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.key) if asks else None
     return NewJob(
         directory_version=snapshot.version,
-        customer_key=sender.customer.id,
+        customer_key=sender.customer.key,
         customer=sender.customer.name,
         profile=sender.profile.name if sender.profile is not None else "",
         user_address=sender.user.address if sender.user is not None else "",

@@ -68,8 +68,8 @@ def plan_now(tx: Transaction, directory: CustomerDirectory, reading: Reading, no
     assert customer is not None
     addresses = {change.address for change in reading.changes if change.address}
     people = stored_people(tx, customer, addresses, directory.key)
-    places = {canonical_name(place.name): place for place in list_places(tx, customer.id)}
-    lists = [_stored_list(tx, customer.id, read.name, places) for read in reading.lists]
+    places = {canonical_name(place.name): place for place in list_places(tx, customer.key)}
+    lists = [_stored_list(tx, customer.key, read.name, places) for read in reading.lists]
     rules = plan_rules(tx, customer, addresses, directory.key)
     plan = plan_sync(reading, stored_users(tx, customer, people), rules, [item for item in lists if item is not None])
     digest = options_digest(directory)
@@ -82,7 +82,7 @@ def plan_now(tx: Transaction, directory: CustomerDirectory, reading: Reading, no
         base_version=read_version(tx),
         options_digest=digest,
         held_for=reasons,
-        people={person.user_key: person for person in people if person.customer_key == customer.id},
+        people={person.user_key: person for person in people if person.customer_key == customer.key},
         places=places,
         waiting=find_held(tx, directory.key),
     )
@@ -149,7 +149,7 @@ def portions(found: PlannedSync, run: Run, keys: Keys, most: int, now: int) -> I
     # Neighbours in the index of addresses are written together: fewer pages for each commit.
     changed = sorted(found.plan.users, key=lambda user: user.after.address)
     versions = [
-        *(UserVersion(user_key=user.id, ended=True) for user in removed),
+        *(UserVersion(user_key=user.key, ended=True) for user in removed),
         *(_version(user, found, keys, now) for user in changed),
     ]
     moving = frozenset(version.user_key for version in versions)
@@ -167,8 +167,8 @@ def portions(found: PlannedSync, run: Run, keys: Keys, most: int, now: int) -> I
 
 def _version(planned: PlannedUser, found: PlannedSync, keys: Keys, now: int) -> UserVersion:
     after = planned.after
-    key = keys.take() if planned.is_new else after.id
-    before = None if planned.is_new else found.people.get(after.id)
+    key = keys.take() if planned.is_new else after.key
+    before = None if planned.is_new else found.people.get(after.key)
     return UserVersion(
         user_key=key,
         is_new=planned.is_new,

@@ -16,7 +16,7 @@ def claims_of(snapshot: Snapshot, sender: Sender, now: datetime) -> tuple[UsageC
     """Return the limits that bind a sender's jobs now; nearly always none."""
     found = snapshot.limits(sender)
     return tuple(
-        claim_of(snapshot, owner, rules, limit, sender.customer.id, now)
+        claim_of(snapshot, owner, rules, limit, sender.customer.key, now)
         for owner, rules in found
         for limit in rules.usage
     )

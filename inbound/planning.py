@@ -95,10 +95,10 @@ class _Planner:
         self._route = route
         self._customer = customer
         number_key = route.number.key if route.number is not None else 0
-        self._actions = rules.actions(customer.id, number_key)
-        self._keywords = rules.keywords(customer.id, number_key)
-        self._last = last_contact(past.contacts, customer.id)
-        self._services = {service for key, service in past.stops if key == customer.id}
+        self._actions = rules.actions(customer.key, number_key)
+        self._keywords = rules.keywords(customer.key, number_key)
+        self._last = last_contact(past.contacts, customer.key)
+        self._services = {service for key, service in past.stops if key == customer.key}
 
     def find_keyword(self) -> Keyword | None:
         """Return the longest keyword that opens the text; a late part goes where its SMS went."""
@@ -224,7 +224,7 @@ class _Planner:
         live = [
             item
             for item in sorted(self._past.contacts, key=lambda item: item.at, reverse=True)
-            if item.customer_key == self._customer.id and item.at >= since and item.service != Origin.INBOUND
+            if item.customer_key == self._customer.key and item.at >= since and item.service != Origin.INBOUND
         ]
         authors = dict.fromkeys(item.user_address or item.reverse_path for item in live)
         authors.pop("", None)
@@ -234,16 +234,16 @@ class _Planner:
     def _is_of_customer(self, address: str) -> bool:
         """Return whether the customer may send for an address."""
         canonical = canonical_address(address)
-        principal = Principal(customer_id=self._customer.id)
+        principal = Principal(customer_id=self._customer.key)
         return canonical is not None and isinstance(self._snapshot.choose_sender(principal, canonical), Sender)
 
     def _too_many(self) -> bool:
-        ages = [age for key, age in self._past.answers if key == self._customer.id]
+        ages = [age for key, age in self._past.answers if key == self._customer.key]
         return any(sum(age < span for age in ages) >= most for span, most in MOST_ANSWERS)
 
     def _languages(self, request: OptRequest | None) -> tuple[str, ...]:
         """Return the languages of an answer, best first: that of the word if only one has it, then the customer's."""
-        profile = self._snapshot.directory.profile_in_force(self._customer.id, None)
+        profile = self._snapshot.directory.profile_in_force(self._customer.key, None)
         sender = Sender(customer=self._customer, profile=profile)
         settings = self._snapshot.resolve(sender, Origin.INBOUND.value).settings
         of_customer = settings.language.partition("-")[0].lower()

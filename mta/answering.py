@@ -90,15 +90,15 @@ class Answering:
     ) -> Answers:
         """Return what a mail of a proven sender answers; its reply addresses have been read."""
         by_mail = addressed.has(TargetKind.REPLY)
-        if snapshot.numbers.may_answer(sender.customer.id):
+        if snapshot.numbers.may_answer(sender.customer.key):
             alone = dict(_numbers_alone(addressed, settings))
             named = (*mail.in_reply_to, *mail.references)
             digits = {number.digits for number in alone.values()}
-            found = self._conversations.own_numbers_now(sender.customer.id, digits, named) if digits else {}
+            found = self._conversations.own_numbers_now(sender.customer.key, digits, named) if digits else {}
             own = {
                 wanted: number
                 for wanted, phone in alone.items()
-                if (number := snapshot.numbers.answered_by(found.get(phone.digits, ""), sender.customer.id))
+                if (number := snapshot.numbers.answered_by(found.get(phone.digits, ""), sender.customer.key))
             }
             by_mail = by_mail or (bool(own) and self.names_sms(mail))
             addressed = structs.replace(
@@ -124,7 +124,7 @@ class Answering:
         answering = (one.sender_id for one, _ in addressed.pairs)
         keys = [number.key for own in answering if own is not None for number in snapshot.numbers.named(own.value)]
         for key in keys:
-            for action in self._book.rules.actions(sender.customer.id, key):
+            for action in self._book.rules.actions(sender.customer.key, key):
                 settings = action.settings
                 if not isinstance(settings, MailAction) or settings.profile_key is None:
                     continue

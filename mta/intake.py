@@ -184,11 +184,11 @@ class MailIntake:
             return read
         if read.kind is TargetKind.LIST:
             # Who may write to it is judged with the content, whose From names the author.
-            found = snapshot.lists.permitted(sender.customer.id, read.name, author)
+            found = snapshot.lists.permitted(sender.customer.key, read.name, author)
             return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
         if read.kind in {TargetKind.TABLE, TargetKind.CANCEL}:
             return None  # judged with the content
-        answered = self._answering.read(snapshot, sender.customer.id, read)
+        answered = self._answering.read(snapshot, sender.customer.key, read)
         if isinstance(answered, Refused):
             return answered
         number, own = (read.name, None) if answered is None else (answered.phone, answered.own.sender_id)
@@ -345,7 +345,7 @@ class MailIntake:
         self, case: _Case, recipient: EnvelopeRecipient, settings: Settings
     ) -> tuple[RecipientRequest, RecipientTarget | None]:
         read = self._read_recipient(recipient.address, settings.address_prefixes)
-        customer_id = case.sender.customer.id
+        customer_id = case.sender.customer.key
         found = read if isinstance(read, Refused) else self._answering.read(case.snapshot, customer_id, read)
         answered = found if isinstance(found, AnsweredSms) else None
         number = "" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name
@@ -363,7 +363,7 @@ class MailIntake:
         """Return the settings of the list that a mail goes to, where it goes to that list alone."""
         name = addressed.only_list()
         snapshot = case.snapshot
-        found = snapshot.lists.permitted(case.sender.customer.id, name, case.mail.author) if name else None
+        found = snapshot.lists.permitted(case.sender.customer.key, name, case.mail.author) if name else None
         if found is None or isinstance(found, Refused):
             return ()
         layer = snapshot.layer_of_list(found)
@@ -371,7 +371,7 @@ class MailIntake:
 
     def _reach(self, case: _Case, addressed: ParsedRecipients) -> Recipients | Refused:
         if not addressed.has(TargetKind.TABLE):
-            lists, customer_id = case.snapshot.lists, case.sender.customer.id
+            lists, customer_id = case.snapshot.lists, case.sender.customer.key
             return open_lists(addressed, lists, self._book.members_now, customer_id, case.mail.author)
         if len(addressed.pairs) > 1:
             return Refused(
@@ -459,7 +459,7 @@ def _on_behalf(case: _Case) -> str:
     address = canonical_address(found[-1].address) if found else None
     if address is None or address == canonical_address(case.mail.author):
         return ""
-    principal = Principal(customer_id=case.sender.customer.id)
+    principal = Principal(customer_id=case.sender.customer.key)
     return "" if isinstance(case.snapshot.choose_sender(principal, address), Refused) else address
 
 

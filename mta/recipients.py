@@ -123,7 +123,7 @@ def open_lists(
             wanted.append(one)
             continue
         found = lists.permitted(customer_id, target.name, author)
-        members = () if isinstance(found, Refused) else members_of(found.id)
+        members = () if isinstance(found, Refused) else members_of(found.key)
         if isinstance(found, DistributionList) and not members:
             found = Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"The list {found.name} has no members.")
         if isinstance(found, Refused):

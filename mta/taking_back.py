@@ -34,7 +34,7 @@ def judge_cancel(
         return Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=f"only a person cancels, and the mail has {mark}")
     return CancelRequest(
         job=job,
-        customer_id=sender.customer.id,
+        customer_id=sender.customer.key,
         sender=canonical_address(mail.author) or "",
         directory_version=snapshot.version,
     )

@@ -195,8 +195,8 @@ def list_months(tx: Transaction, customer: str = "") -> list[Mapping[str, object
 
     Corrections are in it, of whatever day. Raises AdminFault for an unknown customer.
     """
-    key = get_customer(tx, customer).id if customer else None
-    names = {found.id: found.name for found in all_customers(tx)}
+    key = get_customer(tx, customer).key if customer else None
+    names = {found.key: found.name for found in all_customers(tx)}
     closed = read_closed(tx, key)
     months: dict[tuple[int, str], dict[str, object]] = {}
     for total in read_totals(tx, key):
@@ -223,4 +223,4 @@ def list_months(tx: Transaction, customer: str = "") -> list[Mapping[str, object
 def show_month(tx: Transaction, customer: str, month: str) -> MonthSummary:
     """Return the summary of a customer's month by their names. Raises AdminFault for an unknown customer or month."""
     found = get_customer(tx, customer)
-    return summarise_month(tx, found.id, found.name, Month.parse(month))
+    return summarise_month(tx, found.key, found.name, Month.parse(month))

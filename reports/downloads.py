@@ -72,15 +72,15 @@ def ask_download(  # noqa: PLR0913 - what is kept of a request
 ) -> Changed:
     """Keep the request for a table, in the name of the account that asks. Raises AdminFault where there is no room."""
     owner = get_customer(edit.tx, customer)
-    if count_open(edit.tx, owner.id) >= MOST_OPEN:
+    if count_open(edit.tx, owner.key) >= MOST_OPEN:
         raise AdminFault(FaultCode.DOWNLOADS_WAIT, most=MOST_OPEN)
-    if octets_of(edit.tx, owner.id) >= SHARE:
+    if octets_of(edit.tx, owner.key) >= SHARE:
         raise AdminFault(FaultCode.DOWNLOADS_FULL, most=SHARE >> 20)
     direction = Direction.SENT if isinstance(wanted, DetailFilter) else Direction.RECEIVED
     new = NewDownload(
         key=edit.keys.take(),
         public_id=public_id("T", edit.now),
-        customer_key=owner.id,
+        customer_key=owner.key,
         account=edit.who,
         language=language,
         zone=zone,
@@ -91,18 +91,18 @@ def ask_download(  # noqa: PLR0913 - what is kept of a request
         expires_at=to_stored(edit.now + KEPT),
     )
     add_download(edit.tx, new)
-    about = Subject(owner.name, owner.id, f"{new.public_id}: {direction} as {form}")
+    about = Subject(owner.name, owner.key, f"{new.public_id}: {direction} as {form}")
     return edit.done(AuditAction.ASK_DOWNLOAD, about, download=new.public_id, customer=owner.name)
 
 
 def end_download(edit: Edit, customer: str, name: str) -> Changed:
     """Delete a download of the account that asks, written or not. Raises AdminFault where it has none of this name."""
     owner = get_customer(edit.tx, customer)
-    found = find_download(edit.tx, name, owner.id)
+    found = find_download(edit.tx, name, owner.key)
     if found is None or found.account != edit.who:
         raise AdminFault(FaultCode.NOTHING_OF_THIS_ID, name=name)
     delete_download(edit.tx, found.key)
-    return edit.done(AuditAction.END_DOWNLOAD, Subject(owner.name, owner.id, name), download=name, customer=owner.name)
+    return edit.done(AuditAction.END_DOWNLOAD, Subject(owner.name, owner.key, name), download=name, customer=owner.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

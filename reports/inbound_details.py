@@ -115,7 +115,7 @@ def list_inbound(  # noqa: PLR0913 - every filter by name
     """Return the newest inbound SMS that fit all of this, newest first, as rows. Raises AdminFault."""
     unhanded = {Handed.NO, Handed.NOBODY} if not_handed_over else ()
     query = InboundQuery(number=number, phone=phone, user=user, handed={*states, *unhanded}, since=since, until=until)
-    wanted = read_inbound_query(get_customer(tx, customer).id if customer else None, query)
+    wanted = read_inbound_query(get_customer(tx, customer).key if customer else None, query)
     _, rows = _portion(tx, wanted, limit, None)
     return [{**row, "received_at": str(row["received_at"])[:19]} for row in rows]
 
@@ -152,5 +152,5 @@ def _names(tx: Transaction, found: Iterable[ListedSms]) -> dict[tuple[str, str],
         (customer, number): name
         for customer, numbers in phones.items()
         if (owner := find_customer(tx, customer)) is not None
-        for number, name in find_names(tx, owner.id, numbers).items()
+        for number, name in find_names(tx, owner.key, numbers).items()
     }

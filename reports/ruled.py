@@ -26,8 +26,8 @@ def list_ruled(
 
     Raises AdminFault for an unknown customer, and for what is no month.
     """
-    key = get_customer(tx, customer).id if customer else None
-    names = {found.id: found.name for found in all_customers(tx)}
+    key = get_customer(tx, customer).key if customer else None
+    names = {found.key: found.name for found in all_customers(tx)}
     counts = Counter[tuple[int, str, Ruled]]()
     for line in read_ruled_days(tx, key, Month.parse(month).days if month else ALL_DAYS):
         if line.country == country.upper() or not country:

@@ -165,9 +165,9 @@ def _read_changes(
     credentials = map(credential_of, tx.select_in(CredentialRecord, CREDENTIALS + " WHERE login IN (??)", logins))
     people = DirectoryChange(
         version=version,
-        customers=_with_gone(customer_keys, {item.id: item for item in customers}),
-        profiles=_with_gone(profile_keys, {item.id: item for item in profiles}),
-        users={**known.users, **_with_gone(user_keys, {item.id: item for item in users})},
+        customers=_with_gone(customer_keys, {item.key: item for item in customers}),
+        profiles=_with_gone(profile_keys, {item.key: item for item in profiles}),
+        users={**known.users, **_with_gone(user_keys, {item.key: item for item in users})},
         credentials=_with_gone(logins, {item.login: item for item in credentials}),
         ranges=load_ranges(tx) if "range" in touched else None,
     )

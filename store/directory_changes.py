@@ -308,8 +308,8 @@ class DirectoryChanges:
 
     def set_users(self, users: Sequence[User]) -> None:
         """Store name, phone, profile and activity of users that exist."""
-        end_runs_that_replace(self._tx, (user.id for user in users))
-        versions: dict[int, int] = dict(self._tx.rows_in(_VERSIONS, [user.id for user in users]))
+        end_runs_that_replace(self._tx, (user.key for user in users))
+        versions: dict[int, int] = dict(self._tx.rows_in(_VERSIONS, [user.key for user in users]))
         self._tx.update(
             _SET_USERS,
             [
@@ -318,12 +318,12 @@ class DirectoryChanges:
                     name=user.name,
                     phone=user.phone,
                     active=user.active,
-                    key=versions[user.id],
+                    key=versions[user.key],
                 )
                 for user in users
             ],
         )
-        self._touch_all("user", (user.id for user in users))
+        self._touch_all("user", (user.key for user in users))
 
     def release_user(self, key: int) -> None:
         """Leave a user of a directory to administrators; who could not send goes on not to."""

@@ -148,7 +148,7 @@ def customers_of(
         domains[row.customer_key].append(row.domain)
     return [
         Customer(
-            id=row.key,
+            key=row.key,
             name=row.name,
             domains=tuple(sorted(domains.get(row.key, ()))),
             default_profile_id=row.default_profile_key,
@@ -187,13 +187,13 @@ def _options(text: str | None) -> frozenset[Option] | None:
 
 def profile_of(row: ProfileRecord) -> Profile:
     """Return a profile from its record."""
-    return Profile(id=row.key, customer_id=row.customer_key, name=row.name)
+    return Profile(key=row.key, customer_id=row.customer_key, name=row.name)
 
 
 def user_of(row: UserRecord) -> User:
     """Return a user from its record."""
     return User(
-        id=row.key,
+        key=row.key,
         customer_id=row.customer_key,
         address=row.address,
         profile_id=row.profile_key,

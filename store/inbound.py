@@ -232,7 +232,7 @@ class InboundStore:
                     _ANSWERS.row(
                         key=self._keys.take(),
                         phone=plan.sms.phone,
-                        customer_key=plan.customer.id,
+                        customer_key=plan.customer.key,
                         kind=facts.kind.value,
                         at=now,
                     )
@@ -275,7 +275,7 @@ class InboundStore:
                 if isinstance(effect, StopEffect):
                     stops.append(
                         StopEntry(
-                            customer_key=customer.id,
+                            customer_key=customer.key,
                             number=phone,
                             origin=StopOrigin.SMS,
                             added_at=item.handled_at,
@@ -285,7 +285,7 @@ class InboundStore:
                         )
                     )
                 elif isinstance(effect, StartEffect):
-                    end_stops(tx, customer.id, [phone], now=to_stored(item.handled_at), by=evidence)
+                    end_stops(tx, customer.key, [phone], now=to_stored(item.handled_at), by=evidence)
         if stops:
             add_stops(tx, self._keys, stops, to_stored(max(item.handled_at for item in new)))
 
@@ -351,7 +351,7 @@ def forget_answers(tx: Transaction, before: list[int]) -> list[int]:
 
 def _place(item: NewInbound) -> _Place | None:
     customer = item.plan.customer
-    return (customer.id, item.plan.sms.phone, item.own_number) if customer is not None else None
+    return (customer.key, item.plan.sms.phone, item.own_number) if customer is not None else None
 
 
 def _read_conversations(tx: Transaction, places: Iterable[_Place]) -> dict[_Place, _StoredConversation]:
@@ -376,7 +376,7 @@ def _sms_row(key: int, item: NewInbound, conversation: _StoredConversation | Non
         body=sms.text,
         shown=route.text,
         number_key=route.number.key if route.number is not None else None,
-        customer_key=customer.id if customer is not None else None,
+        customer_key=customer.key if customer is not None else None,
         customer=customer.name if customer is not None else "",
         keyword=plan.keyword.word if plan.keyword is not None else "",
         reason=route.untold.value if route.untold is not None else "",

@@ -77,7 +77,7 @@ def _with_authors(rows: Iterable[_List], author_rows: Iterable[_Author]) -> Iter
         authors[author.list_key].add(author.author)
     for row in rows:
         yield DistributionList(
-            id=row.key,
+            key=row.key,
             customer_id=row.customer_key,
             name=row.name,
             columns=tuple(msgspec.json.decode(row.columns, type=list[str])),

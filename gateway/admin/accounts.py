@@ -60,7 +60,7 @@ def invite_account(  # noqa: PLR0913 - what an invitation says
     else:
         key = account.key
         _check_last_administrator(edit.tx, account, owner, asked)
-    put_membership(edit.tx, key, owner.id if owner is not None else OPERATOR_KEY, asked)
+    put_membership(edit.tx, key, owner.key if owner is not None else OPERATOR_KEY, asked)
     link = ""
     if account is None or account.state is AccountState.INVITED:
         link = make_link(edit, key, LinkKind.INVITATION, portal)
@@ -93,7 +93,7 @@ def set_role(edit: Edit, address: str, *, customer: str, role: str) -> Changed:
     owner, asked = role_at(edit.tx, customer, role)
     account = get_account_of(edit.tx, address, owner)
     _check_last_administrator(edit.tx, account, owner, asked)
-    put_membership(edit.tx, account.key, owner.id if owner is not None else OPERATOR_KEY, asked)
+    put_membership(edit.tx, account.key, owner.key if owner is not None else OPERATOR_KEY, asked)
     return edit.done(
         AuditAction.SET_ROLE,
         subject_of(account.address, owner, account, asked),
@@ -108,7 +108,7 @@ def remove_role(edit: Edit, address: str, *, customer: str) -> Changed:
     owner = get_customer(edit.tx, customer) if customer else None
     account = get_account_of(edit.tx, address, owner)
     _check_last_administrator(edit.tx, account, owner, None)
-    remove_membership(edit.tx, account.key, owner.id if owner is not None else OPERATOR_KEY)
+    remove_membership(edit.tx, account.key, owner.key if owner is not None else OPERATOR_KEY)
     if len(account.memberships) == 1:
         end_sessions(edit.tx, account.key)
     return edit.done(
@@ -123,7 +123,7 @@ def set_account_active(edit: Edit, address: str, *, active: bool, customer: str 
     """Let an account sign in again, or not from now on; a customer may do so with accounts that are nobody else's."""
     owner = get_customer(edit.tx, customer) if customer else None
     account = get_account_of(edit.tx, address, owner) if owner is not None else get_account(edit.tx, address)
-    if owner is not None and not account.belongs_to(owner.id):
+    if owner is not None and not account.belongs_to(owner.key):
         raise AdminFault(FaultCode.ACCOUNT_ELSEWHERE, address=account.address, customer=owner.name)
     if not active:
         _check_last_administrator(edit.tx, account, owner, None)
@@ -149,8 +149,8 @@ def end_account_sessions(edit: Edit, address: str, *, customer: str = "") -> Cha
 def require_authenticator(edit: Edit, customer: str, *, required: bool) -> Changed:
     """Ask every account of a customer (empty: the operator's) for an authenticator, or not."""
     owner = get_customer(edit.tx, customer) if customer else None
-    put_totp_rule(edit.tx, owner.id if owner is not None else OPERATOR_KEY, required=required)
-    subject = Subject(owner.name if owner is not None else "operator", owner.id if owner is not None else None)
+    put_totp_rule(edit.tx, owner.key if owner is not None else OPERATOR_KEY, required=required)
+    subject = Subject(owner.name if owner is not None else "operator", owner.key if owner is not None else None)
     name = owner.name if owner is not None else ""
     return edit.done(AuditAction.SET_PORTAL_RULE, subject, customer=name, totp_required=required)
 
@@ -158,7 +158,7 @@ def require_authenticator(edit: Edit, customer: str, *, required: bool) -> Chang
 def get_account_of(tx: Transaction, address: str, owner: Customer | None) -> Account:
     """Return the account of an address that has a role at a customer. Raises AdminFault."""
     account = find_account(tx, canonical_address(address) or "")
-    key = owner.id if owner is not None else OPERATOR_KEY
+    key = owner.key if owner is not None else OPERATOR_KEY
     if account is None or all(item.customer_key != key for item in account.memberships):
         raise AdminFault(FaultCode.NO_ACCOUNT, address=address, customer=owner.name if owner is not None else "")
     return account
@@ -167,7 +167,7 @@ def get_account_of(tx: Transaction, address: str, owner: Customer | None) -> Acc
 def list_accounts(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
     """Return a row for each role of each account, of one customer or of all."""
     owner = get_customer(tx, customer) if customer else None
-    names = {item.id: item.name for item in all_customers(tx)}
+    names = {item.key: item.name for item in all_customers(tx)}
     return [
         {
             "address": account.address,
@@ -178,9 +178,9 @@ def list_accounts(tx: Transaction, customer: str = "") -> list[Mapping[str, obje
             "authenticator": account.has_totp,
             "signed_in": "" if account.signed_in_at is None else account.signed_in_at.isoformat(timespec="seconds"),
         }
-        for account in accounts_of(tx, owner.id if owner is not None else None)
+        for account in accounts_of(tx, owner.key if owner is not None else None)
         for item in account.memberships
-        if owner is None or item.customer_key == owner.id
+        if owner is None or item.customer_key == owner.key
     ]
 
 
@@ -202,9 +202,9 @@ def role_at(tx: Transaction, customer: str, text: str) -> tuple[Customer | None,
 
 def _check_last_administrator(tx: Transaction, account: Account, owner: Customer | None, role: Role | None) -> None:
     """Raise AdminFault where nobody would be left who may change a customer's accounts."""
-    if owner is None or role is Role.ADMINISTRATOR or account.role_at(owner.id) is not Role.ADMINISTRATOR:
+    if owner is None or role is Role.ADMINISTRATOR or account.role_at(owner.key) is not Role.ADMINISTRATOR:
         return
-    if is_last_administrator(tx, account, owner.id):
+    if is_last_administrator(tx, account, owner.key):
         raise AdminFault(FaultCode.LAST_ADMINISTRATOR, address=account.address, customer=owner.name)
 
 
@@ -219,12 +219,12 @@ def is_last_administrator(tx: Transaction, account: Account, customer_key: int) 
 
 
 def _key_of(owner: Customer | None) -> int | None:
-    return owner.id if owner is not None else None
+    return owner.key if owner is not None else None
 
 
 def subject_of(address: str, owner: Customer | None, before: Account | None, role: Role | None) -> Subject:
     """Return how the audit tells that an account has another role (None: no longer one)."""
-    key = owner.id if owner is not None else OPERATOR_KEY
+    key = owner.key if owner is not None else OPERATOR_KEY
     had = None if before is None else next((item.role for item in before.memberships if item.customer_key == key), None)
     change = ValueChange("role", had.value if had is not None else "", role.value if role is not None else "")
-    return Subject(address, owner.id if owner is not None else None, values=[change])
+    return Subject(address, owner.key if owner is not None else None, values=[change])

@@ -67,7 +67,7 @@ def make_action(  # noqa: PLR0913 - an action has a name, a place and settings
         raise AdminFault(FaultCode.ACTION_EXISTS, customer=owner.name, name=name)
     made = Action(
         key=edit.stored.new_key(),
-        customer_key=owner.id,
+        customer_key=owner.key,
         name=name,
         kind=sort,
         settings=_read(edit, owner, sort, None, assignments, check_push),
@@ -100,7 +100,11 @@ def change_action(  # noqa: PLR0913 - as above
     settings = _read(edit, owner, kind, before.settings if before is not None else None, assignments, check_push)
     if before is None:
         made = Action(
-            key=edit.stored.new_key(), customer_key=owner.id, name=kind.value.capitalize(), kind=kind, settings=settings
+            key=edit.stored.new_key(),
+            customer_key=owner.key,
+            name=kind.value.capitalize(),
+            kind=kind,
+            settings=settings,
         )
         add_action(edit.tx, made)
     else:
@@ -124,7 +128,7 @@ def drop_action(edit: Edit, name: str, customer: str) -> Changed:
     remove_versions(edit.tx, template_of(found))
     edit.stored.touch_inbound()
     target, facts = f"{owner.name}/{found.name}", {"customer": owner.name, "name": found.name}
-    return edit.done(AuditAction.REMOVE_ACTION, Subject(target, owner.id), **facts)
+    return edit.done(AuditAction.REMOVE_ACTION, Subject(target, owner.key), **facts)
 
 
 def list_actions(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -132,13 +136,13 @@ def list_actions(tx: Transaction, customer: str = "") -> list[Mapping[str, objec
     numbers = load_numbers(tx)
     rows: list[Mapping[str, object]] = []
     for owner in [get_customer(tx, customer)] if customer else all_customers(tx):
-        stored = actions_of(tx, owner.id)
-        words = {item.key: item.word for item in keywords_of(tx, owner.id)}
-        profiles = {item.id: item.name for item in profiles_of(tx, owner.id)}
-        problems = action_problems(tx, owner.id)
+        stored = actions_of(tx, owner.key)
+        words = {item.key: item.word for item in keywords_of(tx, owner.key)}
+        profiles = {item.key: item.name for item in profiles_of(tx, owner.key)}
+        problems = action_problems(tx, owner.key)
         have = {canonical_name(action.name) for action in stored}
         standard = [
-            Action(key=0, customer_key=owner.id, name=name.capitalize(), kind=kind, settings=AnswerAction())
+            Action(key=0, customer_key=owner.key, name=name.capitalize(), kind=kind, settings=AnswerAction())
             for name, kind in BUILT_IN.items()
             if name not in have
         ]
@@ -176,7 +180,7 @@ def get_push(tx: Transaction, owner: Customer, name: str) -> tuple[Action, PushA
 
 def list_pushes(tx: Transaction, customer: str) -> list[tuple[Action, PushAction]]:
     """Return the actions of a customer that push, with their settings."""
-    found = actions_of(tx, get_customer(tx, customer).id)
+    found = actions_of(tx, get_customer(tx, customer).key)
     return [(action, action.settings) for action in found if isinstance(action.settings, PushAction)]
 
 
@@ -211,10 +215,10 @@ def _read(  # noqa: PLR0913, PLR0917 - what settings are read with
 ) -> ActionSettings:
     if kind.option is not None:
         edit.check_option(owner, kind.option)
-    settings = read_settings(kind, before, assignments, lambda name: get_profile(edit.tx, owner, name).id)
+    settings = read_settings(kind, before, assignments, lambda name: get_profile(edit.tx, owner, name).key)
     if isinstance(settings, PushAction):
         check_push(settings, owner.name)
-    if isinstance(settings, SmppAction) and get_login(edit.tx, settings.login).customer_id != owner.id:
+    if isinstance(settings, SmppAction) and get_login(edit.tx, settings.login).customer_id != owner.key:
         raise AdminFault(FaultCode.NO_LOGIN, login=settings.login)
     return settings
 
@@ -246,7 +250,7 @@ def _keyword_key(edit: Edit, owner: Customer, action: Action, word: str) -> int:
 
 def _find(tx: Transaction, owner: Customer, name: str) -> Action | None:
     wanted = canonical_name(name)
-    return next((item for item in actions_of(tx, owner.id) if canonical_name(item.name) == wanted), None)
+    return next((item for item in actions_of(tx, owner.key) if canonical_name(item.name) == wanted), None)
 
 
 def _done(edit: Edit, done: AuditAction, owner: Customer, action: Action, before: Action | None) -> Changed:
@@ -261,14 +265,14 @@ def _done(edit: Edit, done: AuditAction, owner: Customer, action: Action, before
         "kind": action.kind.value,
         "active": action.active,
     }
-    return edit.done(done, Subject(f"{owner.name}/{action.name}", owner.id, action.kind.value, values=values), **facts)
+    return edit.done(done, Subject(f"{owner.name}/{action.name}", owner.key, action.kind.value, values=values), **facts)
 
 
 def _told(tx: Transaction, action: Action) -> dict[str, object]:
     """Return what is set of an action, by its names."""
     number = load_numbers(tx).with_key(action.number_key) if action.number_key is not None else None
     words = {item.key: item.word for item in keywords_of(tx, action.customer_key)}
-    profiles = {item.id: item.name for item in profiles_of(tx, action.customer_key)}
+    profiles = {item.key: item.name for item in profiles_of(tx, action.customer_key)}
     shown = (str(item).partition("=")[::2] for item in show_settings(action.kind, action.settings, profiles))
     return {
         "active": action.active,

@@ -57,11 +57,11 @@ def list_audit(
     names = (about, canonical_address(about), f"{owner.name}/{about}" if owner is not None else None) if about else ()
     wanted = AuditSearch(
         most=limit,
-        customer_key=owner.id if owner is not None else None,
+        customer_key=owner.key if owner is not None else None,
         since=to_stored(since) if since is not None else None,
         about=tuple(dict.fromkeys(filter(None, names))),
     )
-    customers = {item.id: item.name for item in all_customers(tx)}
+    customers = {item.key: item.name for item in all_customers(tx)}
     return [
         dict(
             zip(

@@ -33,21 +33,21 @@ def add_customer(edit: Edit, name: str) -> Changed:
 def remove_customer(edit: Edit, name: str, *, with_users: bool = False) -> Changed:
     """Remove a customer; one that has users only where `with_users` says so. Its past jobs stay."""
     customer = get_customer(edit.tx, name)
-    users = count_users(edit.tx, customer_key=customer.id)
+    users = count_users(edit.tx, customer_key=customer.key)
     if users and not with_users:
         raise AdminFault(FaultCode.CUSTOMER_HAS_USERS, customer=customer.name, users=users)
-    edit.stored.remove_customer(customer.id)
+    edit.stored.remove_customer(customer.key)
     facts: dict[str, Fact] = {"customer": customer.name, "users": users}
-    return edit.done(AuditAction.REMOVE_CUSTOMER, Subject(customer.name, customer.id, f"users: {users}"), **facts)
+    return edit.done(AuditAction.REMOVE_CUSTOMER, Subject(customer.name, customer.key, f"users: {users}"), **facts)
 
 
 def set_customer_active(edit: Edit, name: str, *, active: bool) -> Changed:
     """Let a customer send, or stop it from sending without removing anything."""
     customer = get_customer(edit.tx, name)
-    edit.stored.set_customer(customer.id, active=active, default_profile=customer.default_profile_id)
+    edit.stored.set_customer(customer.key, active=active, default_profile=customer.default_profile_id)
     action = AuditAction.ENABLE_CUSTOMER if active else AuditAction.DISABLE_CUSTOMER
     values = differences({"active": customer.active}, {"active": active})
-    return edit.done(action, Subject(customer.name, customer.id, values=values), customer=customer.name)
+    return edit.done(action, Subject(customer.name, customer.key, values=values), customer=customer.name)
 
 
 def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
@@ -56,19 +56,19 @@ def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
     canonical = canonical_address(address) if address else ""
     if canonical is None:
         raise AdminFault(FaultCode.BAD_ADDRESS, address=address)
-    edit.stored.set_admin_address(customer.id, canonical)
+    edit.stored.set_admin_address(customer.key, canonical)
     values = differences({"admin_address": customer.admin_address}, {"admin_address": canonical})
     facts = {"customer": customer.name, "address": canonical}
-    return edit.done(AuditAction.SET_ADMIN, Subject(customer.name, customer.id, values=values), **facts)
+    return edit.done(AuditAction.SET_ADMIN, Subject(customer.name, customer.key, values=values), **facts)
 
 
 def set_tls_required(edit: Edit, name: str, *, required: bool) -> Changed:
     """Take a customer's mail under TLS only, or also in clear."""
     customer = get_customer(edit.tx, name)
-    edit.stored.set_tls_required(customer.id, required=required)
+    edit.stored.set_tls_required(customer.key, required=required)
     values = differences({"tls_required": customer.tls_required}, {"tls_required": required})
     facts: dict[str, Fact] = {"customer": customer.name, "required": required}
-    return edit.done(AuditAction.REQUIRE_TLS, Subject(customer.name, customer.id, values=values), **facts)
+    return edit.done(AuditAction.REQUIRE_TLS, Subject(customer.name, customer.key, values=values), **facts)
 
 
 def set_proofs(edit: Edit, name: str, kinds: Sequence[str] = ()) -> Changed:
@@ -78,10 +78,10 @@ def set_proofs(edit: Edit, name: str, kinds: Sequence[str] = ()) -> Changed:
         if kind not in set(ProofKind):
             raise AdminFault(FaultCode.NO_PROOF, given=kind)
     chosen = frozenset(map(ProofKind, kinds)) or None
-    edit.stored.set_proofs(customer.id, chosen)
+    edit.stored.set_proofs(customer.key, chosen)
     told = [{"proofs": None if found is None else tuple(sorted(found))} for found in (customer.proofs, chosen)]
     facts: dict[str, Fact] = {"customer": customer.name, "proofs": tuple(sorted(chosen or ProofKind))}
-    return edit.done(AuditAction.SET_PROOFS, Subject(customer.name, customer.id, values=differences(*told)), **facts)
+    return edit.done(AuditAction.SET_PROOFS, Subject(customer.name, customer.key, values=differences(*told)), **facts)
 
 
 def set_arc_sealer(edit: Edit, name: str, action: str, domain: str) -> Changed:
@@ -91,10 +91,10 @@ def set_arc_sealer(edit: Edit, name: str, action: str, domain: str) -> Changed:
     if canonical is None:
         raise AdminFault(FaultCode.BAD_DOMAIN, domain=domain)
     sealers = customer.arc_sealers | {canonical} if action == "add" else customer.arc_sealers - {canonical}
-    edit.stored.set_arc_sealers(customer.id, sealers)
+    edit.stored.set_arc_sealers(customer.key, sealers)
     told = [{"arc_sealers": tuple(sorted(found))} for found in (customer.arc_sealers, sealers)]
     facts: dict[str, Fact] = {"customer": customer.name, "sealers": tuple(sorted(sealers))}
-    return edit.done(AuditAction.SET_SEALERS, Subject(customer.name, customer.id, values=differences(*told)), **facts)
+    return edit.done(AuditAction.SET_SEALERS, Subject(customer.name, customer.key, values=differences(*told)), **facts)
 
 
 def set_identity_provider(edit: Edit, name: str, issuer: str = "", audience: str = "", claim: str = "email") -> Changed:
@@ -109,10 +109,10 @@ def set_identity_provider(edit: Edit, name: str, issuer: str = "", audience: str
     if issuer and not (audience and claim):
         raise AdminFault(FaultCode.NO_AUDIENCE, issuer=issuer)
     provider = IdentityProvider(issuer=issuer, audience=audience, claim=claim) if issuer else None
-    edit.stored.set_identity_provider(customer.id, provider)
+    edit.stored.set_identity_provider(customer.key, provider)
     told = [
         {"issuer": found.issuer, "audience": found.audience, "claim": found.claim} if found is not None else {}
         for found in (customer.identity_provider, provider)
     ]
     facts = {"customer": customer.name, "issuer": issuer, "audience": audience, "claim": claim}
-    return edit.done(AuditAction.SET_OIDC, Subject(customer.name, customer.id, values=differences(*told)), **facts)
+    return edit.done(AuditAction.SET_OIDC, Subject(customer.name, customer.key, values=differences(*told)), **facts)

@@ -81,7 +81,7 @@ def add_declaration(  # noqa: PLR0913 - what is asked of whom
     }
     detail = f"version {declaration.version}, due {spoken(due)}" + (", suspends" if suspends else "")
     for customer in asked:
-        edit.note(AuditAction.ASK_DECLARATION, Subject(customer.name, customer.id, f"{name}: {detail}"))
+        edit.note(AuditAction.ASK_DECLARATION, Subject(customer.name, customer.key, f"{name}: {detail}"))
     return edit.done(AuditAction.ADD_DECLARATION, Subject(name, None, detail), **facts)
 
 
@@ -104,7 +104,7 @@ def _new_version(edit: Edit, name: str, before: Declaration | None, texts: Mappi
 def _ask(  # noqa: PLR0913 - one request
     edit: Edit, declaration: Declaration, customer: Customer, due: datetime, *, suspends: bool, portal: str
 ) -> None:
-    for request in requests_of(edit.tx, customer_key=customer.id):
+    for request in requests_of(edit.tx, customer_key=customer.key):
         of_same = declaration_with_key(edit.tx, request.declaration_key)
         if of_same is None or of_same.name != declaration.name:
             continue
@@ -116,7 +116,7 @@ def _ask(  # noqa: PLR0913 - one request
     made = DeclarationRequest(
         key=edit.keys.take(),
         declaration_key=declaration.key,
-        customer_key=customer.id,
+        customer_key=customer.key,
         asked_at=to_stored(edit.now),
         due_at=to_stored(due),
         suspends=suspends,
@@ -142,10 +142,10 @@ def _write(  # noqa: PLR0913, PLR0917 - a letter
         "customer": customer.name,
         "title": declaration.title_in("en"),
         "due": spoken(to_instant(request.due_at)),
-        "link": f"{portal}/portal/c/{customer.id}/declarations" if portal else "",
+        "link": f"{portal}/portal/c/{customer.key}/declarations" if portal else "",
     }
     rows = [
-        letter_row(address, words, fields, now=to_stored(edit.now), customer_key=customer.id)
+        letter_row(address, words, fields, now=to_stored(edit.now), customer_key=customer.key)
         for address in readers_of(edit.tx, customer)
     ]
     Outbox(edit.keys).add(edit.tx, rows)
@@ -170,17 +170,17 @@ def confirm_declaration(edit: Edit, name: str, customer: str, by: str = "", lang
     version = declaration.version if declaration is not None else 0
     detail = f"{name}: version {version}, by {by}"
     facts: dict[str, Fact] = {"name": name, "version": version, "customer": owner.name, "by": by}
-    return edit.done(AuditAction.CONFIRM_DECLARATION, Subject(owner.name, owner.id, detail), **facts)
+    return edit.done(AuditAction.CONFIRM_DECLARATION, Subject(owner.name, owner.key, detail), **facts)
 
 
 def _lift(edit: Edit, customer: Customer, request: DeclarationRequest) -> None:
-    rows = [row for row in suspensions_of(edit.tx, customer.id) if row.declaration_key == request.key]
+    rows = [row for row in suspensions_of(edit.tx, customer.key) if row.declaration_key == request.key]
     if rows:
         end(edit, customer, rows)
 
 
 def _requests_named(tx: Transaction, customer: Customer, name: str) -> Iterable[DeclarationRequest]:
-    for request in requests_of(tx, customer_key=customer.id):
+    for request in requests_of(tx, customer_key=customer.key):
         declaration = declaration_with_key(tx, request.declaration_key)
         if declaration is not None and declaration.name == name:
             yield request
@@ -209,7 +209,7 @@ def _suspend(edit: Edit, declaration: Declaration, request: DeclarationRequest, 
     reason = f"the declaration «{declaration.title_in('en')}» was not confirmed in time"
     row = StoredSuspension(
         key=edit.keys.take(),
-        customer_key=customer.id,
+        customer_key=customer.key,
         option="",
         reason=reason,
         from_at=to_stored(edit.now),
@@ -218,14 +218,14 @@ def _suspend(edit: Edit, declaration: Declaration, request: DeclarationRequest, 
         declaration_key=request.key,
     )
     put_suspension(edit.tx, row)
-    edit.stored.touch_customer(customer.id)
-    edit.note(AuditAction.SUSPEND, Subject(customer.name, customer.id, reason))
+    edit.stored.touch_customer(customer.key)
+    edit.note(AuditAction.SUSPEND, Subject(customer.name, customer.key, reason))
 
 
 def list_declarations(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
     """Return who is asked for which declaration, and who confirmed it when; of one customer or of all."""
     owner = get_customer(tx, customer) if customer else None
-    names = {item.id: item.name for item in all_customers(tx)}
+    names = {item.key: item.name for item in all_customers(tx)}
     versions = {item.key: item for item in all_declarations(tx)}
     return [
         {
@@ -237,7 +237,7 @@ def list_declarations(tx: Transaction, customer: str = "") -> list[Mapping[str, 
             "confirmed": "" if request.confirmed_at is None else spoken(to_instant(request.confirmed_at)),
             "by": request.confirmed_by,
         }
-        for request in requests_of(tx, customer_key=owner.id if owner is not None else None)
+        for request in requests_of(tx, customer_key=owner.key if owner is not None else None)
         if request.declaration_key in versions
     ]
 

@@ -61,7 +61,7 @@ def make_directory(edit: Edit, customer: str, name: str, kind: str, options: Map
     edit.check_option(owner, Option.DIRECTORY)
     if not is_list_name(name):
         raise AdminFault(FaultCode.BAD_DIRECTORY_NAME, name=name)
-    if find_directory(edit.tx, owner.id, name) is not None:
+    if find_directory(edit.tx, owner.key, name) is not None:
         raise AdminFault(FaultCode.DIRECTORY_EXISTS, customer=owner.name, name=name)
     given = merge_options({}, options)
     made = _read(SourceKind(kind), given, key=edit.stored.new_key(), owner=owner, name=name)
@@ -102,13 +102,13 @@ def drop_directory(edit: Edit, customer: str, name: str, users: int, *, with_use
     found = get_directory(edit.tx, owner, name).directory
     remove_directory(edit.tx, found.key)
     facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "users": users, "with_users": with_users}
-    about = Subject(f"{owner.name}/{found.name}", owner.id, f"users: {users}")
+    about = Subject(f"{owner.name}/{found.name}", owner.key, f"users: {users}")
     return edit.done(AuditAction.REMOVE_DIRECTORY, about, **facts)
 
 
 def get_directory(tx: Transaction, owner: Customer, name: str) -> StoredDirectory:
     """Return a customer's directory. Raises AdminFault."""
-    found = find_directory(tx, owner.id, name)
+    found = find_directory(tx, owner.key, name)
     if found is None:
         raise AdminFault(FaultCode.NO_DIRECTORY, customer=owner.name, name=name)
     return found
@@ -130,7 +130,7 @@ def directory_to_run(tx: Transaction, customer: str, name: str, default_options:
 def list_directories(tx: Transaction, customer: str = "") -> list[DirectoryState]:
     """Return the directories, of one customer if named."""
     customers = [get_customer(tx, customer)] if customer else all_customers(tx)
-    return [_state(tx, owner, stored) for owner in customers for stored in directories_of(tx, owner.id)]
+    return [_state(tx, owner, stored) for owner in customers for stored in directories_of(tx, owner.key)]
 
 
 def get_run(tx: Transaction, named: str) -> Run:
@@ -162,7 +162,7 @@ def _state(tx: Transaction, owner: Customer, stored: StoredDirectory) -> Directo
 
 
 def _read(kind: SourceKind, options: Mapping[str, str], *, key: int, owner: Customer, name: str) -> CustomerDirectory:
-    read = read_options(kind, options, key=key, customer_id=owner.id, name=name)
+    read = read_options(kind, options, key=key, customer_id=owner.key, name=name)
     if not isinstance(read, CustomerDirectory):
         raise AdminFault(FaultCode.BAD_DIRECTORY, faults=tuple(map(_facts_of, read)))
     return read

@@ -53,7 +53,7 @@ def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
     """Take a sender domain from a customer."""
     customer = get_customer(edit.tx, name)
     canonical = canonical_domain(domain)
-    if canonical is None or not edit.stored.remove_domain(customer.id, canonical):
+    if canonical is None or not edit.stored.remove_domain(customer.key, canonical):
         raise AdminFault(FaultCode.DOMAIN_NOT_OWNED, customer=customer.name, domain=domain)
     return _domain_done(edit, AuditAction.REMOVE_DOMAIN, customer, canonical, "")
 
@@ -66,7 +66,7 @@ def claim_domain(edit: Edit, name: str, domain: str) -> Changed:
     known = claim is not None
     if claim is None:
         claim = DomainClaim(canonical, secrets.token_hex(16), to_stored(edit.now))
-        add_claim(edit.tx, customer.id, canonical, claim.token, claim.claimed_at)
+        add_claim(edit.tx, customer.key, canonical, claim.token, claim.claimed_at)
     facts = {
         "customer": customer.name,
         "domain": canonical,
@@ -75,7 +75,7 @@ def claim_domain(edit: Edit, name: str, domain: str) -> Changed:
     }
     if known:
         return changed(AuditAction.CLAIM_DOMAIN, **facts)
-    return edit.done(AuditAction.CLAIM_DOMAIN, Subject(customer.name, customer.id, canonical), **facts)
+    return edit.done(AuditAction.CLAIM_DOMAIN, Subject(customer.name, customer.key, canonical), **facts)
 
 
 def get_claimed_domain(tx: Transaction, name: str, domain: str) -> str:
@@ -117,7 +117,7 @@ def verify_domain(edit: Edit, name: str, domain: str, answer: DnsAnswer[str]) ->
 def _domain_done(edit: Edit, action: AuditAction, customer: Customer, before: str, after: str, **more: Fact) -> Changed:
     values = [ValueChange("domain", before, after)]
     facts: dict[str, Fact] = {"customer": customer.name, "domain": after or before, **more}
-    return edit.done(action, Subject(customer.name, customer.id, values=values), **facts)
+    return edit.done(action, Subject(customer.name, customer.key, values=values), **facts)
 
 
 def _free_domain(tx: Transaction, text: str) -> str:
@@ -132,12 +132,12 @@ def _free_domain(tx: Transaction, text: str) -> str:
 
 
 def _find_claim(tx: Transaction, customer: Customer, domain: str) -> DomainClaim | None:
-    return next((claim for claim in claims_of(tx, customer.id) if claim.domain == domain), None)
+    return next((claim for claim in claims_of(tx, customer.key) if claim.domain == domain), None)
 
 
 def _strangers(tx: Transaction, domain: str, customer: Customer) -> dict[int, list[str]]:
     """Return by customer the users of others whose addresses would be the customer's, if it got a domain."""
-    others = {key: found for key, found in users_below(tx, domain).items() if key != customer.id}
+    others = {key: found for key, found in users_below(tx, domain).items() if key != customer.key}
     domains = {address.rpartition("@")[2] for found in others.values() for address in found}
     lower = find_domain_owners(tx, domains, below=domain)
     by_customer = {
@@ -148,9 +148,9 @@ def _strangers(tx: Transaction, domain: str, customer: Customer) -> dict[int, li
 
 def _give(edit: Edit, customer: Customer, domain: str) -> int:
     """Store a domain of a customer, and return how many of its users are outside of all its domains."""
-    edit.stored.add_domain(customer.id, domain)
-    remove_claim(edit.tx, customer.id, domain)
+    edit.stored.add_domain(customer.key, domain)
+    remove_claim(edit.tx, customer.key, domain)
     own = {*customer.domains, domain}
     return sum(
-        own.isdisjoint(domains_above(user.address.rpartition("@")[2])) for user in users_of(edit.tx, customer.id)
+        own.isdisjoint(domains_above(user.address.rpartition("@")[2])) for user in users_of(edit.tx, customer.key)
     )

@@ -16,13 +16,13 @@ from store.engine.keys import to_instant
 def list_drift(tx: Transaction, customer: str) -> list[dict[str, object]]:
     """Return a customer's pins that differ from what the source says, by user and field, with who set them and when."""
     owner = get_customer(tx, customer)
-    said, pinned = (read_cells_of(tx, owner.id, kind) for kind in (LayerKind.USER, LayerKind.PINNED))
+    said, pinned = (read_cells_of(tx, owner.key, kind) for kind in (LayerKind.USER, LayerKind.PINNED))
     rows: list[dict[str, object]] = []
-    for user in users_of(tx, owner.id):
-        says, pins = said.get(user.id, {}), pinned.get(user.id, {})
+    for user in users_of(tx, owner.key):
+        says, pins = said.get(user.key, {}), pinned.get(user.key, {})
         differing = sorted(name for name in pins if says.get(name, pins[name]) != pins[name])
         if differing:
-            sources, pinnings = (_cells(tx, kind, user.id) for kind in (LayerKind.USER, LayerKind.PINNED))
+            sources, pinnings = (_cells(tx, kind, user.key) for kind in (LayerKind.USER, LayerKind.PINNED))
             rows += [
                 {
                     "user": user.address,

@@ -98,15 +98,15 @@ def explain_user(  # noqa: PLR0913, PLR0917 - what is in force, and what is aske
     check_service(service)
     customer = directory.customer(user.customer_id)
     profile = directory.profile_in_force(user.customer_id, user)
-    resolved = layers.resolve(user.customer_id, service, profile.id if profile is not None else None, user.id)
+    resolved = layers.resolve(user.customer_id, service, profile.key if profile is not None else None, user.key)
     fields = tuple(map(field_named, names))
     keys = (
         LayerKey(LayerKind.SYSTEM),
         LayerKey(LayerKind.CUSTOMER, user.customer_id),
         LayerKey(LayerKind.SERVICE, user.customer_id, service),
-        *([LayerKey(LayerKind.PROFILE, profile.id)] if profile is not None else []),
-        LayerKey(LayerKind.USER, user.id),
-        LayerKey(LayerKind.PINNED, user.id),
+        *([LayerKey(LayerKind.PROFILE, profile.key)] if profile is not None else []),
+        LayerKey(LayerKind.USER, user.key),
+        LayerKey(LayerKind.PINNED, user.key),
     )
     rules = limits_of(tx, user.customer_id).rules
     return ExplainedUser(

@@ -34,7 +34,7 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
         sender=read_sender(sender),
         sender_id=read_sender_id(sender_id),
         proof=proof or "",
-        customer_key=get_customer(tx, customer).id if customer else None,
+        customer_key=get_customer(tx, customer).key if customer else None,
         states=frozenset(map(MessageState, states)),
         since=None if since is None else to_stored(since),
         until=None if until is None else to_stored(until),

@@ -25,7 +25,7 @@ def get_keyword(tx: Transaction, customer: Customer, word: str, number: str = ""
     """Return a customer's keyword, for one of its numbers if that is named. Raises AdminFault."""
     number_key = get_number(tx, number).key if number else None
     folded = fold(word)
-    for keyword in keywords_of(tx, customer.id):
+    for keyword in keywords_of(tx, customer.key):
         if (keyword.folded, keyword.number_key) == (folded, number_key):
             return keyword
     raise AdminFault(FaultCode.NO_KEYWORD, customer=customer.name, word=word, number=number)
@@ -48,11 +48,11 @@ def make_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alon
     key = found.key if found is not None else None
     reached = [found] if found is not None else numbers_of(edit.tx, owner)
     check_answers(edit, reached, owner.name, [word])
-    if any((item.folded, item.number_key) == (folded, key) for item in keywords_of(edit.tx, owner.id)):
+    if any((item.folded, item.number_key) == (folded, key) for item in keywords_of(edit.tx, owner.key)):
         raise AdminFault(FaultCode.KEYWORD_EXISTS, customer=owner.name, word=word, number=number)
     made = Keyword(
         key=edit.stored.new_key(),
-        customer_key=owner.id,
+        customer_key=owner.key,
         word=word.strip(),
         folded=folded,
         number_key=key,
@@ -73,13 +73,13 @@ def drop_keyword(edit: Edit, word: str, customer: str, number: str = "") -> Chan
     """Remove a keyword that no action has."""
     owner = get_customer(edit.tx, customer)
     found = get_keyword(edit.tx, owner, word, number)
-    bound = tuple(action.name for action in actions_of(edit.tx, owner.id) if action.keyword_key == found.key)
+    bound = tuple(action.name for action in actions_of(edit.tx, owner.key) if action.keyword_key == found.key)
     if bound:
         raise AdminFault(FaultCode.KEYWORD_IN_USE, word=word, actions=bound)
     remove_keyword(edit.tx, found.key)
     edit.stored.touch_inbound()
     target, facts = f"{owner.name}/{found.word}", {"customer": owner.name, "word": found.word}
-    return edit.done(AuditAction.REMOVE_KEYWORD, Subject(target, owner.id), **facts)
+    return edit.done(AuditAction.REMOVE_KEYWORD, Subject(target, owner.key), **facts)
 
 
 def list_keywords(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -87,8 +87,8 @@ def list_keywords(tx: Transaction, customer: str = "") -> list[Mapping[str, obje
     numbers = load_numbers(tx)
     rows: list[Mapping[str, object]] = []
     for owner in [get_customer(tx, customer)] if customer else all_customers(tx):
-        actions = actions_of(tx, owner.id)
-        for keyword in keywords_of(tx, owner.id):
+        actions = actions_of(tx, owner.key)
+        for keyword in keywords_of(tx, owner.key):
             number = numbers.with_key(keyword.number_key) if keyword.number_key is not None else None
             rows.append(
                 {
@@ -115,4 +115,4 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and what the audit has
         "alone": not keyword.trailing,
     }
     values = differences(before, {"alone": not keyword.trailing})
-    return edit.done(action, Subject(f"{owner.name}/{keyword.word}", owner.id, number, values=values), **facts)
+    return edit.done(action, Subject(f"{owner.name}/{keyword.word}", owner.key, number, values=values), **facts)

@@ -108,7 +108,10 @@ def foresee(snapshot: Snapshot, found: FoundScope, service: str, name: str, valu
     for user in _users_below(snapshot.directory, found):
         profile = snapshot.directory.profile_in_force(user.customer_id, user)
         own = any(name in layer.cells for layer in _own_layers(snapshot.layers, user))
-        group = (profile.id if profile is not None else None, user.id if own or found.key.owner_id == user.id else None)
+        group = (
+            profile.key if profile is not None else None,
+            user.key if own or found.key.owner_id == user.key else None,
+        )
         if group not in known:
             stack = snapshot.layers.stack(user.customer_id, found.key.service or service, *group)
             rules = snapshot.layers.constraints(user.customer_id)
@@ -126,8 +129,8 @@ def _stack(snapshot: Snapshot, found: FoundScope, service: str) -> list[Layer]:
     kind, owner = found.key.kind, found.key.owner_id
     user = snapshot.directory.user_with_id(owner) if kind is LayerKind.PINNED else None
     profile = snapshot.directory.profile_in_force(found.customer_id, user) if user is not None else None
-    profile_id = owner if kind is LayerKind.PROFILE else profile.id if profile is not None else None
-    stack = [*snapshot.layers.stack(found.customer_id, service, profile_id, user.id if user is not None else None)]
+    profile_id = owner if kind is LayerKind.PROFILE else profile.key if profile is not None else None
+    stack = [*snapshot.layers.stack(found.customer_id, service, profile_id, user.key if user is not None else None)]
     of_list = snapshot.layers.layer(found.key) if kind is LayerKind.LIST else None
     return [*stack, of_list] if of_list is not None else stack
 
@@ -145,12 +148,12 @@ def _users_below(directory: Directory, found: FoundScope) -> Iterator[User]:
 
 def _has_profile(directory: Directory, user: User, profile_id: int) -> bool:
     profile = directory.profile_in_force(user.customer_id, user)
-    return profile is not None and profile.id == profile_id
+    return profile is not None and profile.key == profile_id
 
 
 def _own_layers(layers: Layers, user: User) -> Iterator[Layer]:
     for kind in (LayerKind.USER, LayerKind.PINNED):
-        layer = layers.layer(LayerKey(kind, user.id))
+        layer = layers.layer(LayerKey(kind, user.key))
         if layer is not None:
             yield layer
 

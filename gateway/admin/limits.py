@@ -20,7 +20,7 @@ def list_limits(tx: Transaction, snapshot: Snapshot, customer: str, now: datetim
     found = [
         (owner.name if (owner := directory.customer(customer_id)) is not None else "", rules, claim)
         for customer_id, rules, claim in _claims(snapshot, now)
-        if wanted is None or customer_id in (0, wanted.id)
+        if wanted is None or customer_id in (0, wanted.key)
     ]
     used = read_usage(tx, [claim for _, _, claim in found], now)
     order = sorted(found, key=lambda item: (item[0], list(LayerKind).index(item[1].kind), item[1].owner))

@@ -31,29 +31,29 @@ def make_list(edit: Edit, customer: str, name: str, authors: Collection[str] = (
     owner = get_customer(edit.tx, customer)
     if not is_list_name(name):
         raise AdminFault(FaultCode.BAD_LIST_NAME, name=name)
-    if find_list(edit.tx, owner.id, name) is not None:
+    if find_list(edit.tx, owner.key, name) is not None:
         raise AdminFault(FaultCode.LIST_EXISTS, customer=owner.name, name=name)
     permitted = _read_authors(authors)
     key = edit.stored.new_key()
-    add_list(edit.tx, key, owner.id, name)
+    add_list(edit.tx, key, owner.key, name)
     put_authors(edit.tx, key, permitted)
     edit.stored.touch_list(key)
     sorted_authors = tuple(sorted(permitted))
     facts: dict[str, Fact] = {"customer": owner.name, "name": name, "authors": sorted_authors}
     values = differences({}, {"authors": sorted_authors or None})
-    return edit.done(AuditAction.ADD_LIST, Subject(f"{owner.name}/{name}", owner.id, values=values), **facts)
+    return edit.done(AuditAction.ADD_LIST, Subject(f"{owner.name}/{name}", owner.key, values=values), **facts)
 
 
 def drop_list(edit: Edit, customer: str, name: str) -> Changed:
     """Remove a list with its members; its past jobs stay."""
     owner = get_customer(edit.tx, customer)
     found = get_list(edit.tx, owner, name)
-    members = count_members(edit.tx, found.id)
-    remove_list(edit.tx, found.id)
-    edit.stored.touch_list(found.id)
+    members = count_members(edit.tx, found.key)
+    remove_list(edit.tx, found.key)
+    edit.stored.touch_list(found.key)
     target, detail = f"{owner.name}/{found.name}", f"members: {members}"
     facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "members": members}
-    return edit.done(AuditAction.REMOVE_LIST, Subject(target, owner.id, detail), **facts)
+    return edit.done(AuditAction.REMOVE_LIST, Subject(target, owner.key, detail), **facts)
 
 
 def change_authors(
@@ -69,11 +69,11 @@ def change_authors(
     authors = tuple(sorted((found.authors | added) - removed))
     if not added and not removed:
         return changed(AuditAction.SET_AUTHORS, customer=owner.name, name=found.name, authors=authors)
-    put_authors(edit.tx, found.id, authors)
-    edit.stored.touch_list(found.id)
+    put_authors(edit.tx, found.key, authors)
+    edit.stored.touch_list(found.key)
     facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "authors": authors}
     values = differences({"authors": tuple(sorted(found.authors))}, {"authors": authors})
-    return edit.done(AuditAction.SET_AUTHORS, Subject(f"{owner.name}/{found.name}", owner.id, values=values), **facts)
+    return edit.done(AuditAction.SET_AUTHORS, Subject(f"{owner.name}/{found.name}", owner.key, values=values), **facts)
 
 
 def _read_authors(texts: Collection[str]) -> frozenset[str]:
@@ -99,11 +99,11 @@ def import_members(  # noqa: PLR0913 - a list is named by two names
     twice = len(table.rows) - len(members)
     if bad:
         raise AdminFault(FaultCode.BAD_MEMBERS, rows=bad)
-    put_members(edit.tx, found.id, table.columns, list(members))
-    edit.stored.touch_list(found.id)
+    put_members(edit.tx, found.key, table.columns, list(members))
+    edit.stored.touch_list(found.key)
     target, detail = f"{owner.name}/{found.name}", f"members: {len(members)}, rows with a number twice: {twice}"
     facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "members": len(members), "twice": twice}
-    return edit.done(AuditAction.IMPORT_MEMBERS, Subject(target, owner.id, detail), **facts)
+    return edit.done(AuditAction.IMPORT_MEMBERS, Subject(target, owner.key, detail), **facts)
 
 
 def list_all_lists(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -113,12 +113,12 @@ def list_all_lists(tx: Transaction, customer: str = "") -> list[Mapping[str, obj
         {
             "list": item.name,
             "customer": owner.name,
-            "members": count_members(tx, item.id),
+            "members": count_members(tx, item.key),
             "columns": list(item.columns),
             "authors": sorted(item.authors),
         }
         for owner in customers
-        for item in lists_of(tx, owner.id)
+        for item in lists_of(tx, owner.key)
     ]
 
 
@@ -127,5 +127,5 @@ def show_members(tx: Transaction, customer: str, name: str) -> list[Mapping[str,
     found = get_list(tx, get_customer(tx, customer), name)
     return [
         {"member": f"+{member.number}", **{column: member.values.get(column, "") for column in found.columns}}
-        for member in read_members(tx, found.id)
+        for member in read_members(tx, found.key)
     ]

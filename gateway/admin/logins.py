@@ -126,7 +126,7 @@ def add_key(  # noqa: PLR0913 - what an API key has
     bare = _new_credential(canonical, owner, user, CredentialKind.KEY)
     made = replace(bare, verifier=digest, scopes=frozenset(scopes), expires_at=expires_at, sandbox=sandbox)
     edit.stored.put_credential(made)
-    about = Subject(canonical, owner.id, user.address, differences({}, _key_terms(made)))
+    about = Subject(canonical, owner.key, user.address, differences({}, _key_terms(made)))
     return edit.done(AuditAction.ADD_KEY, about, login=canonical, address=user.address)
 
 
@@ -155,9 +155,9 @@ def set_login(edit: Edit, login: str, *, service: str | None = None, profile: st
     assert owner is not None
     after = bind(edit.tx, owner, before, service, profile)
     edit.stored.put_credential(after)
-    names = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
+    names = {item.key: item.name for item in profiles_of(edit.tx, owner.key)}
     told = [{"service": item.service, "profile": names.get(item.profile_id or 0)} for item in (before, after)]
-    about = Subject(before.login, owner.id, values=differences(*told))
+    about = Subject(before.login, owner.key, values=differences(*told))
     service_named, profile_named = after.service or "", names.get(after.profile_id or 0, "")
     return edit.done(AuditAction.BIND_LOGIN, about, login=before.login, service=service_named, profile=profile_named)
 
@@ -212,8 +212,8 @@ class OwnLogin:
 
 def find_logins(tx: Transaction, customer_key: int) -> Iterator[OwnLogin]:
     """Yield the logins, certificates and API keys of a customer and its users by name."""
-    profiles = {profile.id: profile.name for profile in profiles_of(tx, customer_key)}
-    users = {user.id: user for user in users_of(tx, customer_key)}
+    profiles = {profile.key: profile.name for profile in profiles_of(tx, customer_key)}
+    users = {user.key: user for user in users_of(tx, customer_key)}
     found = logins_of(tx, customer_key)
     used = last_uses(tx, [item.login for item in found if item.kind is CredentialKind.KEY])
     for item in found:
@@ -226,7 +226,7 @@ def find_logins(tx: Transaction, customer_key: int) -> Iterator[OwnLogin]:
 
 
 def _logins_view(tx: Transaction, customer: Customer) -> Iterator[dict[str, object]]:
-    for own in find_logins(tx, customer.id):
+    for own in find_logins(tx, customer.key):
         item = own.login
         yield {
             "login": item.login,
@@ -260,7 +260,7 @@ def _text(at: datetime | None) -> str:
 def _new_credential(login: str, owner: Customer, user: User | None, kind: CredentialKind) -> Credential:
     """Return a credential that nothing proves yet."""
     return Credential(
-        login=login, customer_id=owner.id, user_id=user.id if user is not None else None, kind=kind, verifier=""
+        login=login, customer_id=owner.key, user_id=user.key if user is not None else None, kind=kind, verifier=""
     )
 
 
@@ -270,7 +270,7 @@ def _owner(edit: Edit, customer: str, user: str) -> tuple[Customer, User | None]
         return get_customer(edit.tx, customer), None
     owner = find_customer_by_key(edit.tx, found.customer_id)
     assert owner is not None
-    if customer and get_customer(edit.tx, customer).id != owner.id:
+    if customer and get_customer(edit.tx, customer).key != owner.key:
         raise AdminFault(FaultCode.NO_USER, address=user)
     return owner, found
 
@@ -286,7 +286,7 @@ def _find_own(edit: Edit, login: str, owner: Customer, user: User | None) -> Cre
     """Return a login that exists and is theirs; raises AdminFault for one of somebody else."""
     canonical = _canonical(login)
     before = find_credential(edit.tx, canonical)
-    if before is not None and (before.customer_id, before.user_id) != (owner.id, user.id if user else None):
+    if before is not None and (before.customer_id, before.user_id) != (owner.key, user.key if user else None):
         raise AdminFault(FaultCode.LOGIN_TAKEN, login=canonical)
     return before
 
@@ -297,4 +297,4 @@ def _done(  # noqa: PLR0913 - what was done, to whose login
     named = {"customer": "" if user else owner.name, "address": user.address if user else ""}
     detail = named["address"] or named["customer"]
     facts: dict[str, Fact] = {"login": login, "new": new, **named}
-    return edit.done(action, Subject(login, owner.id, detail), **facts)
+    return edit.done(action, Subject(login, owner.key, detail), **facts)

@@ -29,13 +29,13 @@ def readers_of(tx: Transaction, customer: Customer) -> list[str]:
     """Return who gets letters to a customer: its administrator's address, else who administers it in the portal."""
     if customer.admin_address:
         return [customer.admin_address]
-    accounts = accounts_of(tx, customer.id)
-    return [account.address for account in accounts if account.role_at(customer.id) is Role.ADMINISTRATOR]
+    accounts = accounts_of(tx, customer.key)
+    return [account.address for account in accounts if account.role_at(customer.key) is Role.ADMINISTRATOR]
 
 
 def get_profile(tx: Transaction, customer: Customer, name: str) -> Profile:
     """Return a customer's profile. Raises AdminFault."""
-    profile = find_profile(tx, customer.id, name)
+    profile = find_profile(tx, customer.key, name)
     if profile is None:
         raise AdminFault(FaultCode.NO_PROFILE, customer=customer.name, name=name)
     return profile
@@ -53,7 +53,7 @@ def get_user(tx: Transaction, address: str) -> User:
 def get_user_of(tx: Transaction, customer: Customer, address: str) -> User:
     """Return the user of a customer with this address. Raises AdminFault, for another customer's too."""
     user = get_user(tx, address)
-    if user.customer_id != customer.id:
+    if user.customer_id != customer.key:
         raise AdminFault(FaultCode.NO_USER, address=address)
     return user
 
@@ -68,7 +68,7 @@ def get_login(tx: Transaction, login: str) -> Credential:
 
 def get_list(tx: Transaction, customer: Customer, name: str) -> DistributionList:
     """Return a customer's distribution list. Raises AdminFault."""
-    found = find_list(tx, customer.id, name)
+    found = find_list(tx, customer.key, name)
     if found is None:
         raise AdminFault(FaultCode.NO_LIST, customer=customer.name, name=name)
     return found
@@ -84,5 +84,5 @@ def bind(tx: Transaction, customer: Customer, item: Bound, service: str | None, 
     if service is not None:
         item = replace(item, service=Origin(service) if service else None)
     if profile is not None:
-        item = replace(item, profile_id=get_profile(tx, customer, profile).id if profile else None)
+        item = replace(item, profile_id=get_profile(tx, customer, profile).key if profile else None)
     return item

@@ -89,8 +89,8 @@ class FoundOwner:
         """Return which template it is; an action has one."""
         if self.action is not None:
             return template_of(self.action)
-        profile_key = self.profile.id if self.profile is not None else 0
-        return TemplateRef(customer_key=self.customer.id, profile_key=profile_key, form=str(form))
+        profile_key = self.profile.key if self.profile is not None else 0
+        return TemplateRef(customer_key=self.customer.key, profile_key=profile_key, form=str(form))
 
     @property
     def facts(self) -> dict[str, str]:
@@ -121,7 +121,7 @@ def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
 
 def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic]:
     """Return the graphics that an owner's templates may show."""
-    return graphics_by_name(tx, find_owner(tx, owner).customer.id)
+    return graphics_by_name(tx, find_owner(tx, owner).customer.key)
 
 
 def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
@@ -148,12 +148,12 @@ def set_template(
 ) -> Changed:
     """Keep a template that `check_source` found good with these graphics; refused where they are others by now."""
     found = find_owner(edit.tx, owner)
-    present = graphics_by_name(edit.tx, found.customer.id)
+    present = graphics_by_name(edit.tx, found.customer.key)
     if any(name not in present for name in checked_with):
         raise AdminFault(FaultCode.GRAPHIC_REMOVED_MEANWHILE)
     put_template(edit.tx, found.ref(form), source, edit.who)
     detail = f"{form}, {len(source)} characters"
-    whose = found.customer.id
+    whose = found.customer.key
     return edit.done(AuditAction.SET_TEMPLATE, Subject(found.target, whose, detail), form=form.value, **found.facts)
 
 
@@ -162,7 +162,7 @@ def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
     found = find_owner(edit.tx, owner)
     if not remove_template(edit.tx, found.ref(form), edit.who):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form=form.value, **found.facts)
-    whose, word = found.customer.id, form.value
+    whose, word = found.customer.key, form.value
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, word), form=word, **found.facts)
 
 
@@ -173,23 +173,23 @@ def add_graphic(edit: Edit, customer: str, name: str, content: bytes) -> Changed
         graphic = read_graphic(name, content)
     except GraphicRefused as refused:
         raise AdminFault(FaultCode.BAD_GRAPHIC, cause=str(refused)) from None
-    fault = find_too_large({**graphics_by_name(edit.tx, owner.id), name: graphic}.values())
+    fault = find_too_large({**graphics_by_name(edit.tx, owner.key), name: graphic}.values())
     if fault:
         raise AdminFault(FaultCode.BAD_GRAPHIC, cause=fault)
     stored = StoredGraphic(name=name, media_type=graphic.media_type, content=content)
-    put_graphic(edit.tx, owner.id, stored, edit.who)
+    put_graphic(edit.tx, owner.key, stored, edit.who)
     detail = f"{name}, {graphic.media_type}, {len(content)} octets"
-    return edit.done(AuditAction.ADD_GRAPHIC, Subject(owner.name, owner.id, detail), customer=owner.name, name=name)
+    return edit.done(AuditAction.ADD_GRAPHIC, Subject(owner.name, owner.key, detail), customer=owner.name, name=name)
 
 
 def drop_graphic(edit: Edit, customer: str, name: str) -> Changed:
     """Take a graphic away that no template of the customer shows."""
     owner = get_customer(edit.tx, customer)
-    if any(f"cid:{name}" in source for source in sources_of(edit.tx, owner.id)):
+    if any(f"cid:{name}" in source for source in sources_of(edit.tx, owner.key)):
         raise AdminFault(FaultCode.GRAPHIC_IN_USE, customer=owner.name, name=name)
-    if not remove_graphic(edit.tx, owner.id, name):
+    if not remove_graphic(edit.tx, owner.key, name):
         raise AdminFault(FaultCode.NO_GRAPHIC, customer=owner.name, name=name)
-    return edit.done(AuditAction.REMOVE_GRAPHIC, Subject(owner.name, owner.id, name), customer=owner.name, name=name)
+    return edit.done(AuditAction.REMOVE_GRAPHIC, Subject(owner.name, owner.key, name), customer=owner.name, name=name)
 
 
 def list_versions(tx: Transaction, owner: TemplateOwner, form: str) -> list[dict[str, object]]:
@@ -228,7 +228,7 @@ def list_own_templates(tx: Transaction, customer: str) -> list[dict[str, object]
             "graphics": list(graphics_by_name(tx, found.ref.customer_key)),
         }
         for found in list_templates(tx)
-        if owner is None or found.ref.customer_key == owner.id
+        if owner is None or found.ref.customer_key == owner.key
     ]
 
 

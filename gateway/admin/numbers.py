@@ -80,7 +80,7 @@ def make_number(  # noqa: PLR0913 - all that is known of a number
         made,
         state=NumberState(state),
         sharing=Sharing(sharing),
-        customer_key=owner.id if owner is not None else None,
+        customer_key=owner.key if owner is not None else None,
         carriers=_carriers(carriers, known_carriers),
         join_within=_checked_join(join_within),
     )
@@ -104,7 +104,7 @@ def change_number(  # noqa: PLR0913 - all that may change
     before = get_number(edit.tx, number, country)
     owner_key = before.customer_key
     if customer is not None:
-        owner_key = get_customer(edit.tx, customer).id if customer else None
+        owner_key = get_customer(edit.tx, customer).key if customer else None
     after = replace(
         before,
         state=NumberState(state) if state else before.state,
@@ -139,19 +139,19 @@ def share_number(edit: Edit, number: str, customer: str, word: str, country: str
     if read_opt_request(split_words(word)) is not None:
         raise AdminFault(FaultCode.OPT_WORD, word=word)
     for share in found.shares:
-        if share.word == folded and share.customer_key == owner.id:
+        if share.word == folded and share.customer_key == owner.key:
             raise AdminFault(FaultCode.WORD_TAKEN, number=name_of(found), word=word, owner=owner.name)
-        if share.customer_key != owner.id and _one_opens_the_other(share.word, folded):
+        if share.customer_key != owner.key and _one_opens_the_other(share.word, folded):
             holder = find_customer_by_key(edit.tx, share.customer_key)
             taken, name = name_of(found), holder.name if holder is not None else ""
             if share.word == folded:
                 raise AdminFault(FaultCode.WORD_TAKEN, number=taken, word=word, owner=name)
             raise AdminFault(FaultCode.WORD_OPENS, number=taken, word=word, other=share.word, owner=name)
-    _check_keywords(edit, found, owner.id)
-    put_share(edit.tx, found.key, NumberShare(customer_key=owner.id, word=folded))
+    _check_keywords(edit, found, owner.key)
+    put_share(edit.tx, found.key, NumberShare(customer_key=owner.key, word=folded))
     edit.stored.touch_inbound()
     facts = {"number": name_of(found), "customer": owner.name, "word": folded}
-    return edit.done(AuditAction.SHARE_NUMBER, Subject(name_of(found), owner.id, folded), **facts)
+    return edit.done(AuditAction.SHARE_NUMBER, Subject(name_of(found), owner.key, folded), **facts)
 
 
 def unshare_number(edit: Edit, number: str, word: str, country: str = "") -> Changed:
@@ -169,8 +169,8 @@ def unshare_number(edit: Edit, number: str, word: str, country: str = "") -> Cha
 
 def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
     """Return our numbers, those that a customer owns or shares if it is named, as rows."""
-    names = {item.id: item.name for item in all_customers(tx)}
-    wanted = get_customer(tx, customer).id if customer else None
+    names = {item.key: item.name for item in all_customers(tx)}
+    wanted = get_customer(tx, customer).key if customer else None
     numbers = load_numbers(tx).everyone()
     return [
         {
@@ -192,7 +192,7 @@ def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, objec
 def numbers_of(tx: Transaction, customer: Customer) -> list[OwnNumber]:
     """Return the numbers by which something can come to a customer, once they are in service."""
     everyone = load_numbers(tx).everyone()
-    return [item for item in everyone if replace(item, state=NumberState.ACTIVE).serves_customer(customer.id)]
+    return [item for item in everyone if replace(item, state=NumberState.ACTIVE).serves_customer(customer.key)]
 
 
 def folded_word(word: str) -> str:
@@ -205,7 +205,7 @@ def folded_word(word: str) -> str:
 
 def check_reached(number: OwnNumber, customer: Customer) -> None:
     """Raise AdminFault where nothing that comes to a number can be this customer's."""
-    if not replace(number, state=NumberState.ACTIVE).serves_customer(customer.id):
+    if not replace(number, state=NumberState.ACTIVE).serves_customer(customer.key):
         raise AdminFault(FaultCode.NUMBER_OF_OTHERS, number=name_of(number), customer=customer.name)
 
 

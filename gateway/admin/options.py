@@ -17,10 +17,10 @@ def set_options(edit: Edit, name: str, add: Collection[str] = (), remove: Collec
     options = tuple(sorted(after))
     if not add and not remove:
         return changed(AuditAction.SET_OPTIONS, customer=customer.name, options=options)
-    edit.stored.set_options(customer.id, options)
+    edit.stored.set_options(customer.key, options)
     values = differences({"options": tuple(sorted(before))}, {"options": options})
     facts: dict[str, Fact] = {"customer": customer.name, "options": options}
-    return edit.done(AuditAction.SET_OPTIONS, Subject(customer.name, customer.id, values=values), **facts)
+    return edit.done(AuditAction.SET_OPTIONS, Subject(customer.name, customer.key, values=values), **facts)
 
 
 def _option_named(text: str) -> Option:

@@ -20,18 +20,18 @@ def stored_people(
     tx: Transaction, customer: Customer, addresses: Collection[str], directory_key: int = 0
 ) -> list[StoredPerson]:
     """Return a customer's users, and who else has one of these addresses or awaits it by another directory's run."""
-    people = people_of(tx, customer.id)
+    people = people_of(tx, customer.key)
     own = {person.address for person in people}
     return [*people, *(other for other in holders_of(tx, addresses, directory_key) if other.address not in own)]
 
 
 def stored_users(tx: Transaction, customer: Customer, people: Iterable[StoredPerson]) -> list[StoredUser]:
     """Return people with what is set for those of a customer."""
-    cells = read_cells_of(tx, customer.id, LayerKind.USER)
-    pinned = read_cells_of(tx, customer.id, LayerKind.PINNED)
+    cells = read_cells_of(tx, customer.key, LayerKind.USER)
+    pinned = read_cells_of(tx, customer.key, LayerKind.PINNED)
     return [
         StoredUser(
-            id=person.user_key,
+            key=person.user_key,
             customer_id=person.customer_key,
             address=person.address,
             name=person.name,
@@ -55,16 +55,16 @@ def plan_rules(
     tx: Transaction, customer: Customer, addresses: Iterable[str], directory_key: int | None = None
 ) -> PlanRules:
     """Return what binds a plan with these addresses."""
-    limits = limits_of(tx, customer.id)
+    limits = limits_of(tx, customer.key)
 
     def bar_of(name: str, value: object) -> Bar | None:
         fault = find_bar(name, value, LayerKind.USER, limits)
         return None if fault is None else (fault.code, fault.facts)
 
     return PlanRules(
-        customer_id=customer.id,
+        customer_id=customer.key,
         directory_key=directory_key,
-        profiles=profiles_of(tx, customer.id),
+        profiles=profiles_of(tx, customer.key),
         barred_domains=find_domain_bars(tx, customer, {address.rpartition("@")[2] for address in addresses}),
         find_bar=bar_of,
     )

@@ -37,17 +37,17 @@ def set_portal_issuer(  # noqa: PLR0913 - what is stored
     if client and provider is None:
         raise AdminFault(FaultCode.NO_ISSUER, customer=owner.name)
     asked = role_at(edit.tx, customer, role)[1].value if role else ""
-    before, after = find_portal_client(edit.tx, owner.id) or _NOBODY, PortalClient(client, secret, asked)
-    put_portal_client(edit.tx, owner.id, after)
+    before, after = find_portal_client(edit.tx, owner.key) or _NOBODY, PortalClient(client, secret, asked)
+    put_portal_client(edit.tx, owner.key, after)
     values = differences(*({"portal_client": found.name, "portal_role": found.role} for found in (before, after)))
     return edit.done(
         AuditAction.SET_PORTAL_ISSUER,
-        Subject(owner.name, owner.id, values=values),
+        Subject(owner.name, owner.key, values=values),
         customer=owner.name,
         issuer=provider.issuer if provider is not None else "",
         client=client,
         role=asked,
-        redirect=way_back(portal, owner.id) if client else "",
+        redirect=way_back(portal, owner.key) if client else "",
     )
 
 
@@ -65,9 +65,9 @@ def admit_account(edit: Edit, address: str, *, customer: Customer, name: str) ->
     An account with a role there is active from then on. Who has none gets the one for newcomers, if there is one, and
     an account of that `name` where that is needed. Raises AdminFault for anybody else, an operator among them.
     """
-    account, client = find_account(edit.tx, address), find_portal_client(edit.tx, customer.id)
+    account, client = find_account(edit.tx, address), find_portal_client(edit.tx, customer.key)
     barred = account is not None and (account.is_operator or account.state is AccountState.DISABLED)
-    role = account.role_at(customer.id) if account is not None else None
+    role = account.role_at(customer.key) if account is not None else None
     if barred or client is None or not (role or client.role):
         raise AdminFault(FaultCode.NO_ACCOUNT, address=address, customer=customer.name)
     key = account.key if account is not None else edit.keys.take()
@@ -77,7 +77,7 @@ def admit_account(edit: Edit, address: str, *, customer: Customer, name: str) ->
     if role is not None:
         return changed(AuditAction.JOIN_ACCOUNT, address=address, customer=customer.name, role=role.value)
     given = Role(client.role)
-    put_membership(edit.tx, key, customer.id, given)
+    put_membership(edit.tx, key, customer.key, given)
     return edit.done(
         AuditAction.JOIN_ACCOUNT,
         subject_of(address, customer, account, given),

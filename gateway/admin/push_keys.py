@@ -32,6 +32,6 @@ def set_push_key(edit: Edit, customer: str, secret: bytes, beside: timedelta = _
     """
     owner = get_customer(edit.tx, customer)
     of_user = get_user_of(edit.tx, owner, user) if user else None
-    named, key = (owner.name, owner.id) if of_user is None else (of_user.address, of_user.id)
-    keep_push_key(edit.tx, key, secret, customer_key=owner.id, who=edit.who, beside=beside)
-    return edit.done(AuditAction.SET_PUSH_KEY, Subject(named, owner.id), owner=named)
+    named, key = (owner.name, owner.key) if of_user is None else (of_user.address, of_user.key)
+    keep_push_key(edit.tx, key, secret, customer_key=owner.key, who=edit.who, beside=beside)
+    return edit.done(AuditAction.SET_PUSH_KEY, Subject(named, owner.key), owner=named)

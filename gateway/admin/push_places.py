@@ -34,7 +34,7 @@ def _levels(snapshot: Snapshot, customer_key: int) -> Iterator[tuple[LayerKey, s
     for service in Origin:
         yield LayerKey(LayerKind.SERVICE, customer_key, service.value), service.value
     for profile in directory.profiles(customer_key):
-        yield LayerKey(LayerKind.PROFILE, profile.id), profile.name
+        yield LayerKey(LayerKind.PROFILE, profile.key), profile.name
     for user in directory.users(customer_key):
-        yield LayerKey(LayerKind.USER, user.id), user.address
-        yield LayerKey(LayerKind.PINNED, user.id), user.address
+        yield LayerKey(LayerKind.USER, user.key), user.address
+        yield LayerKey(LayerKind.PINNED, user.key), user.address

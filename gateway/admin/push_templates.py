@@ -95,7 +95,7 @@ def set_push_template(edit: Edit, owner: TemplateOwner, form: PushForm, source: 
     found, word = find_owner(edit.tx, owner), stored_form(form)
     put_push_template(edit.tx, found.ref(word), source, edit.who)
     detail = f"{word}, {len(source)} characters"
-    whose = found.customer.id
+    whose = found.customer.key
     return edit.done(AuditAction.SET_TEMPLATE, Subject(found.target, whose, detail), form=word, **found.facts)
 
 
@@ -104,7 +104,7 @@ def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
     found = find_owner(edit.tx, owner)
     if not remove_push_template(edit.tx, found.ref("push"), edit.who):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form="push", **found.facts)
-    whose = found.customer.id
+    whose = found.customer.key
     return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)
 
 

@@ -124,7 +124,7 @@ def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
 
 def _own_push(tx: Transaction, customer: str, name: str) -> ListedPush:
     push = find_push(tx, _public_id(name))
-    if push is None or push.customer_key != get_customer(tx, customer).id:
+    if push is None or push.customer_key != get_customer(tx, customer).key:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
     return push
 
@@ -152,7 +152,7 @@ def _public_id(name: str) -> str:
 
 
 def _customer_key(tx: Transaction, customer: str) -> int:
-    return get_customer(tx, customer).id if customer else 0
+    return get_customer(tx, customer).key if customer else 0
 
 
 def _view(push: ListedPush, messages: Mapping[int, str]) -> View:

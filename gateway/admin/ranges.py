@@ -29,9 +29,9 @@ def add_range(  # noqa: PLR0913 - what a range has
     """
     customer = get_customer(edit.tx, name)
     parsed = _parse_range(network)
-    if any(item.customer_id == customer.id for item in ranges_at(edit.tx, parsed)):
+    if any(item.customer_id == customer.key for item in ranges_at(edit.tx, parsed)):
         raise AdminFault(FaultCode.RANGE_TAKEN, range=str(parsed), owner=customer.name)
-    bare = AddressRange(network=parsed, customer_id=customer.id, shared=shared, tls_required=tls_required)
+    bare = AddressRange(network=parsed, customer_id=customer.key, shared=shared, tls_required=tls_required)
     return _put(edit, AuditAction.ADD_RANGE, customer, None, bind(edit.tx, customer, bare, service, profile))
 
 
@@ -60,14 +60,14 @@ def remove_range(edit: Edit, name: str, network: str) -> Changed:
     """Stop an address range from proving a customer."""
     customer = get_customer(edit.tx, name)
     found = _get_range(edit, customer, network)
-    edit.stored.remove_range(customer.id, str(found.network))
-    about = Subject(customer.name, customer.id, values=[ValueChange("range", str(found.network), "")])
+    edit.stored.remove_range(customer.key, str(found.network))
+    about = Subject(customer.name, customer.key, values=[ValueChange("range", str(found.network), "")])
     return edit.done(AuditAction.REMOVE_RANGE, about, customer=customer.name, range=str(found.network))
 
 
 def _get_range(edit: Edit, customer: Customer, network: str) -> AddressRange:
     parsed = _parse_range(network)
-    found = next((item for item in ranges_of(edit.tx, customer.id) if item.network == parsed), None)
+    found = next((item for item in ranges_of(edit.tx, customer.key) if item.network == parsed), None)
     if found is None:
         raise AdminFault(FaultCode.RANGE_NOT_OWNED, customer=customer.name, range=str(parsed))
     return found
@@ -78,13 +78,13 @@ def _put(
 ) -> Changed:
     network = str(after.network)
     for other in ranges_at(edit.tx, after.network):
-        if other.customer_id != customer.id and not (other.shared and after.shared):
+        if other.customer_id != customer.key and not (other.shared and after.shared):
             owner = find_customer_by_key(edit.tx, other.customer_id)
             raise AdminFault(FaultCode.RANGE_TAKEN, range=network, owner=owner.name if owner is not None else "")
     if before is not None:
-        edit.stored.remove_range(customer.id, network)
+        edit.stored.remove_range(customer.key, network)
     edit.stored.add_range(after)
-    names = {profile.id: profile.name for profile in profiles_of(edit.tx, customer.id)}
+    names = {profile.key: profile.name for profile in profiles_of(edit.tx, customer.key)}
     told = [
         {}
         if item is None
@@ -97,7 +97,7 @@ def _put(
         }
         for item in (before, after)
     ]
-    about = Subject(customer.name, customer.id, network, differences(*told))
+    about = Subject(customer.name, customer.key, network, differences(*told))
     return edit.done(
         action, about, customer=customer.name, range=network, shared=after.shared, tls_required=after.tls_required
     )

@@ -39,7 +39,7 @@ def tell_customer(
     owner = find_customer_by_key(edit.tx, row.customer_key)
     if owner is None:
         return
-    room = f"/portal/c/{owner.id}/sender-ids/{row.public_id}"
+    room = f"/portal/c/{owner.key}/sender-ids/{row.public_id}"
     readers = [row.asked_by] if "@" in row.asked_by else readers_of(edit.tx, owner)
     _write(edit, row, words, readers, owner, room, registrar, fields)
 
@@ -75,7 +75,7 @@ def _write(  # noqa: PLR0913, PLR0917 - a letter
         **(fields or {}),
     }
     is_customers = owner is not None and room.startswith("/portal/c/")
-    key = owner.id if owner is not None and is_customers else None
+    key = owner.key if owner is not None and is_customers else None
     rows = [letter_row(reader, words, told, now=to_stored(edit.now), customer_key=key) for reader in readers]
     Outbox(edit.keys).add(edit.tx, rows)
 

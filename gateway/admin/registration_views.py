@@ -62,7 +62,7 @@ def shown_registrations(
     tx: Transaction, customer_key: int | None = None, *, ended: bool = True
 ) -> list[ShownRegistration]:
     """Return the registrations of a customer, or of all, the last changed first; withdrawn ones only where wanted."""
-    names = {item.id: item.name for item in all_customers(tx)}
+    names = {item.key: item.name for item in all_customers(tx)}
     return [
         _shown(row, names.get(row.customer_key, ""))
         for row in find_registrations(tx, customer_key)
@@ -75,7 +75,7 @@ def whole_registration(
 ) -> WholeRegistration:
     """Return one registration (of a customer) with all that is known of it. Raises AdminFault."""
     row = get_registration(tx, registration, customer)
-    names = {item.id: item.name for item in all_customers(tx)}
+    names = {item.key: item.name for item in all_customers(tx)}
     demands = demands_on(tx, row, judge, now)
     return WholeRegistration(
         one=_shown(row, names.get(row.customer_key, "")),
@@ -88,7 +88,7 @@ def whole_registration(
 
 def list_registrations(tx: Transaction, customer: str = "", *, ended: bool = False) -> list[Mapping[str, object]]:
     """Return registrations as rows, the last changed first; withdrawn ones only where wanted."""
-    key = get_customer(tx, customer).id if customer else None
+    key = get_customer(tx, customer).key if customer else None
     return [
         {
             "registration": one.registration,

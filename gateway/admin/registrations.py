@@ -64,7 +64,7 @@ def request_registration(edit: Edit, customer: str, wish: Wish, registrar: Regis
     row = StoredRegistration(
         key=edit.keys.take(),
         public_id=public_id("G", edit.now),
-        customer_key=owner.id if owner is not None else EVERYBODY,
+        customer_key=owner.key if owner is not None else EVERYBODY,
         kind=RegistrationKind(wish.kind),
         **check_wish(wish, registrar.carriers),
         state=RegistrationState.DRAFT,
@@ -219,7 +219,7 @@ def get_registration(
 ) -> StoredRegistration:
     """Return a registration (of a customer) in one of some states. Raises AdminFault."""
     row = find_registration(tx, registration.strip())
-    if row is None or (customer and get_customer(tx, customer).id != row.customer_key):
+    if row is None or (customer and get_customer(tx, customer).key != row.customer_key):
         raise AdminFault(FaultCode.NO_REGISTRATION, registration=registration)
     if row.state not in states:
         raise AdminFault(

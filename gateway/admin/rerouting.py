@@ -176,7 +176,7 @@ def _check(tx: Transaction, wanted: Wanted) -> int | None:
     found = find_customer(tx, wanted.customer)
     if found is None:
         raise AdminFault(FaultCode.NO_CUSTOMER, name=wanted.customer)
-    return found.id
+    return found.key
 
 
 def _is_wanted(message: QueuedMessage, wanted: Wanted, customer_key: int | None) -> bool:
@@ -191,5 +191,5 @@ def _is_wanted(message: QueuedMessage, wanted: Wanted, customer_key: int | None)
 
 def _begin(edit: Edit, *, wanted: Wanted, found: Rerouted) -> Changed:
     customer = find_customer(edit.tx, wanted.customer) if wanted.customer else None
-    about = Subject(wanted.name or "queue", customer.id if customer is not None else None, f"{wanted}: {found.moved}")
+    about = Subject(wanted.name or "queue", customer.key if customer is not None else None, f"{wanted}: {found.moved}")
     return edit.done(AuditAction.REROUTE, about, to=wanted.to, messages=found.moved)

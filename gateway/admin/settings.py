@@ -111,10 +111,10 @@ def find_scope(tx: Transaction, scope: Scope) -> FoundScope:
             customer = get_customer(tx, name)
             check_service(service)
             kind = LayerKind.SERVICE if service else LayerKind.CUSTOMER
-            return FoundScope(key=LayerKey(kind, customer.id, service), customer_id=customer.id, name=customer.name)
+            return FoundScope(key=LayerKey(kind, customer.key, service), customer_id=customer.key, name=customer.name)
         case UserScope(address):
             user = get_user(tx, address)
-            key = LayerKey(LayerKind.PINNED, user.id)
+            key = LayerKey(LayerKind.PINNED, user.key)
             return FoundScope(key=key, customer_id=user.customer_id, name=user.address)
         case LoginScope(login):
             found_login = get_login(tx, login)
@@ -125,13 +125,13 @@ def find_scope(tx: Transaction, scope: Scope) -> FoundScope:
         case ProfileScope(owner, name):
             customer = get_customer(tx, owner)
             profile = get_profile(tx, customer, name)
-            key = LayerKey(LayerKind.PROFILE, profile.id)
-            return FoundScope(key=key, customer_id=customer.id, name=profile.name, customer=customer.name)
+            key = LayerKey(LayerKind.PROFILE, profile.key)
+            return FoundScope(key=key, customer_id=customer.key, name=profile.name, customer=customer.name)
         case ListScope(owner, name):
             customer = get_customer(tx, owner)
             found = get_list(tx, customer, name)
-            key = LayerKey(LayerKind.LIST, found.id)
-            return FoundScope(key=key, customer_id=customer.id, name=found.name, customer=customer.name)
+            key = LayerKey(LayerKind.LIST, found.key)
+            return FoundScope(key=key, customer_id=customer.key, name=found.name, customer=customer.name)
 
 
 def check_service(service: str) -> None:

@@ -77,7 +77,7 @@ def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = 
     check_service(service)
     entries = [
         StopEntry(
-            customer_key=owner.id,
+            customer_key=owner.key,
             number=number,
             service=service,
             origin=StopOrigin.ADMIN,
@@ -94,7 +94,7 @@ def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = 
         "messages": stopped.messages,
     }
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
-    return edit.done(AuditAction.ADD_STOPS, Subject(owner.name, owner.id, detail), **facts)
+    return edit.done(AuditAction.ADD_STOPS, Subject(owner.name, owner.key, detail), **facts)
 
 
 def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: str) -> Changed:
@@ -102,7 +102,7 @@ def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: s
     owner = get_customer(edit.tx, customer)
     entries = [
         StopEntry(
-            customer_key=owner.id,
+            customer_key=owner.key,
             number=item.number,
             service=item.service,
             origin=StopOrigin.IMPORT,
@@ -115,7 +115,7 @@ def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: s
     counts = {"numbers": stopped.added, "known": len(entries) - stopped.added, "messages": stopped.messages}
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
     facts: dict[str, Fact] = {"customer": owner.name, **counts}
-    return edit.done(AuditAction.IMPORT_STOPS, Subject(owner.name, owner.id, detail), **facts)
+    return edit.done(AuditAction.IMPORT_STOPS, Subject(owner.name, owner.key, detail), **facts)
 
 
 def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str | None = None) -> Changed:
@@ -126,11 +126,11 @@ def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str |
     def chosen(entry: StopEntry) -> bool:
         return service is None or entry.service == service
 
-    ended = end_stops(edit.tx, owner.id, numbers, now=to_stored(edit.now), by=f"admin: {edit.who}", chosen=chosen)
+    ended = end_stops(edit.tx, owner.key, numbers, now=to_stored(edit.now), by=f"admin: {edit.who}", chosen=chosen)
     if not ended:
         raise AdminFault(FaultCode.NO_STOP, customer=owner.name, numbers=tuple(f"+{number}" for number in numbers))
     facts: dict[str, Fact] = {"customer": owner.name, "service": service or "", "numbers": len(ended)}
-    return edit.done(AuditAction.END_STOPS, Subject(owner.name, owner.id, f"entries: {len(ended)}"), **facts)
+    return edit.done(AuditAction.END_STOPS, Subject(owner.name, owner.key, f"entries: {len(ended)}"), **facts)
 
 
 def list_stops(
@@ -155,7 +155,7 @@ def list_stops(
                 strict=True,
             )
         )
-        for entry in read_stops(tx, owner.id, number=number, with_ended=with_ended)
+        for entry in read_stops(tx, owner.key, number=number, with_ended=with_ended)
     ]
 
 
@@ -170,13 +170,13 @@ class StopsPage:
 def stops_of(tx: Transaction, customer: str, number: str, *, with_ended: bool) -> StopsPage:
     """Return a customer's entries of one number (digits)."""
     owner = get_customer(tx, customer)
-    return StopsPage(entries=read_stops(tx, owner.id, number=number, with_ended=with_ended), next=None)
+    return StopsPage(entries=read_stops(tx, owner.key, number=number, with_ended=with_ended), next=None)
 
 
 def stops_after(tx: Transaction, customer: str, after: str, *, with_ended: bool, limit: int) -> StopsPage:
     """Return a customer's entries of the next numbers behind one (digits); `limit` counts numbers."""
     owner = get_customer(tx, customer)
-    found = read_stops_after(tx, owner.id, after, with_ended=with_ended, limit=limit + 1)
+    found = read_stops_after(tx, owner.key, after, with_ended=with_ended, limit=limit + 1)
     numbers = list(dict.fromkeys(entry.number for entry in found))
     shown = frozenset(numbers[:limit])
     last = numbers[limit - 1] if len(numbers) > limit else None

@@ -60,7 +60,7 @@ def open_request(  # noqa: PLR0913 - what a request consists of
     request = SupportRequest(
         key=edit.keys.take(),
         public_id=public_id("R", edit.now),
-        customer_key=owner.id,
+        customer_key=owner.key,
         opened_by=edit.who,
         subject=subject,
         job_id=trace.report.public_id if trace is not None else "",
@@ -72,7 +72,7 @@ def open_request(  # noqa: PLR0913 - what a request consists of
     add_request(edit.tx, request)
     _post(edit, request, Side.CUSTOMER, text)
     _write_to(edit, request, owner, Side.DESK, "support-opened", desk, {"author": edit.who, "text": text})
-    about = Subject(owner.name, owner.id, request.public_id)
+    about = Subject(owner.name, owner.key, request.public_id)
     return edit.done(AuditAction.OPEN_REQUEST, about, request=request.public_id, customer=owner.name)
 
 
@@ -117,7 +117,7 @@ def answer_request(  # noqa: PLR0913 - an answer
     """
     found, owner = _get_open(edit.tx, request, customer)
     state = RequestState.OPEN if side is Side.CUSTOMER else RequestState.WAITING
-    about = Subject(owner.name, owner.id, f"{found.public_id}: by the {side}")
+    about = Subject(owner.name, owner.key, f"{found.public_id}: by the {side}")
     done = {"request": found.public_id, "state": state.value}
     if digest and any(post.digest == digest for post in posts_of(edit.tx, found.key)):
         return edit.done(AuditAction.ANSWER_REQUEST, about, **done)
@@ -138,14 +138,14 @@ def close_request(
     set_state(edit.tx, found.key, state, to_stored(edit.now))
     if solved and not customer:
         _write_to(edit, found, owner, Side.CUSTOMER, "support-solved", desk, {"author": _DESK})
-    about = Subject(owner.name, owner.id, f"{found.public_id}: {state}")
+    about = Subject(owner.name, owner.key, f"{found.public_id}: {state}")
     return edit.done(AuditAction.CLOSE_REQUEST, about, request=found.public_id, state=state.value)
 
 
 def _get_open(tx: Transaction, request: str, customer: str) -> tuple[SupportRequest, Customer]:
     found = find_request(tx, request)
     owner = find_customer_by_key(tx, found.customer_key) if found is not None else None
-    if found is None or owner is None or (customer and get_customer(tx, customer).id != owner.id):
+    if found is None or owner is None or (customer and get_customer(tx, customer).key != owner.key):
         raise AdminFault(FaultCode.NO_REQUEST, request=request)
     if found.state is RequestState.CLOSED:
         raise AdminFault(FaultCode.REQUEST_IS_CLOSED, request=request)
@@ -190,7 +190,7 @@ def _write_to(  # noqa: PLR0913, PLR0917 - a letter
         words,
         {**about, **fields},
         now=to_stored(edit.now),
-        customer_key=owner.id if side is Side.CUSTOMER else None,
+        customer_key=owner.key if side is Side.CUSTOMER else None,
         reply_to=write_address(secret, request.key, side, desk.domain) if desk.domain else "",
     )
     Outbox(edit.keys).add(edit.tx, [row])
@@ -199,8 +199,8 @@ def _write_to(  # noqa: PLR0913, PLR0917 - a letter
 def list_requests(tx: Transaction, customer: str = "", *, ended: bool = False) -> list[Mapping[str, object]]:
     """Return requests as rows, the last changed first; those that ended only where asked for."""
     owner = get_customer(tx, customer) if customer else None
-    names = {item.id: item.name for item in all_customers(tx)}
-    found = find_requests(tx, customer_key=owner.id if owner is not None else None, with_ended=ended)
+    names = {item.key: item.name for item in all_customers(tx)}
+    found = find_requests(tx, customer_key=owner.key if owner is not None else None, with_ended=ended)
     return [
         {
             "request": item.public_id,

@@ -38,14 +38,14 @@ def suspend(  # noqa: PLR0913, PLR0917 - what is suspended, why and when
     if until is not None and until <= max(since, edit.now):
         raise AdminFault(FaultCode.ENDS_BEFORE, since=spoken(since), until=spoken(until))
     option = option_named(only)
-    for before in suspensions_of(edit.tx, customer.id):
+    for before in suspensions_of(edit.tx, customer.key):
         if before.option == option and before.declaration_key is None:
             end_suspension(edit.tx, before.key)
     put_suspension(
         edit.tx,
         StoredSuspension(
             key=edit.keys.take(),
-            customer_key=customer.id,
+            customer_key=customer.key,
             option=option,
             reason=reason,
             from_at=to_stored(since),
@@ -54,7 +54,7 @@ def suspend(  # noqa: PLR0913, PLR0917 - what is suspended, why and when
             declaration_key=None,
         ),
     )
-    edit.stored.touch_customer(customer.id)
+    edit.stored.touch_customer(customer.key)
     facts: dict[str, Fact] = {
         "customer": customer.name,
         "option": option,
@@ -63,7 +63,7 @@ def suspend(  # noqa: PLR0913, PLR0917 - what is suspended, why and when
         "until": spoken(until) if until is not None else "",
     }
     detail = " ".join(f"{fact}={value}" for fact, value in facts.items() if fact != "customer" and value)
-    return edit.done(AuditAction.SUSPEND, Subject(customer.name, customer.id, detail), **facts)
+    return edit.done(AuditAction.SUSPEND, Subject(customer.name, customer.key, detail), **facts)
 
 
 def is_reason(text: str) -> bool:
@@ -75,7 +75,7 @@ def resume(edit: Edit, name: str, only: str = "") -> Changed:
     """End all suspensions of a customer, or only those of a service or option, the planned ones too."""
     customer = get_customer(edit.tx, name)
     option = option_named(only)
-    ended = [row for row in suspensions_of(edit.tx, customer.id) if not only or row.option == option]
+    ended = [row for row in suspensions_of(edit.tx, customer.key) if not only or row.option == option]
     if not ended:
         raise AdminFault(FaultCode.NOT_SUSPENDED, customer=customer.name, option=option)
     return end(edit, customer, ended)
@@ -85,10 +85,10 @@ def end(edit: Edit, customer: Customer, rows: Sequence[StoredSuspension]) -> Cha
     """End some suspensions of a customer."""
     for row in rows:
         end_suspension(edit.tx, row.key)
-    edit.stored.touch_customer(customer.id)
+    edit.stored.touch_customer(customer.key)
     options = tuple(sorted({row.option or EVERYTHING for row in rows}))
     facts: dict[str, Fact] = {"customer": customer.name, "options": options}
-    return edit.done(AuditAction.RESUME, Subject(customer.name, customer.id, ", ".join(options)), **facts)
+    return edit.done(AuditAction.RESUME, Subject(customer.name, customer.key, ", ".join(options)), **facts)
 
 
 def apply_due(edit: Edit) -> Changed:

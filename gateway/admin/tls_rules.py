@@ -163,7 +163,7 @@ def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
         AuditAction.LOWER_TLS if lowers else AuditAction.ENFORCE_TLS,
         Subject(
             f"{customer}/{domain or '*'}" if customer else domain or "*",
-            owner.id if owner is not None else None,
+            owner.key if owner is not None else None,
             _material(new.policy),
             values=[ValueChange("level", _told(old), _told(new))],
         ),

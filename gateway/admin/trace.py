@@ -27,13 +27,13 @@ def find_trace(tx: Transaction, name: str, owner: Customer | None = None) -> Tra
     name = _spelled(name)
     if not name:
         return None
-    key_of_owner = owner.id if owner is not None else None
+    key_of_owner = owner.key if owner is not None else None
     for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
         key = find_job(tx, spelled, key_of_owner)
         if key is not None:
             trace = load_trace(tx, key)
             customer = owner or find_customer(tx, trace.report.customer)
-            names = find_names(tx, customer.id, numbers_of(trace.report)) if customer is not None else {}
+            names = find_names(tx, customer.key, numbers_of(trace.report)) if customer is not None else {}
             return replace(trace, report=with_names(trace.report, names))
         sms = find_inbound(tx, spelled, key_of_owner)
         if sms is not None:

@@ -70,7 +70,7 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
     if not plan.users:
         return changed(AuditAction.IMPORT_USERS, **counts)
     keys = edit.stored.add_users([_as_user(planned.after) for planned in added], "file")
-    known = {planned.after.address: planned.after.id for planned in differing}
+    known = {planned.after.address: planned.after.key for planned in differing}
     edit.stored.set_users([_as_user(planned.after) for planned in differing])
     for kind in (LayerKind.USER, LayerKind.PINNED):
         edit.stored.put_cells(_cells_of(user_file, added, keys, kind), of_new_owners=True)
@@ -80,7 +80,7 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
             AuditLine(
                 action=AuditAction.IMPORT_USERS.value,
                 target=line.target,
-                customer_key=owner.id,
+                customer_key=owner.key,
                 field=line.field,
                 before=line.before,
                 after=line.after,
@@ -90,7 +90,7 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
     )
     told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
     detail = f"file {user_file.source} (SHA-256 {user_file.digest}): {told}"
-    return edit.done(AuditAction.IMPORT_USERS, Subject(owner.name, owner.id, detail), **counts)
+    return edit.done(AuditAction.IMPORT_USERS, Subject(owner.name, owner.key, detail), **counts)
 
 
 def _cells_of(
@@ -111,7 +111,7 @@ def _cells_of(
 
 def _as_user(stored: StoredUser) -> User:
     return User(
-        id=stored.id,
+        key=stored.key,
         customer_id=stored.customer_id,
         address=stored.address,
         profile_id=stored.profile_id,
@@ -124,9 +124,9 @@ def _as_user(stored: StoredUser) -> User:
 def export_users(tx: Transaction, customer: str) -> list[ExportedUser]:
     """Return a customer's people with what is set for each; where an administrator pinned it, that, named so."""
     owner = get_customer(tx, customer)
-    names = {profile.id: profile.name for profile in profiles_of(tx, owner.id)}
-    of_file = read_cells_of(tx, owner.id, LayerKind.USER)
-    pinned = read_cells_of(tx, owner.id, LayerKind.PINNED)
+    names = {profile.key: profile.name for profile in profiles_of(tx, owner.key)}
+    of_file = read_cells_of(tx, owner.key, LayerKind.USER)
+    pinned = read_cells_of(tx, owner.key, LayerKind.PINNED)
     return [
         ExportedUser(
             address=user.address,
@@ -134,9 +134,9 @@ def export_users(tx: Transaction, customer: str) -> list[ExportedUser]:
             phone=user.phone,
             active=user.active,
             profile=names.get(user.profile_id, "") if user.profile_id is not None else "",
-            cells={**of_file.get(user.id, {}), **pinned.get(user.id, {})},
-            pinned=frozenset(pinned.get(user.id, {})),
+            cells={**of_file.get(user.key, {}), **pinned.get(user.key, {})},
+            pinned=frozenset(pinned.get(user.key, {})),
         )
-        for user in users_of(tx, owner.id)
+        for user in users_of(tx, owner.key)
         if not user.is_application
     ]

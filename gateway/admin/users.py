@@ -29,17 +29,17 @@ def add_user(  # noqa: PLR0913 - what a user has
     _check_free(edit.tx, canonical, owner)
     chosen = get_profile(edit.tx, owner, profile) if profile else None
     user = User(
-        id=0,
-        customer_id=owner.id,
+        key=0,
+        customer_id=owner.key,
         address=canonical,
-        profile_id=chosen.id if chosen is not None else None,
+        profile_id=chosen.key if chosen is not None else None,
         name=_one_line(name),
         phone=phone,
     )
     edit.stored.add_users([user], "manual")
     named = chosen.name if chosen is not None else ""
     facts = {"address": canonical, "customer": owner.name, "profile": named}
-    return edit.done(AuditAction.ADD_USER, Subject(canonical, owner.id, named), **facts)
+    return edit.done(AuditAction.ADD_USER, Subject(canonical, owner.key, named), **facts)
 
 
 def add_application(edit: Edit, customer: str, name: str, *, profile: str = "") -> Changed:
@@ -50,10 +50,10 @@ def add_application(edit: Edit, customer: str, name: str, *, profile: str = "") 
         raise AdminFault(FaultCode.BAD_APPLICATION_NAME, name=name)
     _check_unused(edit.tx, canonical)
     chosen = get_profile(edit.tx, owner, profile) if profile else None
-    user = User(id=0, customer_id=owner.id, address=canonical, profile_id=chosen.id if chosen is not None else None)
+    user = User(key=0, customer_id=owner.key, address=canonical, profile_id=chosen.key if chosen is not None else None)
     edit.stored.add_users([user], "manual")
     facts = {"name": canonical, "customer": owner.name, "profile": chosen.name if chosen is not None else ""}
-    return edit.done(AuditAction.ADD_APPLICATION, Subject(canonical, owner.id, facts["profile"]), **facts)
+    return edit.done(AuditAction.ADD_APPLICATION, Subject(canonical, owner.key, facts["profile"]), **facts)
 
 
 def _check_unused(tx: Transaction, address: str) -> None:
@@ -81,7 +81,7 @@ def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
 def remove_user(edit: Edit, address: str) -> Changed:
     """Remove a user with its settings and logins; its past jobs stay."""
     user = get_user(edit.tx, address)
-    edit.stored.remove_user(user.id)
+    edit.stored.remove_user(user.key)
     return edit.done(AuditAction.REMOVE_USER, Subject(user.address, user.customer_id), address=user.address)
 
 
@@ -91,12 +91,12 @@ def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
     customer = find_customer_by_key(edit.tx, user.customer_id)
     assert customer is not None
     profile = get_profile(edit.tx, customer, name) if name else None
-    edit.stored.set_users([replace(user, profile_id=profile.id if profile is not None else None)])
+    edit.stored.set_users([replace(user, profile_id=profile.key if profile is not None else None)])
     chosen = profile.name if profile is not None else ""
-    names = {item.id: item.name for item in profiles_of(edit.tx, customer.id)}
+    names = {item.key: item.name for item in profiles_of(edit.tx, customer.key)}
     values = [ValueChange("profile", names.get(user.profile_id or 0, ""), chosen)]
     facts = {"address": user.address, "profile": chosen}
-    return edit.done(AuditAction.CHOOSE_PROFILE, Subject(user.address, customer.id, values=values), **facts)
+    return edit.done(AuditAction.CHOOSE_PROFILE, Subject(user.address, customer.key, values=values), **facts)
 
 
 def set_user_name(edit: Edit, address: str, name: str = "") -> Changed:

@@ -55,7 +55,7 @@ def list_customers(tx: Transaction) -> list[View]:
             "active": customer.active,
             "suspended": [item.option or EVERYTHING for item in customer.suspensions],
             "domains": list(customer.domains),
-            "users": count_users(tx, customer_key=customer.id),
+            "users": count_users(tx, customer_key=customer.key),
         }
         for customer in all_customers(tx)
     ]
@@ -67,36 +67,36 @@ def show_customer(tx: Transaction, name: str) -> View:
     Its `options` are None where they are those of the operator's file.
     """
     customer = get_customer(tx, name)
-    profiles = profiles_of(tx, customer.id)
+    profiles = profiles_of(tx, customer.key)
     services = {
         f"settings for {service}": view
         for service in Origin
-        if (view := _settings_view(tx, LayerKey(LayerKind.SERVICE, customer.id, service.value)))
+        if (view := _settings_view(tx, LayerKey(LayerKind.SERVICE, customer.key, service.value)))
     }
-    default = next((profile.name for profile in profiles if profile.id == customer.default_profile_id), "")
+    default = next((profile.name for profile in profiles if profile.key == customer.default_profile_id), "")
     return {
         "name": customer.name,
         "active": customer.active,
-        "suspensions": suspension_lines(suspensions_of(tx, customer.id)),
+        "suspensions": suspension_lines(suspensions_of(tx, customer.key)),
         "domains": list(customer.domains),
         "claimed_domains": [
             f"{claim.domain} ({proof_name(claim.domain)} TXT {proof_value(claim)})"
-            for claim in claims_of(tx, customer.id)
+            for claim in claims_of(tx, customer.key)
         ],
         "admin_address": customer.admin_address,
         "options": None if customer.options is None else sorted(customer.options),
-        "address_ranges": [_range_view(item, profiles) for item in ranges_of(tx, customer.id)],
+        "address_ranges": [_range_view(item, profiles) for item in ranges_of(tx, customer.key)],
         "tls_required": customer.tls_required,
         "proofs": sorted(customer.proofs or ProofKind),
         "arc_sealers": sorted(customer.arc_sealers),
         "identity_provider": customer.identity_provider.issuer if customer.identity_provider is not None else "",
-        "portal_client": _portal_client(tx, customer.id),
-        "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
+        "portal_client": _portal_client(tx, customer.key),
+        "logins": [credential.login for credential in logins_of(tx, customer.key) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],
         "default_profile": default,
-        "users": count_users(tx, customer_key=customer.id),
-        "constraints": restrictions(read_constraints(tx, customer.id, customer.name)),
-        "settings": _settings_view(tx, LayerKey(LayerKind.CUSTOMER, customer.id)),
+        "users": count_users(tx, customer_key=customer.key),
+        "constraints": restrictions(read_constraints(tx, customer.key, customer.name)),
+        "settings": _settings_view(tx, LayerKey(LayerKind.CUSTOMER, customer.key)),
         **services,
     }
 
@@ -105,7 +105,7 @@ def _range_view(item: AddressRange, profiles: Sequence[Profile]) -> str:
     words = [str(item.network), *(["shared"] if item.shared else []), *(["TLS only"] if item.tls_required else [])]
     if item.service is not None:
         words.append(f"service {item.service}")
-    words += [f"profile {profile.name}" for profile in profiles if profile.id == item.profile_id]
+    words += [f"profile {profile.name}" for profile in profiles if profile.key == item.profile_id]
     return " ".join(words)
 
 
@@ -123,10 +123,10 @@ def list_profiles(tx: Transaction, customer: str) -> list[View]:
     return [
         {
             "name": profile.name,
-            "default": profile.id == owner.default_profile_id,
-            "users": count_users(tx, profile_key=profile.id),
+            "default": profile.key == owner.default_profile_id,
+            "users": count_users(tx, profile_key=profile.key),
         }
-        for profile in profiles_of(tx, owner.id)
+        for profile in profiles_of(tx, owner.key)
     ]
 
 
@@ -137,27 +137,27 @@ def show_profile(tx: Transaction, customer: str, name: str) -> View:
     return {
         "name": profile.name,
         "customer": owner.name,
-        "default": profile.id == owner.default_profile_id,
-        "users": count_users(tx, profile_key=profile.id),
-        "constraints": restrictions(read_constraints(tx, profile.id, profile.name, LayerKind.PROFILE)),
-        "settings": _settings_view(tx, LayerKey(LayerKind.PROFILE, profile.id)),
+        "default": profile.key == owner.default_profile_id,
+        "users": count_users(tx, profile_key=profile.key),
+        "constraints": restrictions(read_constraints(tx, profile.key, profile.name, LayerKind.PROFILE)),
+        "settings": _settings_view(tx, LayerKey(LayerKind.PROFILE, profile.key)),
     }
 
 
 def list_users(tx: Transaction, customer: str) -> list[View]:
     """Return a customer's users by address; of all customers where no name is given."""
     customers = [get_customer(tx, customer)] if customer else all_customers(tx)
-    return [view for owner in customers for view in _users_view(tx, owner, users_of(tx, owner.id))]
+    return [view for owner in customers for view in _users_view(tx, owner, users_of(tx, owner.key))]
 
 
 def list_users_after(tx: Transaction, customer: str, after: str, limit: int) -> list[View]:
     """Return some of a customer's users by address, behind one."""
     owner = get_customer(tx, customer)
-    return _users_view(tx, owner, users_after(tx, owner.id, after, limit))
+    return _users_view(tx, owner, users_after(tx, owner.key, after, limit))
 
 
 def _users_view(tx: Transaction, customer: Customer, users: Iterable[User]) -> list[View]:
-    names = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
+    names = {profile.key: profile.name for profile in profiles_of(tx, customer.key)}
     return [
         {
             "address": user.address,
@@ -185,7 +185,7 @@ def show_user(tx: Transaction, address: str) -> View:
     """Return a user with what is set for it alone; `explain_user` has what is in force."""
     user = get_user(tx, address)
     customer = find_customer_by_key(tx, user.customer_id)
-    names = {profile.id: profile.name for profile in profiles_of(tx, user.customer_id)}
+    names = {profile.key: profile.name for profile in profiles_of(tx, user.customer_id)}
     return {
         "address": user.address,
         "customer": customer.name if customer is not None else "",
@@ -194,9 +194,9 @@ def show_user(tx: Transaction, address: str) -> View:
         "phone": user.phone and f"+{user.phone}",
         "active": user.active,
         "in_directory": _in_directory(user),
-        "logins": [item.login for item in logins_of(tx, user.customer_id) if item.user_id == user.id],
-        "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
-        "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.id)),
+        "logins": [item.login for item in logins_of(tx, user.customer_id) if item.user_id == user.key],
+        "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.key)),
+        "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.key)),
     }
 
 

@@ -52,7 +52,7 @@ def create_webhook(
     """Give a user a webhook that this secret signs. Raises AdminFault where it has one, or it would not be in force."""
     owner = get_customer(edit.tx, customer)
     user = get_user_of(edit.tx, owner, target.user)
-    if find_webhooks(edit.tx, owner.id, "", 1, user.address):
+    if find_webhooks(edit.tx, owner.key, "", 1, user.address):
         raise AdminFault(FaultCode.WEBHOOK_EXISTS, address=user.address)
     check_push_url(target.url, owner.name, networks_of)
     texts = (target.url, ",".join(target.states) or NONE.value, target.channel.value)
@@ -78,7 +78,7 @@ def pause_webhook(edit: Edit, customer: str, address: str) -> Changed:
 def resume_webhook(edit: Edit, customer: str, address: str) -> Changed:
     """Send pushes to a webhook again, at once those that wait."""
     owner, user = _owner_of(edit.tx, customer, address)
-    due = make_due(edit.tx, owner.id, user.address, to_stored(edit.now))
+    due = make_due(edit.tx, owner.key, user.address, to_stored(edit.now))
     return _set_paused(edit, owner, user, AuditAction.RESUME_WEBHOOK, paused=False, pushes=due)
 
 
@@ -86,21 +86,21 @@ def remove_webhook(edit: Edit, customer: str, address: str) -> Changed:
     """End a webhook and forget its key: what is still to be told of its user's jobs is not pushed there."""
     owner, user = _owner_of(edit.tx, customer, address)
     unset_settings(edit, UserScope(user.address), _FIELDS)
-    forget_push_key(edit.tx, user.id)
-    make_due(edit.tx, owner.id, user.address, to_stored(edit.now))
-    return edit.done(AuditAction.REMOVE_WEBHOOK, Subject(user.address, owner.id), address=user.address)
+    forget_push_key(edit.tx, user.key)
+    make_due(edit.tx, owner.key, user.address, to_stored(edit.now))
+    return edit.done(AuditAction.REMOVE_WEBHOOK, Subject(user.address, owner.key), address=user.address)
 
 
 def list_webhooks(tx: Transaction, customer: str, after: str, limit: int) -> list[WebhookKey]:
     """Return webhooks of a customer by the addresses of their users, behind one."""
-    return [_key_of(found) for found in find_webhooks(tx, get_customer(tx, customer).id, after, limit)]
+    return [_key_of(found) for found in find_webhooks(tx, get_customer(tx, customer).key, after, limit)]
 
 
 def show_webhook(tx: Transaction, customer: str, address: str) -> WebhookKey:
     """Return the webhook of a user. Raises AdminFault."""
     owner = get_customer(tx, customer)
     user = get_user_of(tx, owner, address)
-    found = find_webhooks(tx, owner.id, "", 1, user.address)
+    found = find_webhooks(tx, owner.key, "", 1, user.address)
     if not found:
         raise AdminFault(FaultCode.NO_WEBHOOK, address=user.address)
     return _key_of(found[0])
@@ -116,9 +116,9 @@ def _owner_of(tx: Transaction, customer: str, address: str) -> tuple[Customer, U
 def _set_paused(
     edit: Edit, owner: Customer, user: User, action: AuditAction, *, paused: bool, **facts: Fact
 ) -> Changed:
-    if not set_paused(edit.tx, user.id, paused=paused):
+    if not set_paused(edit.tx, user.key, paused=paused):
         raise AdminFault(FaultCode.NO_WEBHOOK, address=user.address)
-    return edit.done(action, Subject(user.address, owner.id), address=user.address, **facts)
+    return edit.done(action, Subject(user.address, owner.key), address=user.address, **facts)
 
 
 def _key_of(found: StoredWebhook) -> WebhookKey:

@@ -197,11 +197,11 @@ class Tokens:
         directory = self._directory()
         user, login = directory.user(named), directory.credential(named)
         proof = Proof(kind=ProofKind.LOGIN, evidence=f"{canonical_login(named)}, token of {provider.issuer}")
-        if user is not None and user.customer_id == customer.id:
-            found = Principal(customer_id=customer.id, user_id=user.id, login=user.address, proof=proof)
-        elif login is not None and login.active and login.customer_id == customer.id:
+        if user is not None and user.customer_id == customer.key:
+            found = Principal(customer_id=customer.key, user_id=user.key, login=user.address, proof=proof)
+        elif login is not None and login.active and login.customer_id == customer.key:
             found = Principal(
-                customer_id=customer.id,
+                customer_id=customer.key,
                 user_id=login.user_id,
                 login=login.login,
                 service=login.service,

@@ -85,15 +85,15 @@ class ByHand:
 
     def lists_for(self, customer: Customer, account: str) -> list[DistributionList]:
         """Return the customer's lists that the account may write to, by name."""
-        lists = self._book.current.lists.of_customer(customer.id)
+        lists = self._book.current.lists.of_customer(customer.key)
         return [found for found in lists if found.permits(account)]
 
     async def members(self, customer: Customer, account: str, name: str) -> tuple[HandRecipient, ...] | Refused:
         """Return the recipients of a list, if the account may write to it."""
-        found = self._book.current.lists.permitted(customer.id, name, account)
+        found = self._book.current.lists.permitted(customer.key, name, account)
         if isinstance(found, Refused):
             return found
-        members = await self._database.read(lambda tx: read_members(tx, found.id))
+        members = await self._database.read(lambda tx: read_members(tx, found.key))
         if not members:
             return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"The list {found.name} has no members.")
         return tuple(HandRecipient(number=f"+{member.number}", values=member.values) for member in members)
@@ -103,7 +103,7 @@ class ByHand:
         now = self._clock.now()
         kept = NewDraft(
             key=self._keys.take(),
-            customer_key=customer.id,
+            customer_key=customer.key,
             account=account,
             content=msgspec.json.encode(draft).decode(),
             expires_at=to_stored(now + _KEPT),
@@ -114,7 +114,7 @@ class ByHand:
     async def find(self, customer: Customer, account: str, key: int) -> Draft | str | None:
         """Return an account's draft, or the job that it became; None for one that there is not."""
         now = to_stored(self._clock.now())
-        found = await self._database.read(lambda tx: find_draft(tx, key, customer.id, account, now))
+        found = await self._database.read(lambda tx: find_draft(tx, key, customer.key, account, now))
         if found is None:
             return None
         return found.job_id or msgspec.json.decode(found.content, type=Draft)
@@ -154,7 +154,7 @@ def rows_of(table: Table) -> tuple[HandRecipient, ...]:
 
 
 def _principal(customer: Customer, account: str) -> Principal:
-    return Principal(customer_id=customer.id, login=account)
+    return Principal(customer_id=customer.key, login=account)
 
 
 def _job_of(draft: Draft) -> ApplicationJob:

@@ -57,7 +57,7 @@ class Inbox:
     async def page(self, customer: Customer, *, phone: str = "", after: str = "") -> ConversationPage:
         """Return conversations, with one handset (digits) if given; `after` is the place that the page before names."""
         return await self._database.read(
-            partial(list_conversations, customer_key=customer.id, phone=phone, after=after, limit=_MOST)
+            partial(list_conversations, customer_key=customer.key, phone=phone, after=after, limit=_MOST)
         )
 
     async def view(self, customer: Customer, key: int, before: int = 0) -> ConversationView | None:
@@ -71,13 +71,13 @@ class Inbox:
 
         The same text under the same `name` is sent once.
         """
-        found = await self._database.read(partial(_find, customer_key=customer.id, key=key))
+        found = await self._database.read(partial(_find, customer_key=customer.key, key=key))
         if found is None:
             return None
         own = self._judge(customer, found)
         if isinstance(own, Unanswerable):
             return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED)
-        phone, principal = f"+{found.phone}", Principal(customer_id=customer.id, login=account)
+        phone, principal = f"+{found.phone}", Principal(customer_id=customer.key, login=account)
         job = ApplicationJob(
             service=Origin.PORTAL,
             texts=((text, (RecipientRequest(given=phone, number=phone, sender_id=own.sender_id),)),),
@@ -90,12 +90,12 @@ class Inbox:
         return refused or await self._applications.submit(principal, job)
 
     def _view(self, tx: Transaction, customer: Customer, key: int, before: int) -> ConversationView | None:
-        found = _find(tx, customer.id, key)
+        found = _find(tx, customer.key, key)
         if found is None:
             return None
         place = before if 0 < before < _NO_KEY else _NO_KEY - 1
         exchanged = read_exchanged(
-            tx, customer.id, found.key, found.phone, found.own_number, before=place, limit=_MOST + 1, carried=False
+            tx, customer.key, found.key, found.phone, found.own_number, before=place, limit=_MOST + 1, carried=False
         )
         own = self._judge(customer, found)
         return ConversationView(
@@ -103,14 +103,14 @@ class Inbox:
             exchanged=exchanged[:_MOST],
             older=exchanged[_MOST - 1].key if len(exchanged) > _MOST else 0,
             barred=own if isinstance(own, Unanswerable) else None,
-            is_stopped=any(entry.customer_key == customer.id for entry in stops_in_force(tx, [found.phone])),
+            is_stopped=any(entry.customer_key == customer.key for entry in stops_in_force(tx, [found.phone])),
         )
 
     def _judge(self, customer: Customer, found: ConversationLine) -> OwnNumber | Unanswerable:
         """Return the number of ours that answers, or why none does."""
         if not found.phone.isdecimal():
             return Unanswerable.NAME
-        return self._book.current.numbers.answered_by(found.own_number, customer.id) or Unanswerable.NOT_OURS
+        return self._book.current.numbers.answered_by(found.own_number, customer.key) or Unanswerable.NOT_OURS
 
 
 def _find(tx: Transaction, customer_key: int, key: int) -> ConversationLine | None:

@@ -165,7 +165,7 @@ class IssuerSignIn:
         if not able:
             return False
         with_client = await self._database.read(customers_with_portal_client)
-        return any(item.id in with_client for item in able)
+        return any(item.key in with_client for item in able)
 
     async def begin(self, address: str, back: str, *, anew: bool = False) -> Departure | Failed:
         """Return the way to the issuer for an address, whether it has an account or not.
@@ -176,7 +176,7 @@ class IssuerSignIn:
         provider = await self._provider_of(self._directory().customer_of_domain(domain) if domain else None)
         if provider is None:
             return Failed(failure=IssuerFailure.NONE)
-        kept = _keep(provider.customer.id, int(self._clock.now().timestamp()), back)
+        kept = _keep(provider.customer.key, int(self._clock.now().timestamp()), back)
         try:
             configuration = await self._issuers.configuration_of(provider.issuer)
             endpoint = endpoint_of(configuration, "authorization_endpoint")
@@ -185,7 +185,7 @@ class IssuerSignIn:
         asked = {
             "response_type": "code",
             "client_id": provider.client.name,
-            "redirect_uri": way_back(self._address, provider.customer.id),
+            "redirect_uri": way_back(self._address, provider.customer.key),
             "scope": _SCOPE,
             "state": _derived("state", kept),
             "nonce": _derived("nonce", kept),
@@ -211,7 +211,7 @@ class IssuerSignIn:
             return _failed(provider, browser.client, error)
         log_login(log, succeeded=True, login=account.address, client=browser.client, mechanism="PORTAL-ISSUER")
         # An issuer's word replaces the authenticator where its own customer is the account's only one.
-        elsewhere = not account.belongs_to(provider.customer.id)
+        elsewhere = not account.belongs_to(provider.customer.key)
         stage = SessionStage.CODE if account.has_totp and elsewhere else SessionStage.AT_ISSUER
         token = await self._sessions.begin(account, stage, browser.client, browser.agent, provider.issuer)
         return Entered(token=token, back=back)
@@ -220,7 +220,7 @@ class IssuerSignIn:
         found = customer.identity_provider if customer is not None and customer.active and is_available() else None
         if customer is None or found is None:
             return None
-        client = await self._database.read(partial(find_portal_client, customer_key=customer.id))
+        client = await self._database.read(partial(find_portal_client, customer_key=customer.key))
         return None if client is None else _Provider(customer=customer, issuer=found.issuer, client=client)
 
     def _back_of(self, answer: Answer) -> str | None:
@@ -285,7 +285,7 @@ class IssuerSignIn:
         fields = {
             "grant_type": "authorization_code",
             "code": answer.code,
-            "redirect_uri": way_back(self._address, provider.customer.id),
+            "redirect_uri": way_back(self._address, provider.customer.key),
             "code_verifier": _derived("verifier", answer.kept),
         }
         # OpenID Connect Discovery 1.0 §3: where it says nothing, client_secret_basic
@@ -339,7 +339,7 @@ class IssuerSignIn:
         if not address:
             raise _FailedError(IssuerFailure.UNVERIFIED, "neither email with email_verified nor xms_edov")
         owner = self._directory().customer_of_domain(address.rpartition("@")[2])
-        if owner is None or owner.id != customer.id:
+        if owner is None or owner.key != customer.key:
             raise _FailedError(IssuerFailure.FOREIGN, f"{address} is outside the customer's domains", address)
         given = " ".join(str(claims.get("name") or "").split())
         name = "".join(char for char in given if char.isprintable())[:_LONGEST_NAME]

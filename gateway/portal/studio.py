@@ -197,10 +197,10 @@ def head_of(push: PushAction) -> str:
 
 def settings_of(snapshot: Snapshot, customer: Customer, profile: str, kind: str) -> Settings:
     """Return the settings in force for a user of a customer and profile, so that samples look as its mails."""
-    found = snapshot.directory.profile_named(customer.id, profile) if profile else None
-    key = found.id if found is not None else customer.default_profile_id
+    found = snapshot.directory.profile_named(customer.key, profile) if profile else None
+    key = found.key if found is not None else customer.default_profile_id
     service = Origin.INBOUND if kind == Form.INBOUND else Origin.MAIL
-    return snapshot.layers.resolve(customer.id, service.value, key, None).settings
+    return snapshot.layers.resolve(customer.key, service.value, key, None).settings
 
 
 def in_language(settings: Settings, language: str) -> Settings:
@@ -223,14 +223,14 @@ class Studio:
         now = self._clock.now()
         content = msgspec.json.encode(draft).decode()
         key, until = self._keys.take(), to_stored(now + _KEPT)
-        kept = NewDraft(key=key, customer_key=customer.id, account=account, content=content, expires_at=until)
+        kept = NewDraft(key=key, customer_key=customer.key, account=account, content=content, expires_at=until)
         await self._database.write(add_drafts, (kept, to_stored(now)))
         return key
 
     async def find(self, customer: Customer, account: str, key: int) -> TemplateDraft | None:
         """Return an account's draft, None where there is none of this key."""
         now = to_stored(self._clock.now())
-        found = await self._database.read(lambda tx: find_draft(tx, key, customer.id, account, now))
+        found = await self._database.read(lambda tx: find_draft(tx, key, customer.key, account, now))
         try:
             return None if found is None else msgspec.json.decode(found.content, type=TemplateDraft)
         except msgspec.MsgspecError:
@@ -238,34 +238,34 @@ class Studio:
 
     async def graphics(self, customer: Customer) -> dict[str, Graphic]:
         """Return a customer's graphics."""
-        return await self._database.read(lambda tx: graphics_by_name(tx, customer.id))
+        return await self._database.read(lambda tx: graphics_by_name(tx, customer.key))
 
     async def report_of(self, customer: Customer, public_id: str) -> JobReport | None:
         """Return the report of a real job of the customer, None where there is none of this id."""
 
         def load(tx: Transaction) -> JobReport | None:
-            job = find_job_of(tx, customer.id, public_id)
+            job = find_job_of(tx, customer.key, public_id)
             return None if job is None else load_reports(tx, [job.key]).get(job.key)
 
         return await self._database.read(load)
 
     async def latest_sms(self, customer: Customer) -> list[ListedSms]:
         """Return the SMS that came last to a customer, the newest first."""
-        wanted = InboundFilter(customer_key=customer.id)
+        wanted = InboundFilter(customer_key=customer.key)
         return await self._database.read(lambda tx: search_inbound(tx, wanted, _MOST_SMS))
 
     async def sms_of(self, snapshot: Snapshot, customer: Customer, profile: str, public_id: str) -> Addressed | None:
         """Return a real SMS that the customer received, for a reader with a profile; None where there is none."""
 
         def load(tx: Transaction) -> Addressed | None:
-            key = find_inbound_of(tx, customer.id, public_id)
+            key = find_inbound_of(tx, customer.key, public_id)
             report = None if key is None else load_inbound_reports(tx, [key]).get(key)
             if report is None:
                 return None
             reader = InboundReader(
                 settings=settings_of(snapshot, customer, profile, INBOUND),
                 profile=profile,
-                name=find_names(tx, customer.id, [report.phone]).get(report.phone, ""),
+                name=find_names(tx, customer.key, [report.phone]).get(report.phone, ""),
                 answerable=can_answer(report),
             )
             return Addressed(report=with_names(report, snapshot.directory), reader=reader)

@@ -100,7 +100,7 @@ class _Case:
     @property
     def own_range(self) -> AddressRange | None:
         """The address range of this customer that the client is in."""
-        return own_range(self.ranges, self.customer.id)
+        return own_range(self.ranges, self.customer.key)
 
 
 class Prover:
@@ -203,11 +203,11 @@ class Prover:
         self, case: _Case, snapshot: Snapshot, kind: ProofKind, held: _Held, steps: tuple[ProofStep, ...]
     ) -> Verdict:
         directory, author, own = snapshot.directory, case.author, case.own_range
-        default = directory.profile_in_force(case.customer.id, None)
+        default = directory.profile_in_force(case.customer.key, None)
         if directory.user(author) is None and default is None and (own is None or own.profile_id is None):
             told = f"{author} is no user of {case.customer.name}, which has no default profile for others"
             return Verdict(domain=case.domain, steps=steps, refused=_refused(told))
-        principal = Principal(customer_id=case.customer.id, proof=Proof(kind=kind, evidence=held.evidence))
+        principal = Principal(customer_id=case.customer.key, proof=Proof(kind=kind, evidence=held.evidence))
         verdict = Verdict(domain=case.domain, steps=steps, principal=principal)
         if held.signature is None:
             return verdict

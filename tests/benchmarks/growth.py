@@ -162,7 +162,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Princ
 
             def add(edit: Edit) -> Changed:
                 edit.stored.add_users(
-                    [User(id=0, customer_id=customer_id, address=_address(number)) for number in range(users)], "file"
+                    [User(key=0, customer_id=customer_id, address=_address(number)) for number in range(users)], "file"
                 )
                 return changed(AuditAction.ADD_CUSTOMER, customer="demo")
 

@@ -103,8 +103,8 @@ def _measure(effort: Effort, name: str, folder: Path, configured: str, messages:
         customer = database.read_now(lambda tx: find_customer(tx, "demo"))
         assert customer is not None
         began = time.monotonic()
-        others = range(customer.id + 1, customer.id + 1 + _OTHERS)
-        filled = fill_month(database, last_month(datetime.now(UTC)), messages, customer.id, others)
+        others = range(customer.key + 1, customer.key + 1 + _OTHERS)
+        filled = fill_month(database, last_month(datetime.now(UTC)), messages, customer.key, others)
         site = _Site(
             name=name, folder=folder, configured=configured, url=url, filled=filled, database=database
         )  # fmt: skip

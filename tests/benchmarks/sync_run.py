@@ -59,10 +59,10 @@ def main() -> None:
 def _directory(database: Database) -> CustomerDirectory:
     customer = database.read_now(lambda tx: find_customer(tx, "demo"))
     assert customer is not None
-    known = database.read_now(lambda tx: find_directory(tx, customer.id, "bench"))
+    known = database.read_now(lambda tx: find_directory(tx, customer.key, "bench"))
     if known is not None:
         return known.directory
-    made = read_options(SourceKind.OPENLDAP, _OPTIONS, key=1, customer_id=customer.id, name="bench")
+    made = read_options(SourceKind.OPENLDAP, _OPTIONS, key=1, customer_id=customer.key, name="bench")
     assert isinstance(made, CustomerDirectory), made
     database.write_now(_store, made)
     return made

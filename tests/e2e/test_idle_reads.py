@@ -95,8 +95,8 @@ def month(tmp_path, box):
     database.open(serving=True)
     customer = database.read_now(lambda tx: find_customer(tx, "demo"))
     assert customer is not None
-    others = customer.id + 1, customer.id + 2
-    fill_month(database, last_month(datetime.now(UTC)), MESSAGES, customer.id, others)
+    others = customer.key + 1, customer.key + 2
+    fill_month(database, last_month(datetime.now(UTC)), MESSAGES, customer.key, others)
     yield config, database
     database.close()
 

@@ -74,7 +74,7 @@ def test_the_customer_demo_can_log_in_with_the_password_of_the_file(folder):
         credential = database.read_now(lambda tx: find_credential(tx, "demo"))
     assert customer is not None
     assert credential is not None
-    assert credential.customer_id == customer.id
+    assert credential.customer_id == customer.key
     assert PasswordHasher().verify(credential.verifier, read_secret(folder / "demo.password"))
 
 

@@ -47,7 +47,7 @@ def add_desk(core: HouseCore, profile: str, *addresses: str) -> None:
     acme = _key(core, "acme")
     named = core.book.current.directory.profile_named(acme, profile)
     assert named is not None
-    settings = write_settings(MailAction(addresses=addresses, profile_key=named.id))
+    settings = write_settings(MailAction(addresses=addresses, profile_key=named.key))
     put(
         core,
         ActionRow,
@@ -80,4 +80,4 @@ def token(core: HouseCore, own: str = DEDICATED, *, customer: str = "acme", phon
 def _key(core: HouseCore, customer: str) -> int:
     found = core.book.current.directory.customer_named(customer)
     assert found is not None
-    return found.id
+    return found.key

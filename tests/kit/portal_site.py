@@ -102,7 +102,7 @@ class PortalSite:
         """Return the number of a customer."""
         found = self.core.book.current.directory.customer_named(name)
         assert found is not None
-        return found.id
+        return found.key
 
     async def signed_in(
         self, role: Role | str = Role.ADMINISTRATOR, customer: str = "acme", address: str = ""

@@ -11,7 +11,7 @@ from addressbook.user_plan import PlanRules, StoredUser
 from sms.settings import UNSET, parse_setting
 
 CUSTOMER, DIRECTORY = 1, 7
-PROFILES = (Profile(id=11, customer_id=CUSTOMER, name="Standard"), Profile(id=12, customer_id=CUSTOMER, name="Alarm"))
+PROFILES = (Profile(key=11, customer_id=CUSTOMER, name="Standard"), Profile(key=12, customer_id=CUSTOMER, name="Alarm"))
 RULES = PlanRules(customer_id=CUSTOMER, directory_key=DIRECTORY, profiles=PROFILES)
 
 
@@ -63,15 +63,15 @@ def reading(
 def person(key: int, address: str, anchor: str = "", **given: object) -> StoredUser:
     """Return a stored user of the directory, or with an empty `directory_key` of none."""
     facts: dict[str, Any] = {"customer_id": CUSTOMER, "directory_key": DIRECTORY, "source": "directory", **given}
-    return StoredUser(id=key, address=address, anchor=anchor, **facts)
+    return StoredUser(key=key, address=address, anchor=anchor, **facts)
 
 
 def applied(plan: SyncPlan, stored: Iterable[StoredUser]) -> list[StoredUser]:
     """Return the stored users after a plan."""
-    users = {user.id: user for user in stored}
+    users = {user.key: user for user in stored}
     for user in plan.removed:
-        del users[user.id]
+        del users[user.key]
     for planned in plan.users:
-        key = planned.after.id or max(users, default=0) + 1
-        users[key] = replace(planned.after, id=key)
+        key = planned.after.key or max(users, default=0) + 1
+        users[key] = replace(planned.after, key=key)
     return list(users.values())

@@ -63,7 +63,7 @@ class SyncHarness(AdminHarness):
         if fresh:
             self.do(add_customer, "Example")
             self.do(add_profile, "Example", "Sales")
-        self.customer = self.look(find_customer, "Example").id
+        self.customer = self.look(find_customer, "Example").key
         self.directory = self.directory_of(7, "head-office")
         if fresh:
             self.write(add_directory, self.directory, OPTIONS, 0)
@@ -117,11 +117,11 @@ class SyncHarness(AdminHarness):
     def cells(self, name: str) -> Mapping[str, str]:
         """Return what the directory, or a file, says of a user."""
         found: dict[int, dict[str, str]] = self.look(read_cells_of, self.customer, LayerKind.USER)
-        return found.get(self.users()[name].id, {})
+        return found.get(self.users()[name].key, {})
 
     def members(self, name: str) -> list[ListMember]:
         found = self.look(find_list, self.customer, name)
-        return [] if found is None else self.look(read_members, found.id)
+        return [] if found is None else self.look(read_members, found.key)
 
     def stored(self) -> StoredDirectory:
         """Return the directory as it is stored, with its cookie."""
@@ -132,10 +132,10 @@ class SyncHarness(AdminHarness):
     def in_force(self) -> object:
         """Return all that a mail could meet, to be compared."""
         directory, layers = self.load()
-        known = {user.id: user for user in directory.users()}
+        known = {user.key: user for user in directory.users()}
         return (
             sorted(
-                (user.address, user.name, user.phone, user.may_send, user.profile_id, self._values(layers, user.id))
+                (user.address, user.name, user.phone, user.may_send, user.profile_id, self._values(layers, user.key))
                 for user in known.values()
             ),
             {name: self.members(name) for name in ("alarm",)},

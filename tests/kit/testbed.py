@@ -124,7 +124,7 @@ def proven(core: AcceptPath, customer: str, user: str = "") -> Principal:
     found = core.book.current.directory.customer_named(customer)
     assert found is not None
     who = core.book.current.directory.user(user) if user else None
-    return Principal(customer_id=found.id, user_id=who.id if who is not None else None)
+    return Principal(customer_id=found.key, user_id=who.key if who is not None else None)
 
 
 def judge(core: AcceptPath, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):

@@ -40,10 +40,10 @@ async def test_a_user_is_added_changed_and_removed_by_hand(site):
     assert f"dora{HOST} Dora +447700900123 crew may send" in text_of(await visitor.get(f"{at}?q=DORA"))
 
     changed = {"name": "Dora D.", "phone": "", "profile": ""}
-    assert (await visitor.post(f"{at}/users/{user.id}", changed)).status_code == 303
+    assert (await visitor.post(f"{at}/users/{user.key}", changed)).status_code == 303
     user = site.core.book.current.directory.user(f"dora{HOST}")
     assert (user.name, user.phone, user.active, user.profile_id) == ("Dora D.", "", False, None)
-    assert (await visitor.post(f"{at}/users/{user.id}/remove")).status_code == 303
+    assert (await visitor.post(f"{at}/users/{user.key}/remove")).status_code == 303
     assert site.core.book.current.directory.user(f"dora{HOST}") is None
     assert "No user has «dora»" in text_of(await visitor.get(f"{at}?q=dora"))
 
@@ -127,7 +127,7 @@ async def test_exactly_the_difference_that_was_looked_at_is_approved(site):
     listed = await visitor.get(f"/c/{site.customer()}/directory?q=d19")
     assert "switched off by its directory" in text_of(listed)
     assert "Only the directory can change that" in text_of(
-        await visitor.get(f"/c/{site.customer()}/directory/users/{stopped.id}")
+        await visitor.get(f"/c/{site.customer()}/directory/users/{stopped.key}")
     )
     assert (await visitor.get(f"{at}/7")).status_code == 404
 
@@ -146,6 +146,6 @@ async def test_users_of_another_customer_are_not_there(site):
     await site.administer("customer add foreign --domain f.example", "user add x@f.example --customer foreign")
     visitor, at = await site.signed_in(), f"/c/{site.customer()}/directory"
     theirs = site.core.book.current.directory.user("x@f.example")
-    for path in (f"users/{theirs.id}", f"users/{theirs.id}/remove"):
+    for path in (f"users/{theirs.key}", f"users/{theirs.key}/remove"):
         assert (await visitor.post(f"{at}/{path}", {"name": "taken"})).status_code == 404
     assert site.core.book.current.directory.user("x@f.example").name == ""

@@ -81,7 +81,7 @@ async def test_a_new_login_has_a_password_that_is_shown_once_and_rotated_and_its
     page = await visitor.get(f"{at}/login?login=crm")
     assert first not in page.text
     directory = site.core.book.current.directory
-    assert f"/settings/user/{directory.user('crm').id}" in page.text
+    assert f"/settings/user/{directory.user('crm').key}" in page.text
     assert "Profile crew" in text_of(page)
     assert "crm Password crm active" in text_of(await visitor.get(at))
 

@@ -56,9 +56,9 @@ async def test_a_change_says_first_whom_it_reaches_and_then_each_level_shows_its
     directory = site.core.book.current.directory
     user = directory.user("b@acme.example.com")
     profile = directory.profile_named(site.customer(), "crew")
-    assert row_of(await visitor.get(f"{at}/user/{user.id}"), "Validity").startswith("Validity 1h the user")
-    assert row_of(await visitor.get(f"{at}/profile/{profile.id}"), "Validity") == "Validity 12h the customer acme"
-    shown = text_of(await visitor.get(f"{at}/user/{user.id}/validity"))
+    assert row_of(await visitor.get(f"{at}/user/{user.key}"), "Validity").startswith("Validity 1h the user")
+    assert row_of(await visitor.get(f"{at}/profile/{profile.key}"), "Validity") == "Validity 12h the customer acme"
+    shown = text_of(await visitor.get(f"{at}/user/{user.key}/validity"))
     assert "What it outweighs Value From 12h the customer acme 2d the product" in shown
     assert "by administrator.acme@example.com" in text_of(await visitor.get(f"{at}/-/validity"))
 
@@ -85,13 +85,13 @@ async def test_a_lock_of_the_customer_binds_the_levels_below(site):
     visitor, at = await site.signed_in(), f"/c/{site.customer()}/settings"
     user = site.core.book.current.directory.user("c@acme.example.com")
     assert (await visitor.post(f"{at}/-/flash/lock", {"lock": "yes"})).status_code == 303
-    shown = await visitor.get(f"{at}/user/{user.id}/flash")
+    shown = await visitor.get(f"{at}/user/{user.key}/flash")
     assert "the customer decides this setting" in text_of(shown)
-    refused = await visitor.post(f"{at}/user/{user.id}/flash", {"say": "on", "seen": "yes"})
+    refused = await visitor.post(f"{at}/user/{user.key}/flash", {"say": "on", "seen": "yes"})
     assert refused.status_code == 422
     assert "decided above" in text_of(refused)
     assert (await visitor.post(f"{at}/-/flash/lock", {"lock": ""})).status_code == 303
-    assert (await visitor.post(f"{at}/user/{user.id}/flash", {"say": "on", "seen": "yes"})).status_code == 303
+    assert (await visitor.post(f"{at}/user/{user.key}/flash", {"say": "on", "seen": "yes"})).status_code == 303
 
 
 async def test_levels_and_users_of_another_customer_are_not_there(site):
@@ -104,8 +104,8 @@ async def test_levels_and_users_of_another_customer_are_not_there(site):
     visitor = await site.signed_in()
     theirs = directory.profile_named(site.customer("foreign"), "theirs")
     for path in (
-        f"profile/{theirs.id}",
-        f"user/{directory.user('x@f.example').id}",
+        f"profile/{theirs.key}",
+        f"user/{directory.user('x@f.example').key}",
         "service/none",
         "list/9",
         "user/x",

@@ -564,7 +564,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: AdminH
     directory, layers = office.load()
     anna = directory.user("anna@example.com")
     assert anna is not None
-    resolved = layers.resolve(anna.customer_id, "mail", anna.profile_id, anna.id)
+    resolved = layers.resolve(anna.customer_id, "mail", anna.profile_id, anna.key)
     assert resolved.explained["max_parts"].layer is LayerKind.USER
     assert resolved.explained["max_parts"].origin == f"file:{user_file.digest[:32]}, line 2, max-parts"
     version = office.version
@@ -595,7 +595,7 @@ def test_an_import_changes_takes_back_and_leaves_pins(office: AdminHarness) -> N
     anna = directory.user("anna@example.com")
     assert anna is not None
     assert (anna.name, anna.profile_id) == ("Anna K.", None)
-    resolved = layers.resolve(anna.customer_id, "mail", None, anna.id)
+    resolved = layers.resolve(anna.customer_id, "mail", None, anna.key)
     assert (resolved.settings.max_parts, resolved.settings.sender_id) == (9, None)
     assert resolved.explained["max_parts"].shadowed[0].value == 5
 
@@ -641,7 +641,7 @@ def test_an_export_imported_elsewhere_gives_the_same_settings(office: AdminHarne
     directory, layers = office.load()
     anna = directory.user("anna@example.com")
     assert anna is not None
-    assert layers.resolve(anna.customer_id, "mail", None, anna.id).explained["max_parts"].layer is LayerKind.PINNED
+    assert layers.resolve(anna.customer_id, "mail", None, anna.key).explained["max_parts"].layer is LayerKind.PINNED
 
 
 def test_an_import_cannot_set_what_a_constraint_forbids_but_may_repeat_what_was_set_before(

@@ -33,14 +33,14 @@ def customer(office: AdminHarness):
 def test_a_range_says_whether_it_is_shared_under_tls_only_and_of_which_service_and_profile(office):
     office.do(ranges.add_range, "Example", "192.0.2.0/24", shared=True, service="sap", profile="alarm")
     office.do(ranges.set_range, "Example", "192.0.2.0/24", shared=False, tls_required=True)
-    alarm = office.load()[0].profile_named(customer(office).id, "Alarm")
+    alarm = office.load()[0].profile_named(customer(office).key, "Alarm")
     assert office.load()[0].ranges == (
         AddressRange(
             network=ip_network("192.0.2.0/24"),
-            customer_id=customer(office).id,
+            customer_id=customer(office).key,
             tls_required=True,
             service=Origin.SAP,
-            profile_id=alarm.id,
+            profile_id=alarm.key,
         ),
     )
     assert office.look(views.show_customer, "Example")["address_ranges"] == [
@@ -52,7 +52,7 @@ def test_a_range_says_whether_it_is_shared_under_tls_only_and_of_which_service_a
     ]
     office.do(ranges.set_range, "Example", "192.0.2.0/24", service="", profile="", tls_required=False)
     assert office.load()[0].ranges == (
-        AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer(office).id),
+        AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer(office).key),
     )
 
 

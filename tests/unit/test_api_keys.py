@@ -55,7 +55,7 @@ def test_a_key_sends_as_the_user_of_its_login_with_the_scopes_that_it_names(offi
     proven = prove(office, KEY)
     assert isinstance(proven, Principal)
     user = office.load()[0].user("erp")
-    assert (proven.user_id, proven.login, proven.sandbox) == (user.id, "erp-key", True)
+    assert (proven.user_id, proven.login, proven.sandbox) == (user.key, "erp-key", True)
     assert proven.scopes == {Scope.SEND, Scope.STOP_LIST}
 
 

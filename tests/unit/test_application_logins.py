@@ -21,7 +21,7 @@ def office(database_url):
 
 
 def sender_of(directory, user):
-    found = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id))
+    found = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.key))
     assert isinstance(found, Sender)
     return found
 
@@ -32,8 +32,8 @@ def test_a_login_without_a_user_is_that_of_a_new_application(office):
     directory = office.load()[0]
     user = directory.user("erp")
     assert user is not None
-    assert (user.is_application, user.customer_id) == (True, directory.customer_named("Example").id)
-    assert directory.credential("ERP").user_id == user.id
+    assert (user.is_application, user.customer_id) == (True, directory.customer_named("Example").key)
+    assert directory.credential("ERP").user_id == user.key
     assert sender_of(directory, user).user == user
 
 
@@ -108,5 +108,5 @@ def test_the_commands_of_logins(house):
     core.database.close()
     user = directory.user("erp")
     assert user is not None
-    refused = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.id))
+    refused = find_login_sender(directory, Principal(customer_id=user.customer_id, user_id=user.key))
     assert isinstance(refused, Refused)

@@ -20,7 +20,7 @@ def core(house):
 def in_force(book: DirectoryFollower, name: str) -> tuple[object, str, str]:
     customer = book.current.directory.customer_named("demo")
     assert customer is not None
-    found = book.current.layers.resolve(customer.id, "mail", None, None, ()).explained[name]
+    found = book.current.layers.resolve(customer.key, "mail", None, None, ()).explained[name]
     return found.value, found.layer.value, found.origin
 
 

@@ -34,11 +34,11 @@ ALONE = (CarrierRoute(carrier="alpha"),)
 def contradictions(layers=None, *, hours=None, carriers=ALONE, numbers=(), rulings=None, **rules) -> list[str]:
     """Return what is told of a customer with a profile and two users; layers are texts by key."""
     directory = Directory(
-        customers=[Customer(id=1, name="Example")],
-        profiles=[Profile(id=21, customer_id=1, name="Alarm")],
+        customers=[Customer(key=1, name="Example")],
+        profiles=[Profile(key=21, customer_id=1, name="Alarm")],
         users=[
-            User(id=31, customer_id=1, address="anna@example.com", profile_id=21),
-            User(id=32, customer_id=1, address="bert@example.com"),
+            User(key=31, customer_id=1, address="anna@example.com", profile_id=21),
+            User(key=32, customer_id=1, address="bert@example.com"),
         ],
     )
     stored = {
@@ -297,7 +297,7 @@ def test_numbers_of_nobody_and_of_carriers_that_there_are_not_are_told():
 def american(rulings=(), customers=("Example",), **number):
     """Return an address book with one American number."""
     fields = {"digits": "12025550123", "kind": NumberKind.LONG, "country": "US", "customer_key": 1, **number}
-    owners = [Customer(id=key, name=name) for key, name in enumerate(customers, 1)]
+    owners = [Customer(key=key, name=name) for key, name in enumerate(customers, 1)]
     numbers, judge = OwnNumbers([OwnNumber(key=7, **fields)]), judge_by(rulings)
     return Snapshot(Directory(customers=owners), Layers(), DistributionLists(), numbers=numbers, judge=judge)
 

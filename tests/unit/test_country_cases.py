@@ -41,7 +41,7 @@ from sms.number import parse_sender_id
 from sms.settings import parse_setting
 
 TABLE = Path(__file__).parent / "cases" / "countries.tsv"
-CUSTOMER = Customer(id=1, name="Acme")
+CUSTOMER = Customer(key=1, name="Acme")
 NOON = "2026-11-30 12:00"
 
 
@@ -106,7 +106,7 @@ def decide(situation: Situation) -> JobPlan:
         name: value for name, value in (("sender_id", situation.sender), ("use_case", situation.use_case)) if value
     }
     cells = {name: parse_setting(name, value) for name, value in texts.items()}
-    owner = {"own": CUSTOMER.id, "shared": 0}.get(situation.registered)
+    owner = {"own": CUSTOMER.key, "shared": 0}.get(situation.registered)
     registered = (
         () if owner is None else [RegisteredId(customer_key=owner, country=situation.to, value=situation.sender)]
     )

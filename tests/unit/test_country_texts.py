@@ -31,7 +31,7 @@ from templates.words import Dictionary, find_languages
 from tests.kit.effort import spend_at_most
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
-CUSTOMER = Customer(id=1, name="Acme")
+CUSTOMER = Customer(key=1, name="Acme")
 OTHERS = OwnNumber(key=2, digits="447700900901", kind=NumberKind.LONG, country="GB", customer_key=2)
 ROUTES = CarrierRoutes([CarrierRoute(carrier="alpha")])
 GREAT_BRITAIN, FRANCE, GERMANY, AMERICA = "+447700900101", "+33639980001", "+491713920001", "+12025550143"

@@ -27,7 +27,7 @@ def office(database_url: str) -> Iterator[AdminHarness]:
     owner = made.look(find_customer, "Owner")
     made.execute(
         "INSERT INTO own_number (key, digits, kind, country, state, sharing, customer_key, carriers, join_seconds)"
-        f" VALUES (1, '447700900900', 'long', 'GB', 'active', 'dedicated', {owner.id}, '', 600)"
+        f" VALUES (1, '447700900900', 'long', 'GB', 'active', 'dedicated', {owner.key}, '', 600)"
     )
     yield made
     made.close()

@@ -82,11 +82,11 @@ def same(left: tuple[Directory, Layers], right: tuple[Directory, Layers]) -> boo
         directory, layers = snapshot
         people = directory.customers(), directory.profiles(), directory.users(), directory.credentials()
         resolved = [
-            layers.resolve(user.customer_id, service, user.profile_id, user.id)
+            layers.resolve(user.customer_id, service, user.profile_id, user.key)
             for user in directory.users()
             for service in ("mail", "sap")
         ]
-        rules = [layers.constraints(customer.id) for customer in directory.customers()]
+        rules = [layers.constraints(customer.key) for customer in directory.customers()]
         return directory.version, layers.version, set(directory.ranges), *people, resolved, rules
 
     return facts(left) == facts(right)
@@ -102,7 +102,7 @@ def test_an_empty_database_has_version_0_and_nobody(world: World) -> None:
 def test_what_is_written_is_loaded(world: World) -> None:
     (customer,) = map(key_of, world.change(lambda c: c.add_customer("Example Ltd")))
     (profile,) = map(key_of, world.change(lambda c: c.add_profile(customer, "Alarm")))
-    user = User(id=0, customer_id=customer, address="anna@example.com", profile_id=profile, name="Anna Keller")
+    user = User(key=0, customer_id=customer, address="anna@example.com", profile_id=profile, name="Anna Keller")
     (keys,) = world.change(lambda c: c.add_users([user], "manual"))
     assert isinstance(keys, dict)
     anna = keys["anna@example.com"]
@@ -140,7 +140,7 @@ def test_what_is_written_is_loaded(world: World) -> None:
     assert found is not None
     assert (found.domains, found.active, found.default_profile_id) == (("example.com", "example.net"), False, profile)
     assert directory.ranges_of_client(ip_address("192.0.2.7"))[0] == AddressRange(
-        network=ip_network("192.0.2.0/24"), customer_id=found.id
+        network=ip_network("192.0.2.0/24"), customer_id=found.key
     )
     assert directory.credential("anna") == login
     loaded = directory.user("anna@example.com")
@@ -165,7 +165,7 @@ def test_every_kind_of_change_is_followed_without_loading_all(world: World, monk
     profile, spare = map(
         key_of, world.change(lambda c: c.add_profile(customer, "P"), lambda c: c.add_profile(customer, "Q"))
     )
-    people = [User(id=0, customer_id=customer, address=f"u{i}@example.com", profile_id=profile) for i in range(3)]
+    people = [User(key=0, customer_id=customer, address=f"u{i}@example.com", profile_id=profile) for i in range(3)]
     (keys,) = world.change(lambda c: c.add_users(people, "file"))
     assert isinstance(keys, dict)
     first, second, third = (keys[f"u{i}@example.com"] for i in range(3))
@@ -182,7 +182,7 @@ def test_every_kind_of_change_is_followed_without_loading_all(world: World, monk
         lambda c: c.add_range(AddressRange(network=ip_network("2001:db8::/32"), customer_id=other)),
         lambda c: c.set_customer(customer, active=False, default_profile=profile),
         lambda c: c.remove_profile(spare),
-        lambda c: c.set_users([User(id=first, customer_id=customer, address="", name="New", active=False)]),
+        lambda c: c.set_users([User(key=first, customer_id=customer, address="", name="New", active=False)]),
         lambda c: c.put_credential(login),
         lambda c: c.put_cells([cell(LayerKind.USER, second, "language", "de")]),
         lambda c: c.put_cells([cell(LayerKind.PINNED, second, "language", "es")]),
@@ -210,7 +210,7 @@ def test_where_the_log_does_not_reach_everything_is_loaded(
 ) -> None:
     customer, other = map(key_of, world.change(lambda c: c.add_customer("A"), lambda c: c.add_customer("B")))
     world.follow()
-    people = [User(id=0, customer_id=customer, address=f"u{i}@example.com") for i in range(20)]
+    people = [User(key=0, customer_id=customer, address=f"u{i}@example.com") for i in range(20)]
     if reason == "customer removed":
         world.change(lambda c: c.add_users(people, "file"), lambda c: c.remove_customer(other))
     elif reason == "too many records":
@@ -234,7 +234,7 @@ def test_removing_a_customer_removes_what_is_its_own_and_nothing_else(world: Wor
     keys = list(map(key_of, world.change(lambda c: c.add_customer("A"), lambda c: c.add_customer("B"))))
     for letter, customer in zip("ab", keys, strict=True):
         (profile,) = map(key_of, world.change(lambda c, k=customer: c.add_profile(k, "P")))  # type: ignore[misc]
-        user = User(id=0, customer_id=customer, address=f"u@{letter}.example.com", profile_id=profile)
+        user = User(key=0, customer_id=customer, address=f"u@{letter}.example.com", profile_id=profile)
         (made,) = world.change(lambda c, u=user: c.add_users([u], "file"))  # type: ignore[misc]
         assert isinstance(made, dict)
         login = Credential(login=letter, customer_id=customer, kind=CredentialKind.PASSWORD, verifier="v")
@@ -315,7 +315,7 @@ def test_a_change_that_touches_nothing_makes_no_version(world: World) -> None:
         lambda c, customer: c.add_domain(customer, "example.com"),
         lambda c, customer: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer)),
         lambda c, customer: c.add_profile(customer, "p"),
-        lambda c, customer: c.add_users([User(id=0, customer_id=customer, address="u@example.com")], "file"),
+        lambda c, customer: c.add_users([User(key=0, customer_id=customer, address="u@example.com")], "file"),
     ],
 )
 def test_the_tables_keep_names_unique_even_if_nobody_checks(world: World, again: Callable) -> None:
@@ -324,7 +324,7 @@ def test_the_tables_keep_names_unique_even_if_nobody_checks(world: World, again:
         lambda c: c.add_domain(customer, "example.com"),
         lambda c: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer)),
         lambda c: c.add_profile(customer, "P"),
-        lambda c: c.add_users([User(id=0, customer_id=customer, address="u@example.com")], "file"),
+        lambda c: c.add_users([User(key=0, customer_id=customer, address="u@example.com")], "file"),
     )
     version = world.database.read_now(read_version)
     with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation, AddressTakenError)):

@@ -58,7 +58,7 @@ def test_a_run_puts_everybody_in_force_with_settings_origins_cookie_and_audit(wo
     sender = directory.user("anna@example.com")
     (origin,) = [item[2] for item in world.in_force()[0][0][5]]
     assert origin == "ldap:head-office:departmentNumber"
-    assert layers.has_cells(sender.id)
+    assert layers.has_cells(sender.key)
     stored = world.stored()
     assert (stored.cookie, stored.digest != "", stored.full_at is not None) == ("c3", True, True)
     audit = world.audit()
@@ -81,7 +81,7 @@ def test_a_reader_that_follows_sees_what_one_sees_that_reads_everything(world):
     for directory, layers in (followed, whole):
         assert directory.user("u002@example.com") is None
         assert not directory.user("u003@example.com").may_send
-        assert layers.has_cells(directory.user("u001@example.com").id)
+        assert layers.has_cells(directory.user("u001@example.com").key)
     assert followed[0].users() == whole[0].users()
     seen = followed
     world.full(*MANY[4:])  # sweeps what was in force when the reader looked
@@ -251,13 +251,13 @@ def test_many_small_runs_within_a_day_are_held_as_one_large_one_would_be(world):
 
 def test_an_entry_that_is_back_gets_its_user_back_with_key_pins_and_logins(world):
     world.full(*PEOPLE)
-    key = world.users()["anna"].id
+    key = world.users()["anna"].key
     world.do(set_settings, UserScope("anna@example.com"), {"language": "de"})
     world.delta(gone=["anchor-of-anna"])
     assert not world.users()["anna"].may_send
     world.delta(entry("anna"))
     anna = world.users()["anna"]
-    assert (anna.id, anna.may_send) == (key, True)
+    assert (anna.key, anna.may_send) == (key, True)
 
 
 def test_a_user_who_is_missing_for_long_enough_is_removed_with_its_settings(world):
@@ -271,10 +271,10 @@ def test_a_user_who_is_missing_for_long_enough_is_removed_with_its_settings(worl
 
 def test_a_deleted_and_recreated_entry_is_a_new_user_and_the_old_one_ends_with_it(world):
     world.full(*PEOPLE)
-    before = world.users()["anna"].id
+    before = world.users()["anna"].key
     world.do(set_settings, UserScope("anna@example.com"), {"language": "de"})
     world.full(entry("anna", anchor="another"), *PEOPLE[1:])
-    assert world.users()["anna"].id != before
+    assert world.users()["anna"].key != before
     world.full(entry("anna", anchor="another"), *PEOPLE[1:])
     assert rows(world, f"mail_user WHERE user_key = {before}") == 0, "swept with the next run"
     assert rows(world, f"setting WHERE owner_key = {before}") == 0
@@ -282,11 +282,11 @@ def test_a_deleted_and_recreated_entry_is_a_new_user_and_the_old_one_ends_with_i
 
 def test_two_entries_swap_their_addresses_in_one_run(world):
     world.full(*PEOPLE)
-    keys = {name: user.id for name, user in world.users().items()}
+    keys = {name: user.key for name, user in world.users().items()}
     swapped = (entry("anna", anchor="anchor-of-bert"), entry("bert", anchor="anchor-of-anna"))
     assert world.full(*swapped, PEOPLE[2]).state is RunState.APPLIED
     users = world.users()
-    assert (users["anna"].id, users["bert"].id) == (keys["bert"], keys["anna"])
+    assert (users["anna"].key, users["bert"].key) == (keys["bert"], keys["anna"])
 
 
 def test_a_second_sync_learns_who_runs_since_when(world):
@@ -424,9 +424,9 @@ def test_removing_a_directory_leaves_its_users_to_administrators_or_removes_them
 
 def test_a_user_of_an_administrator_is_adopted_with_its_key(world):
     world.do(add_user, "Example", "anna@example.com")
-    key = world.users()["anna"].id
+    key = world.users()["anna"].key
     world.full(*PEOPLE)
-    assert world.users()["anna"].id == key
+    assert world.users()["anna"].key == key
     assert world.cells("anna") == {"cost_centre": "4711"}
 
 
@@ -485,7 +485,7 @@ def test_what_a_large_run_changes_is_read_before_it_is_in_force(world):
     assert directory.users() == whole[0].users()
     for user in directory.users():
         for kind in (LayerKind.USER, LayerKind.PINNED):
-            key = LayerKey(kind, user.id)
+            key = LayerKey(kind, user.key)
             assert layers.layer(key) == whole[1].layer(key)
 
 

@@ -58,7 +58,7 @@ def test_an_empty_answer_is_named_and_takes_nobody_away_however_often_it_comes(w
 
 def test_who_is_renamed_moved_or_gets_another_address_keeps_key_login_and_pins(world: SyncHarness) -> None:
     world.full(*CREW[:3])
-    key = world.users()["u000"].id
+    key = world.users()["u000"].key
     world.do(add_login, "u000", "verifier", user="u000@example.com")
     world.do(set_settings, UserScope("u000@example.com"), {"language": "de"})
     run = world.full(entry("new.name", anchor="anchor-of-u000"), *CREW[1:3])
@@ -66,7 +66,7 @@ def test_who_is_renamed_moved_or_gets_another_address_keeps_key_login_and_pins(w
     user, login = directory.user("new.name@example.com"), directory.credential("u000")
     assert user is not None
     assert login is not None
-    assert (user.id, user.name, login.user_id) == (key, "New.Name", key)
+    assert (user.key, user.name, login.user_id) == (key, "New.Name", key)
     assert layers.resolve(world.customer, "mail", None, key).settings.language == "de"
     assert (sends(world, "new.name", key), directory.user("u000@example.com")) == (True, None)
     (told,) = (line for line in world.look(read_lines, run.key, 10) if line.field == "address")
@@ -79,10 +79,10 @@ def test_who_is_renamed_moved_or_gets_another_address_keeps_key_login_and_pins(w
 
 def test_the_login_of_who_was_deleted_does_not_open_the_mailbox_of_who_came_after(world: SyncHarness) -> None:
     world.full(*CREW[:3])
-    old = world.users()["u000"].id
+    old = world.users()["u000"].key
     world.do(add_login, "u000", "verifier", user="u000@example.com")
     world.full(entry("u000", anchor="another"), *CREW[1:3])
-    new = world.users()["u000"].id
+    new = world.users()["u000"].key
     assert (new != old, sends(world, "u000", old), sends(world, "u000", new)) == (True, False, True)
     world.full(entry("u000", anchor="another"), *CREW[1:3])
     login = world.load()[0].credential("u000")
@@ -91,7 +91,7 @@ def test_the_login_of_who_was_deleted_does_not_open_the_mailbox_of_who_came_afte
 
 def test_two_entries_that_claim_one_address_change_neither_its_owner_nor_each_other(world: SyncHarness) -> None:
     world.full(*CREW[:2])
-    owner = world.users()["u000"].id
+    owner = world.users()["u000"].key
     result = world.full(
         *CREW[:2],
         entry("u000", anchor="thief"),
@@ -105,7 +105,7 @@ def test_two_entries_that_claim_one_address_change_neither_its_owner_nor_each_ot
         ("new@example.com", "address-twice"),
     ]
     assert set(world.users()) == {"u000", "u001", "fine"}
-    assert world.users()["u000"].id == owner
+    assert world.users()["u000"].key == owner
 
 
 def test_an_address_or_domain_of_another_customer_is_refused_and_the_others_go_on(world: SyncHarness) -> None:
@@ -177,7 +177,7 @@ def test_an_address_book_file_leaves_what_the_directory_says_and_may_pin(world: 
     assert world.do(import_users, "Example", imported("4711", "")).facts["unchanged"] == 1
     assert world.do(import_users, "Example", imported("1", "cost-centre")).facts["changed"] == 1
     _, layers = world.load()
-    key = world.users()["u000"].id
+    key = world.users()["u000"].key
     assert layers.resolve(world.customer, "mail", None, key).settings.cost_centre == "1"
     assert world.full(*CREW[:1]).state is RunState.UNCHANGED, "the pin stays"
 

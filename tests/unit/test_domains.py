@@ -43,7 +43,7 @@ def sends(office: AdminHarness, customer: str, address: str) -> bool:
     directory, _ = office.load()
     owner = directory.customer_named(customer)
     assert owner is not None
-    return isinstance(choose_sender(directory, Principal(customer_id=owner.id), address), Sender)
+    return isinstance(choose_sender(directory, Principal(customer_id=owner.key), address), Sender)
 
 
 def test_a_claimed_domain_is_the_customers_once_dns_shows_its_record(office: AdminHarness) -> None:
@@ -194,17 +194,17 @@ def test_a_customer_with_domains_gets_no_users_elsewhere(office: AdminHarness) -
     assert [item.after.address for item in plan.users] == ["c@x.example.org"]
 
 
-FREE = Customer(id=1, name="Free")
-OWNER = Customer(id=2, name="Owner", domains=("example.com",))
+FREE = Customer(key=1, name="Free")
+OWNER = Customer(key=2, name="Owner", domains=("example.com",))
 PEOPLE = Directory(
-    customers=[FREE, OWNER, Customer(id=3, name="Gone", active=False)],
+    customers=[FREE, OWNER, Customer(key=3, name="Gone", active=False)],
     users=[
-        User(id=1, customer_id=1, address="anna@example.net"),
-        User(id=2, customer_id=1, address="squatter@example.com"),
-        User(id=3, customer_id=2, address="bob@example.com"),
-        User(id=4, customer_id=2, address="bob@example.net"),
-        User(id=5, customer_id=1, address="off@example.net", active=False),
-        User(id=6, customer_id=1, address="lost@example.net", missing=True),
+        User(key=1, customer_id=1, address="anna@example.net"),
+        User(key=2, customer_id=1, address="squatter@example.com"),
+        User(key=3, customer_id=2, address="bob@example.com"),
+        User(key=4, customer_id=2, address="bob@example.net"),
+        User(key=5, customer_id=1, address="off@example.net", active=False),
+        User(key=6, customer_id=1, address="lost@example.net", missing=True),
     ],
 )
 

@@ -383,7 +383,7 @@ def test_the_export_has_every_setting() -> None:
 
 
 def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredUser:
-    return StoredUser(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
+    return StoredUser(key=key, customer_id=customer, address=address, profile_id=11, cells=cells)
 
 
 def plan(text: str, *users: StoredUser, barred: Mapping[str, DomainBar] = MappingProxyType({})) -> SyncPlan:
@@ -391,7 +391,7 @@ def plan(text: str, *users: StoredUser, barred: Mapping[str, DomainBar] = Mappin
     reading = Reading(source="people.csv", complete=False, changes=user_file.rows, faults=user_file.faults)
     rules = PlanRules(
         customer_id=1,
-        profiles=[Profile(id=11, customer_id=1, name="Standard"), Profile(id=12, customer_id=1, name="Alarm")],
+        profiles=[Profile(key=11, customer_id=1, name="Standard"), Profile(key=12, customer_id=1, name="Alarm")],
         barred_domains=barred,
     )
     return plan_sync(reading, users, rules)
@@ -498,7 +498,7 @@ def test_a_plan_applied_twice_changes_nothing(
         text = "e-mail,language,profile\n" + "".join(f"{who}@example.com,{lang},{prof}\n" for who, lang, prof in rows)
         made = plan(text, *users.values())
         for planned in made.users:
-            users[planned.after.address] = replace(planned.after, id=planned.after.id or len(users) + 1)
+            users[planned.after.address] = replace(planned.after, key=planned.after.key or len(users) + 1)
         return made
 
     apply(first)

@@ -79,7 +79,7 @@ def test_a_file_becomes_users_with_their_origins_and_is_put_aside(world: World) 
     assert (result.state, result.counts["add"], result.faults) == (RunState.APPLIED, 30, ())
     assert (world.users()["user7"].phone, dict(world.cells("user7"))) == ("447700900107", {"cost_centre": "CC7"})
     _, layers = world.load()
-    layer = layers.layer(LayerKey(LayerKind.USER, world.users()["user7"].id))
+    layer = layers.layer(LayerKey(LayerKind.USER, world.users()["user7"].key))
     assert layer is not None
     written = NOW - timedelta(days=1) + timedelta(minutes=1)
     assert layer.cells["cost_centre"].origin == f"file:users.csv {written:%Y-%m-%d %H:%M} UTC, line 9, cost-centre"
@@ -109,14 +109,14 @@ def test_a_file_that_was_not_moved_after_its_run_is_not_read_twice(world: World)
 def test_who_is_not_in_two_files_in_a_row_cannot_send_and_comes_back_with_a_later_one(world: World) -> None:
     world.put(*PEOPLE)
     world.take()
-    key = world.users()["user29"].id
+    key = world.users()["user29"].key
     for sends in (True, False, False):
         world.put(*PEOPLE[:29])
         world.take()
         assert world.users()["user29"].may_send is sends
     world.put(*PEOPLE)
     world.take()
-    assert (world.users()["user29"].may_send, world.users()["user29"].id) == (True, key)
+    assert (world.users()["user29"].may_send, world.users()["user29"].key) == (True, key)
 
 
 def test_a_file_that_is_not_complete_takes_nobody_away(database_url: str, tmp_path: Path) -> None:

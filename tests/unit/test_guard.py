@@ -141,9 +141,9 @@ def test_a_first_reading_may_add_as_many_as_it_has() -> None:
 
 def test_a_first_reading_that_changes_the_users_of_a_file_waits() -> None:
     of_file = [replace(user, directory_key=None, anchor="", source="file") for user in crowd(100)]
-    entries = [entry(f"a{user.id}", user.address, cost_centre="4711") for user in of_file]
+    entries = [entry(f"a{user.key}", user.address, cost_centre="4711") for user in of_file]
     assert held(plan_sync(reading(*entries), of_file, RULES)) == []
-    others = [entry(f"a{user.id}", user.address, cost_centre="1") for user in of_file]
+    others = [entry(f"a{user.key}", user.address, cost_centre="1") for user in of_file]
     assert held(plan_sync(reading(*others), of_file, RULES)) == [HoldCode.CHANGED]
 
 

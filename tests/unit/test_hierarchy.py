@@ -275,9 +275,9 @@ def test_remembered_answers_are_those_of_resolving_from_nothing(
 
 def sender(user: int) -> Sender:
     return Sender(
-        customer=Customer(id=1, name="Acme"),
-        user=User(id=user, customer_id=1, address=f"{user}@acme.example.com"),
-        profile=Profile(id=2, customer_id=1, name="ops"),
+        customer=Customer(key=1, name="Acme"),
+        user=User(key=user, customer_id=1, address=f"{user}@acme.example.com"),
+        profile=Profile(key=2, customer_id=1, name="ops"),
     )
 
 

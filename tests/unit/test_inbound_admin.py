@@ -50,7 +50,7 @@ def refuse_number(office, number=LONG, **more):
 
 
 def key_of(office, name):
-    return office.database.read_now(lambda tx: get_customer(tx, name).id)
+    return office.database.read_now(lambda tx: get_customer(tx, name).key)
 
 
 def stored(office):

@@ -65,17 +65,17 @@ NUMBERS = (
     ),
 )  # fmt: skip
 USERS = (
-    User(id=21, customer_id=ACME, address=ANNA),
-    User(id=22, customer_id=ACME, address=BORIS),
-    User(id=23, customer_id=ACME, address="gone@acme.example.com", active=False),
-    User(id=24, customer_id=BETA, address="bea@beta.example.com"),
+    User(key=21, customer_id=ACME, address=ANNA),
+    User(key=22, customer_id=ACME, address=BORIS),
+    User(key=23, customer_id=ACME, address="gone@acme.example.com", active=False),
+    User(key=24, customer_id=BETA, address="bea@beta.example.com"),
 )
 
 
 def snapshot(*, options: frozenset[Option] = ALL_OPTIONS, active: bool = True) -> Snapshot:
     customers = [
-        Customer(id=ACME, name="Acme", domains=("acme.example.com",), active=active),
-        Customer(id=BETA, name="Beta", domains=("beta.example.com",)),
+        Customer(key=ACME, name="Acme", domains=("acme.example.com",), active=active),
+        Customer(key=BETA, name="Beta", domains=("beta.example.com",)),
     ]
     return Snapshot(
         Directory(version=3, customers=customers, users=USERS),

@@ -79,12 +79,12 @@ class Office(AdminHarness):
     def customer_key(self) -> int:
         found = self.book.current.directory.customer_named("demo")
         assert found is not None
-        return found.id
+        return found.key
 
     def profile_key(self, name: str) -> int:
         found = self.book.current.directory.profile_named(self.customer_key, name)
         assert found is not None
-        return found.id
+        return found.key
 
     async def address(self, recipient: str = ANNA, *, profile: str = "", **changes: Any):
         """Return what the mail of an SMS to this recipient needs; a user's unless told otherwise."""

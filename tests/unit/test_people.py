@@ -73,10 +73,10 @@ def test_logins_that_differ_in_case_or_composition_are_one() -> None:
     assert canonical_login(" JO\u0308RG ") == canonical_login("j\u00f6rg")
 
 
-ACME = Customer(id=1, name="Acme Ltd", domains=("example.com",), default_profile_id=11)
-OTHER = Customer(id=2, name="Other", domains=("example.org",))
-ANNA = User(id=21, customer_id=1, address="anna@example.com")
-BERT = User(id=22, customer_id=1, address="bert@example.com", profile_id=12)
+ACME = Customer(key=1, name="Acme Ltd", domains=("example.com",), default_profile_id=11)
+OTHER = Customer(key=2, name="Other", domains=("example.org",))
+ANNA = User(key=21, customer_id=1, address="anna@example.com")
+BERT = User(key=22, customer_id=1, address="bert@example.com", profile_id=12)
 LOGIN = Credential(login="anna", customer_id=1, kind=CredentialKind.PASSWORD, verifier="v", user_id=21)
 
 
@@ -85,7 +85,7 @@ def directory() -> Directory:
     return Directory(
         version=7,
         customers=[ACME, OTHER],
-        profiles=[Profile(id=11, customer_id=1, name="Standard"), Profile(id=12, customer_id=1, name="Alarm")],
+        profiles=[Profile(key=11, customer_id=1, name="Standard"), Profile(key=12, customer_id=1, name="Alarm")],
         users=[ANNA, BERT],
         credentials=[LOGIN],
         ranges=[
@@ -109,7 +109,7 @@ def test_everybody_is_found_however_the_name_is_written(directory: Directory) ->
 
 
 def test_what_stands_below_a_domain_belongs_to_its_owner_unless_it_was_given_to_another() -> None:
-    rival = Customer(id=2, name="Rival", domains=("lab.example.com",))
+    rival = Customer(key=2, name="Rival", domains=("lab.example.com",))
     directory = Directory(customers=[ACME, rival])
     assert directory.customer_of_domain("mail.example.com") == ACME
     assert directory.customer_of_domain("a.b.Example.COM.") == ACME
@@ -173,8 +173,8 @@ def test_a_verifier_is_not_shown_by_repr() -> None:
 
 def test_a_change_makes_a_new_directory_and_leaves_the_old_one(directory: Directory) -> None:
     swapped = {
-        21: User(id=21, customer_id=1, address="bert@example.com"),
-        22: User(id=22, customer_id=1, address="anna@example.com"),
+        21: User(key=21, customer_id=1, address="bert@example.com"),
+        22: User(key=22, customer_id=1, address="anna@example.com"),
     }
     after = directory.apply(
         DirectoryChange(
@@ -185,7 +185,7 @@ def test_a_change_makes_a_new_directory_and_leaves_the_old_one(directory: Direct
     assert directory.user("anna@example.com") == ANNA
     found = after.user("anna@example.com")
     assert found is not None
-    assert found.id == 22
+    assert found.key == 22
     assert after.customer_named("Other") is None
     assert after.customer_of_domain("example.org") is None
     assert after.credential("anna") is None
@@ -199,14 +199,14 @@ def test_changes_one_by_one_give_what_loading_the_end_gives(steps: list[tuple[in
     directory = Directory()
     users: dict[int, User] = {}
     for version, (key, letter) in enumerate(steps, start=1):
-        taken = {user.address for user in users.values() if user.id != key}
+        taken = {user.address for user in users.values() if user.key != key}
         address = f"{letter}@example.com"
         if letter is None:
             users.pop(key, None)
         elif address in taken:
             continue
         else:
-            users[key] = User(id=key, customer_id=1, address=address)
+            users[key] = User(key=key, customer_id=1, address=address)
         directory = directory.apply(DirectoryChange(version=version, users={key: users.get(key)}))
     loaded = Directory(users=users.values())
     assert directory.users() == loaded.users()
@@ -224,7 +224,7 @@ def test_listings_are_in_order(directory: Directory) -> None:
 
 def test_finding_a_user_costs_the_same_among_many() -> None:
     def cost(users: int) -> float:
-        directory = Directory(users=[User(id=i, customer_id=1, address=f"u{i}@example.com") for i in range(users)])
+        directory = Directory(users=[User(key=i, customer_id=1, address=f"u{i}@example.com") for i in range(users)])
         addresses = [f"u{i % users}@example.com" for i in range(2_000)]
         return cost_of(lambda: [directory.user(address) for address in addresses])
 

@@ -17,11 +17,11 @@ ANNA, BERT, CARL = "447700900101", "447700900102", "447700900103"
 
 
 def person(key: int, phone: str, name: str = "", customer: int = 1) -> User:
-    return User(id=key, customer_id=customer, address=f"u{key}@example.com", name=name, phone=phone)
+    return User(key=key, customer_id=customer, address=f"u{key}@example.com", name=name, phone=phone)
 
 
 PEOPLE = Directory(
-    customers=[Customer(id=1, name="Example"), Customer(id=2, name="Other")],
+    customers=[Customer(key=1, name="Example"), Customer(key=2, name="Other")],
     users=[
         person(1, ANNA, "Anna Keller"),
         person(2, BERT, "Bert"),
@@ -68,7 +68,7 @@ def test_names_of_phones_follow_each_change_as_if_all_were_read_anew(
 
 
 def test_a_change_that_moves_no_phone_copies_no_index() -> None:
-    everybody = {user.id: user for user in PEOPLE.users()}
+    everybody = {user.key: user for user in PEOPLE.users()}
     index = index_phones(everybody.values())
     assert moved_phones(index, everybody, {1: person(1, ANNA, "Another"), 6: None}) is index
 
@@ -112,10 +112,10 @@ async def test_a_user_of_the_customer_comes_before_the_members_of_its_lists(offi
     assert other is not None
     names = PhoneNames(book, office.database)
     wanted = {ANNA: "Anna Keller", BERT: "Bert of the list"}
-    assert await names.find(example.id, [ANNA, BERT, CARL]) == wanted
-    assert await names.find(other.id, [ANNA, BERT, CARL]) == {CARL: "Carl of others"}
-    assert office.look(find_names, example.id, [ANNA, BERT, CARL]) == wanted
-    assert office.look(find_names, other.id, [ANNA, BERT, CARL]) == {CARL: "Carl of others"}
+    assert await names.find(example.key, [ANNA, BERT, CARL]) == wanted
+    assert await names.find(other.key, [ANNA, BERT, CARL]) == {CARL: "Carl of others"}
+    assert office.look(find_names, example.key, [ANNA, BERT, CARL]) == wanted
+    assert office.look(find_names, other.key, [ANNA, BERT, CARL]) == {CARL: "Carl of others"}
 
 
 def test_the_name_and_the_phone_of_a_user_are_changed_and_audited(office: AdminHarness) -> None:

@@ -25,7 +25,7 @@ from sms.schedule import Blackout
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ROUTES = CarrierRoutes([CarrierRoute(carrier="alpha", cost="low"), CarrierRoute(carrier="beta", prefixes=("49",))])
-CUSTOMER = Customer(id=1, name="Acme")
+CUSTOMER = Customer(key=1, name="Acme")
 
 
 OWN = OwnNumber(key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=1, carriers=("beta",))

@@ -71,8 +71,8 @@ def detail_of_country(kind: LayerKind, owner: str = "") -> str:
 def detail_of_list(name: str, author: str = "anna@example.com") -> str:
     lists = DistributionLists(
         [
-            DistributionList(id=1, customer_id=1, name="night", authors=frozenset({"*"})),
-            DistributionList(id=2, customer_id=1, name="day", authors=frozenset({"bert@example.com"})),
+            DistributionList(key=1, customer_id=1, name="night", authors=frozenset({"*"})),
+            DistributionList(key=2, customer_id=1, name="day", authors=frozenset({"bert@example.com"})),
         ]
     )
     target = RecipientTarget(kind=TargetKind.LIST, name=name)

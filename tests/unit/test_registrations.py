@@ -104,7 +104,7 @@ class Register(AdminHarness):
         """Return whether a name is registered today as a plan sees it."""
         owner = self.look(find_customer, customer)
         book = self.look(load_registrations)
-        return book.find(owner.id, parse_sender_id(name), country, use_case, self.clock.now().date(), carrier)
+        return book.find(owner.key, parse_sender_id(name), country, use_case, self.clock.now().date(), carrier)
 
     def letters(self):
         rows = self.database.read_now(
@@ -115,7 +115,7 @@ class Register(AdminHarness):
 
     def send(self, count, country="ID", name="Acme"):
         """Write down that so many SMS of acme had a name as their sender, now."""
-        owner = self.look(find_customer, "acme").id
+        owner = self.look(find_customer, "acme").key
         begun = int(self.look(lambda tx: tx.value("SELECT count(*) FROM detail")))
         at = to_stored(self.clock.now())
         for number in range(begun, begun + count):
@@ -469,7 +469,7 @@ def test_a_name_that_is_used_again_after_the_warning_stays(office):
 def test_a_refusal_can_say_what_of_a_registration_does_not_fit(office):
     office.approved(value="Acme", use_case="marketing", until=TODAY)
     office.approved(value="Parcels", carrier="telco")
-    owner = office.look(find_customer, "acme").id
+    owner = office.look(find_customer, "acme").key
     book = office.look(load_registrations)
 
     def why(name, use_case=UseCase.TRANSACTIONAL, day=TODAY, key=owner):

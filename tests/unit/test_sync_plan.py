@@ -42,7 +42,7 @@ BERT = person(2, "bert@example.com", "b")
 def test_a_rename_a_move_and_a_new_address_are_the_same_person() -> None:
     made = plan(reading(entry("a", "anna.k@example.com", name="Anna K.")), ANNA)
     (planned,) = made.users
-    assert (planned.action, planned.after.id, planned.after.cells) == (UserAction.CHANGE, 1, {"cost_centre": "4711"})
+    assert (planned.action, planned.after.key, planned.after.cells) == (UserAction.CHANGE, 1, {"cost_centre": "4711"})
     assert lines(made) == [
         ("sync.change", "anna.k@example.com", "address", "anna@example.com", "anna.k@example.com"),
         ("sync.change", "anna.k@example.com", "name", "Anna", "Anna K."),
@@ -86,7 +86,7 @@ def test_a_sender_id_a_profile_and_a_phone_are_shown_as_people_write_them() -> N
 def test_delete_and_recreate_with_the_same_address_ends_one_person_and_begins_another() -> None:
     made = plan(reading(entry("a2", "anna@example.com", name="Anna Two")), ANNA)
     (planned,) = made.users
-    assert (planned.action, planned.is_new, planned.after.id) == (UserAction.REPLACE, True, 0)
+    assert (planned.action, planned.is_new, planned.after.key) == (UserAction.REPLACE, True, 0)
     assert (planned.after.anchor, planned.after.cells, planned.after.pinned) == ("a2", {}, {})
     assert made.removed == (ANNA,)
     assert lines(made) == [
@@ -123,7 +123,7 @@ def test_a_rename_onto_the_address_of_somebody_who_goes_away_in_the_same_run() -
 
 def test_two_people_who_swap_their_addresses_keep_everything_else() -> None:
     made = plan(reading(entry("a", "bert@example.com"), entry("b", "anna@example.com")), ANNA, BERT)
-    assert {planned.after.id: planned.after.address for planned in made.users} == {
+    assert {planned.after.key: planned.after.address for planned in made.users} == {
         1: "bert@example.com",
         2: "anna@example.com",
     }
@@ -221,7 +221,7 @@ def test_the_person_of_another_directory_of_the_same_customer_stays_there_until_
     gone = replace(other, missing=True, disabled=True, pinned={"language": "de"})
     moved = plan(reading(entry("z", "anna@example.com")), gone)
     (planned,) = moved.users
-    assert (planned.action, planned.after.id, planned.after.anchor) == (UserAction.ADOPT, 1, "z")
+    assert (planned.action, planned.after.key, planned.after.anchor) == (UserAction.ADOPT, 1, "z")
     assert (planned.after.missing, planned.after.disabled) == (False, False)
     assert planned.after.pinned == {"language": "de"}
 
@@ -236,7 +236,7 @@ def test_a_file_without_anchors_and_one_with_them_speak_of_the_same_person() -> 
     by_address = replace(ANNA, anchor="anna@example.com", pinned={"language": "de"})
     made = plan(reading(entry("uid-1", "anna@example.com")), by_address)
     (planned,) = made.users
-    assert (planned.action, planned.after.id, planned.after.anchor) == (UserAction.CHANGE, 1, "uid-1")
+    assert (planned.action, planned.after.key, planned.after.anchor) == (UserAction.CHANGE, 1, "uid-1")
     back = plan(reading(entry("anna@example.com", "anna@example.com")), planned.after)
     assert (back.users, back.unchanged) == ((), 1)
 
@@ -255,7 +255,7 @@ def test_a_user_of_a_file_is_adopted_with_key_and_pins_and_its_values_get_the_di
     )
     made = plan(reading(entry("f", "fay@example.com", cost_centre="1", language="es", max_parts="")), of_file)
     (planned,) = made.users
-    assert (planned.action, planned.after.id, planned.after.anchor) == (UserAction.ADOPT, 5, "f")
+    assert (planned.action, planned.after.key, planned.after.anchor) == (UserAction.ADOPT, 5, "f")
     assert planned.cells == {"cost_centre": "1", "language": "es", "max_parts": None}
     assert planned.after.cells == {"cost_centre": "1", "language": "es", "flash": "on"}
     assert planned.after.pinned == {"coding": "ucs2"}
@@ -333,7 +333,7 @@ def test_an_anchor_that_is_back_revives_the_same_person_with_its_pins() -> None:
     missing = replace(ANNA, missing=True, pinned={"language": "de"})
     made = plan(reading(entry("a", "anna@example.com", name="Anna K."), complete=False), missing)
     (planned,) = made.users
-    assert (planned.action, planned.after.id, planned.after.pinned) == (UserAction.REVIVE, 1, {"language": "de"})
+    assert (planned.action, planned.after.key, planned.after.pinned) == (UserAction.REVIVE, 1, {"language": "de"})
     assert lines(made) == [
         ("sync.revive", "anna@example.com", "missing", "on", "off"),
         ("sync.revive", "anna@example.com", "name", "Anna", "Anna K."),

@@ -57,7 +57,7 @@ STORED = st.lists(
     ),
     max_size=5,
     unique_by=(lambda user: user.address, lambda user: user.anchor or user.address),
-).map(lambda users: [replace(user, id=key) for key, user in enumerate(users, 1)])
+).map(lambda users: [replace(user, key=key) for key, user in enumerate(users, 1)])
 
 
 def _entry(anchor: str, address: str, profile: str | None, active: bool | None, cells: dict[str, str]) -> UserChange:
@@ -123,13 +123,13 @@ def test_an_address_has_one_owner_after_every_plan(read: Reading, stored: list[S
 @given(READINGS, STORED)
 def test_what_is_not_planned_is_as_it_was(read: Reading, stored: list[StoredUser]) -> None:
     made = plan(read, stored)
-    planned = {item.before.id for item in made.users if item.before is not None}
-    after = {user.id: user for user in applied(made, stored)}
+    planned = {item.before.key for item in made.users if item.before is not None}
+    after = {user.key: user for user in applied(made, stored)}
     for user in stored:
-        if user.id not in planned | {removed.id for removed in made.removed}:
-            assert after[user.id] == user
+        if user.key not in planned | {removed.key for removed in made.removed}:
+            assert after[user.key] == user
         if user.customer_id != CUSTOMER or (user.directory_key not in (None, DIRECTORY) and not user.missing):
-            assert after[user.id] == user
+            assert after[user.key] == user
     assert all(item.is_new or item.before is None or item.after.pinned == item.before.pinned for item in made.users)
 
 
@@ -138,10 +138,10 @@ def test_an_entry_with_a_fault_leaves_its_user_with_all_that_it_had(read: Readin
     made = plan(read, stored)
     places = {fault.place for fault in made.faults}
     faulty = {change.anchor for change in read.changes if change.place in places} | read.faulty
-    after = {user.id: user for user in applied(made, stored)}
+    after = {user.key: user for user in applied(made, stored)}
     for user in stored:
         if user.directory_key == DIRECTORY and user.anchor in faulty:
-            assert replace(after[user.id], unseen=False) == replace(user, unseen=False)
+            assert replace(after[user.key], unseen=False) == replace(user, unseen=False)
 
 
 @given(READINGS, STORED)

@@ -39,12 +39,12 @@ class House:
         theirs = IdentityProvider(issuer=made.url, audience="rival")
         self.directory = Directory(
             customers=[
-                Customer(id=1, name="acme", identity_provider=ours),
-                Customer(id=2, name="rival", identity_provider=theirs),
+                Customer(key=1, name="acme", identity_provider=ours),
+                Customer(key=2, name="rival", identity_provider=theirs),
             ],
             users=[
-                User(id=11, customer_id=1, address=ANNA),
-                User(id=21, customer_id=2, address="x@rival.example.com"),
+                User(key=11, customer_id=1, address=ANNA),
+                User(key=21, customer_id=2, address="x@rival.example.com"),
             ],
             credentials=[Credential(login=ROBOT, customer_id=1, kind=CredentialKind.PASSWORD, verifier="")],
         )

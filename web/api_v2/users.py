@@ -302,7 +302,7 @@ class Users:
         given: str = request.path_params["user"]
         canonical = canonical_application(given) or canonical_address(given)
         found = self._office.snapshot.directory.user(canonical) if canonical is not None else None
-        return found.address if found is not None and found.customer_id == sender.customer.id else None
+        return found.address if found is not None and found.customer_id == sender.customer.key else None
 
     async def _change(self, request: Request, principal: Principal, scope: SettingsScope) -> Response:
         given = read_body(await request.body(), SettingsToChange)

@@ -350,7 +350,7 @@ class Webhooks:
         """Return a user of the customer; None for anybody else, as for nobody."""
         canonical = canonical_application(given) or canonical_address(given)
         found = self._office.snapshot.directory.user(canonical) if canonical is not None else None
-        return found if found is not None and found.customer_id == sender.customer.id else None
+        return found if found is not None and found.customer_id == sender.customer.key else None
 
     def _answer_of(self, sender: Sender, key: WebhookKey) -> WebhookAnswer:
         settings = self._settings_of(sender, key.address)
@@ -371,6 +371,6 @@ class Webhooks:
         directory = snapshot.directory
         user = directory.user(address)
         whose = Sender(
-            customer=sender.customer, user=user, profile=directory.profile_in_force(sender.customer.id, user)
+            customer=sender.customer, user=user, profile=directory.profile_in_force(sender.customer.key, user)
         )
         return snapshot.resolve(whose, Origin.REST.value).settings

@@ -153,12 +153,12 @@ class Visit(Guest):
     @property
     def role(self) -> Role | None:
         """What the account is at the customer of the page."""
-        return self.account.role_at(self.at.id) if self.at is not None else None
+        return self.account.role_at(self.at.key) if self.at is not None else None
 
     @property
     def here(self) -> str:
         """How the paths of the customer's pages begin, for `go`."""
-        return f"/c/{self.customer.id}"
+        return f"/c/{self.customer.key}"
 
     @property
     def language(self) -> str:
@@ -183,7 +183,7 @@ class Visit(Guest):
     def may(self, right: Right) -> bool:
         """Return whether the account holds a right at the customer of the page, or as the operator."""
         if self.at is not None:
-            return self.account.holds(right, self.at.id)
+            return self.account.holds(right, self.at.key)
         return self.account.is_operator and right in RIGHTS[Role.OPERATOR]
 
     def has(self, option: Option) -> bool:

@@ -19,7 +19,7 @@ _FIELD_OF = {"bad-address": "address", "no-role": "role", "last-administrator": 
 
 async def show_accounts(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show who signs in for the customer."""
-    rows = await visit.desk.look(partial(accounts.find_accounts, customer_key=visit.customer.id))
+    rows = await visit.desk.look(partial(accounts.find_accounts, customer_key=visit.customer.key))
     return visit.show("rooms/accounts/list", errors=errors, rows=rows, roles=_roles(visit))
 
 
@@ -50,9 +50,9 @@ async def show_account(visit: Visit, errors: Mapping[str, str] | None = None) ->
         one=one,
         roles=_roles(visit),
         is_last=await visit.desk.look(
-            partial(accounts.is_last_administrator, account=one, customer_key=visit.customer.id)
+            partial(accounts.is_last_administrator, account=one, customer_key=visit.customer.key)
         ),
-        is_ours=one.belongs_to(visit.customer.id),
+        is_ours=one.belongs_to(visit.customer.key),
         sessions=await visit.desk.sign_in.sessions.of(one),
     )
 
@@ -96,13 +96,13 @@ async def remove(visit: Visit) -> Response:
 
 async def show_log(visit: Visit) -> Response:
     """Show who changed what of the customer."""
-    lines = await visit.desk.look(partial(audit_lines, customer_key=visit.customer.id, most=_LAST_LINES))
+    lines = await visit.desk.look(partial(audit_lines, customer_key=visit.customer.key, most=_LAST_LINES))
     return visit.show("rooms/accounts/log", lines=lines)
 
 
 async def _account(visit: Visit) -> Account:
     """Return the account that the path names, which has a role here; any other one is not there."""
-    rows = await visit.desk.look(partial(accounts.find_accounts, customer_key=visit.customer.id))
+    rows = await visit.desk.look(partial(accounts.find_accounts, customer_key=visit.customer.key))
     found = next((item for item in rows if str(item.key) == visit.parameter("account")), None)
     if found is None:
         raise HTTPException(404)

@@ -14,7 +14,7 @@ from web.portal.visit import Visit
 async def show_binds(visit: Visit) -> Response:
     """Show doors, binds and what waits."""
     desk = visit.desk
-    query = partial(list_binds, snapshot=desk.snapshot, customer_key=visit.customer.id, bound=desk.bound())
+    query = partial(list_binds, snapshot=desk.snapshot, customer_key=visit.customer.key, bound=desk.bound())
     return visit.show(
         "rooms/interfaces/binds", shown_tabs=tabs(visit), doors=desk.esme_doors, rows=await desk.look(query)
     )

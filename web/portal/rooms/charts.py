@@ -27,7 +27,7 @@ async def show_charts(visit: Visit) -> Response:
     """Show what was sent in a time, this month unless another one is asked for."""
     first, last = _asked(visit)
     charts = await visit.desk.database.read_long(
-        partial(read_charts, customer_key=visit.customer.id, first=first, last=last, zone=visit.zone)
+        partial(read_charts, customer_key=visit.customer.key, first=first, last=last, zone=visit.zone)
     )
     bars = [("by-country", charts.countries), ("by-sender", charts.senders)]
     if visit.account.is_operator:  # whose network an SMS takes is the operator's matter
@@ -44,13 +44,13 @@ async def take_ruled(visit: Visit) -> Response:
     """Give what rules of countries did in a time as a file."""
     first, last = _asked(visit)
     heads = [visit.say(f"reports.ruled.{column}") for column in RULED_COLUMNS]
-    name = f"sms-rules-{visit.customer.id}-{first}-{last}"
+    name = f"sms-rules-{visit.customer.key}-{first}-{last}"
     return file_answer(visit, name, heads, iter(await _ruled(visit, first, last)))
 
 
 async def _ruled(visit: Visit, first: date, last: date) -> Sequence[tuple[str, str, str, int]]:
     return await visit.desk.database.read_long(
-        partial(read_ruled, customer_key=visit.customer.id, first=first, last=last)
+        partial(read_ruled, customer_key=visit.customer.key, first=first, last=last)
     )
 
 
@@ -85,7 +85,7 @@ async def show_one_month(visit: Visit) -> Response:
 async def take_month(visit: Visit) -> Response:
     """Give a month as a file."""
     summary = await _month(visit)
-    return file_answer(visit, f"sms-{visit.customer.id}-{summary.month}", COLUMNS, iter(summary.rows()))
+    return file_answer(visit, f"sms-{visit.customer.key}-{summary.month}", COLUMNS, iter(summary.rows()))
 
 
 async def _month(visit: Visit) -> MonthSummary:

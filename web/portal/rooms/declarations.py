@@ -17,7 +17,7 @@ _ROOM = f"{CUSTOMER}/declarations"
 
 async def show_all(visit: Visit) -> Response:
     """Show what the customer is asked to declare."""
-    rows = await visit.desk.look(partial(list_asked, customer_key=visit.customer.id))
+    rows = await visit.desk.look(partial(list_asked, customer_key=visit.customer.key))
     return visit.show("rooms/declarations/list", rows=rows, now=visit.desk.now())
 
 
@@ -57,7 +57,7 @@ async def confirm(visit: Visit) -> Response:
 
 async def _found(visit: Visit) -> AskedDeclaration:
     """Return what the path names, which the customer is asked for; anything else is not there."""
-    for asked in await visit.desk.look(partial(list_asked, customer_key=visit.customer.id)):
+    for asked in await visit.desk.look(partial(list_asked, customer_key=visit.customer.key)):
         if str(asked.key) == visit.parameter("declaration"):
             return asked
     raise HTTPException(404)

@@ -39,7 +39,7 @@ _FIELD_OF: Final = {
 
 async def show_users(visit: Visit) -> Response:
     """Show the users that fit the words asked for, by address, and the profiles."""
-    directory, at = visit.desk.snapshot.directory, visit.customer.id
+    directory, at = visit.desk.snapshot.directory, visit.customer.key
     words, after = visit.asked("q").strip().casefold(), visit.asked("after")
     fitting = sorted(
         (
@@ -156,7 +156,7 @@ async def take_file(visit: Visit) -> Response:
     if not content:
         return visit.show("rooms/directory/import", errors={"file": visit.say("directory.import.no-file")}, plan=None)
     snapshot, now = visit.desk.snapshot, visit.desk.now()
-    country = snapshot.layers.resolve(visit.customer.id, Origin.MAIL).settings.default_country
+    country = snapshot.layers.resolve(visit.customer.key, Origin.MAIL).settings.default_country
     read = await asyncio.to_thread(visit.desk.read_users, content, name, now, country)
     skip = visit.form.ticked("skip")
     if visit.form.ticked("seen"):
@@ -242,7 +242,7 @@ def _kept(visit: Visit) -> bytes:
 
 def _user(visit: Visit) -> User:
     user = visit.desk.snapshot.directory.user_with_id(int(visit.parameter("user")))
-    if user is None or user.customer_id != visit.customer.id:
+    if user is None or user.customer_id != visit.customer.key:
         raise HTTPException(404)
     return user
 
@@ -253,28 +253,28 @@ def _profile_name(visit: Visit, user: User) -> str:
 
 
 def _profile_choices(visit: Visit) -> list[tuple[str, str]]:
-    found = visit.desk.snapshot.directory.profiles(visit.customer.id)
+    found = visit.desk.snapshot.directory.profiles(visit.customer.key)
     return [("", visit.say("directory.user.default-profile")), *((item.name, item.name) for item in found)]
 
 
 def _profile_rows(visit: Visit) -> list[tuple[Profile, int, bool]]:
     directory = visit.desk.snapshot.directory
-    chosen = [directory.profile_in_force(visit.customer.id, user) for user in directory.users(visit.customer.id)]
-    default = directory.profile_in_force(visit.customer.id, None)
+    chosen = [directory.profile_in_force(visit.customer.key, user) for user in directory.users(visit.customer.key)]
+    default = directory.profile_in_force(visit.customer.key, None)
     return [
         (
             item,
-            sum(one is not None and one.id == item.id for one in chosen),
-            default is not None and default.id == item.id,
+            sum(one is not None and one.key == item.key for one in chosen),
+            default is not None and default.key == item.key,
         )
-        for item in directory.profiles(visit.customer.id)
+        for item in directory.profiles(visit.customer.key)
     ]
 
 
 def _phone(visit: Visit) -> str:
     """Return the digits of the phone that was typed. Raises AdminFault where it is none."""
     typed = visit.form.line("phone")
-    settings = visit.desk.snapshot.layers.resolve(visit.customer.id, Origin.MAIL).settings
+    settings = visit.desk.snapshot.layers.resolve(visit.customer.key, Origin.MAIL).settings
     return parse_handsets([typed], settings.default_country)[0] if typed else ""
 
 

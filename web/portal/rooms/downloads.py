@@ -39,7 +39,7 @@ async def show_downloads(visit: Visit) -> Response:
 
 async def _list(visit: Visit, fault: AdminFault | None = None) -> Response:
     found = await visit.desk.database.read_long(
-        partial(list_downloads, customer_key=visit.customer.id, account=visit.account.address)
+        partial(list_downloads, customer_key=visit.customer.key, account=visit.account.address)
     )
     return visit.show(
         "rooms/reports/downloads",
@@ -128,7 +128,7 @@ async def end(visit: Visit) -> Response:
 
 
 async def _find(visit: Visit) -> Download | None:
-    name, customer_key = visit.parameter("name"), visit.customer.id
+    name, customer_key = visit.parameter("name"), visit.customer.key
     return await visit.desk.database.read_long(partial(get_download, name=name, customer_key=customer_key))
 
 

@@ -14,17 +14,17 @@ async def arrive(visit: Visit) -> Response:
     """Lead to the only customer of an account, or let it choose."""
     customers = visit.customers
     if len(customers) == 1 and not visit.account.is_operator:
-        return visit.go(f"/c/{customers[0].id}")
+        return visit.go(f"/c/{customers[0].key}")
     return visit.show("rooms/home/choose")
 
 
 async def show_home(visit: Visit) -> Response:
     """Show what was sent today, and what needs attention."""
     today = await visit.desk.look(
-        partial(read_today, customer_key=visit.customer.id, zone=visit.zone, now=visit.desk.now())
+        partial(read_today, customer_key=visit.customer.key, zone=visit.zone, now=visit.desk.now())
     )
     return visit.show(
-        "rooms/home/today", today=today, has_users=bool(visit.desk.snapshot.directory.users(visit.customer.id))
+        "rooms/home/today", today=today, has_users=bool(visit.desk.snapshot.directory.users(visit.customer.key))
     )
 
 

@@ -74,7 +74,7 @@ def has_inbox(visit: Visit) -> bool:
 
 def country_of(visit: Visit) -> str:
     """Return the country of the customer's national numbers."""
-    return visit.desk.snapshot.default_country_of(visit.customer.id)
+    return visit.desk.snapshot.default_country_of(visit.customer.key)
 
 
 def read_phone(visit: Visit, text: str) -> str:

@@ -58,7 +58,7 @@ async def show_logins(visit: Visit, errors: Mapping[str, str] | None = None) -> 
         older=older,
         find=words,
         profiles=[("", visit.say("interfaces.default-profile"))]
-        + [(item.name, item.name) for item in visit.desk.snapshot.directory.profiles(visit.customer.id)],
+        + [(item.name, item.name) for item in visit.desk.snapshot.directory.profiles(visit.customer.key)],
         state=partial(_state, visit),
     )
 
@@ -168,9 +168,9 @@ async def _one(visit: Visit, own: OwnLogin, errors: Mapping[str, str] | None = N
         keys = [
             item
             for item in await _own_logins(visit)
-            if item.login.user_id == user.id and item.login.kind is CredentialKind.KEY
+            if item.login.user_id == user.key and item.login.kind is CredentialKind.KEY
         ]
-    profile = visit.desk.snapshot.directory.profile_in_force(visit.customer.id, user)
+    profile = visit.desk.snapshot.directory.profile_in_force(visit.customer.key, user)
     return visit.show(
         "rooms/interfaces/login",
         errors=errors,
@@ -188,7 +188,7 @@ async def _one(visit: Visit, own: OwnLogin, errors: Mapping[str, str] | None = N
 
 
 async def _own_logins(visit: Visit) -> Sequence[OwnLogin]:
-    return await visit.desk.look(lambda tx: list(logins.find_logins(tx, visit.customer.id)))
+    return await visit.desk.look(lambda tx: list(logins.find_logins(tx, visit.customer.key)))
 
 
 async def _find(visit: Visit, login: str | None = None) -> OwnLogin:

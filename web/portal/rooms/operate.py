@@ -112,7 +112,7 @@ async def show_customers(visit: Visit) -> Response:
 async def show_customer(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show one customer with its suspensions."""
     customer = _named(visit)
-    lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.id))
+    lines = await visit.desk.look(partial(list_suspensions, customer_key=customer.key))
     options = [("", visit.say("operate.suspend.everything")), *((option.value, option.value) for option in Option)]
     return visit.show("rooms/operate/customer", errors=errors, one=customer, lines=lines, options=options)
 
@@ -136,7 +136,7 @@ async def suspend(visit: Visit) -> Response:
             until=until,
         )
     )
-    return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.suspend.done", customer=customer.name)
+    return visit.go(f"{_CUSTOMERS}/{customer.key}", "operate.suspend.done", customer=customer.name)
 
 
 @or_again(show_customer)
@@ -144,7 +144,7 @@ async def resume(visit: Visit) -> Response:
     """End the suspensions of a customer."""
     customer = _named(visit)
     await visit.change(partial(suspensions.resume, name=customer.name))
-    return visit.go(f"{_CUSTOMERS}/{customer.id}", "operate.resume.done", customer=customer.name)
+    return visit.go(f"{_CUSTOMERS}/{customer.key}", "operate.resume.done", customer=customer.name)
 
 
 def _wanted(visit: Visit) -> Wanted:

@@ -133,7 +133,7 @@ def _by_mail(visit: Visit, direction: Direction) -> Response:
 async def show_one(visit: Visit) -> Response:
     """Show a job, or one SMS of it, with all that is known of it and the mails and pushes that told of it."""
     trace = await visit.desk.database.read_long(
-        partial(trace_details, customer_key=visit.customer.id, name=visit.parameter("name"))
+        partial(trace_details, customer_key=visit.customer.key, name=visit.parameter("name"))
     )
     if trace is None:
         raise HTTPException(404)
@@ -143,7 +143,7 @@ async def show_one(visit: Visit) -> Response:
 async def show_one_received(visit: Visit) -> Response:
     """Show an SMS that came, with what followed from it."""
     trace = await visit.desk.database.read_long(
-        partial(trace_inbound_details, customer_key=visit.customer.id, name=visit.parameter("name"))
+        partial(trace_inbound_details, customer_key=visit.customer.key, name=visit.parameter("name"))
     )
     if trace is None:
         raise HTTPException(404)
@@ -167,12 +167,12 @@ def _form(visit: Visit) -> TableForm:
 def _file(visit: Visit, what: str, columns: Sequence[str], rows: Iterator[Sequence[Cell]]) -> Response:
     today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
     heads = [visit.say(f"reports.columns.{column}") for column in columns]
-    return file_answer(visit, f"sms-{what}-{visit.customer.id}-{today}", heads, rows)
+    return file_answer(visit, f"sms-{what}-{visit.customer.key}-{today}", heads, rows)
 
 
 def _sent(visit: Visit, asked: Mapping[str, str]) -> DetailFilter:
     return read_query(
-        visit.customer.id,
+        visit.customer.key,
         DetailQuery(
             number=asked["number"],
             user=asked["user"],
@@ -191,7 +191,7 @@ def _sent(visit: Visit, asked: Mapping[str, str]) -> DetailFilter:
 
 def _received(visit: Visit, asked: Mapping[str, str]) -> InboundFilter:
     return read_inbound_query(
-        visit.customer.id,
+        visit.customer.key,
         InboundQuery(
             number=asked["number"],
             phone=asked["phone"],
@@ -206,7 +206,7 @@ def _received(visit: Visit, asked: Mapping[str, str]) -> InboundFilter:
 
 
 def _country(visit: Visit) -> str:
-    return visit.desk.snapshot.default_country_of(visit.customer.id)
+    return visit.desk.snapshot.default_country_of(visit.customer.key)
 
 
 def _choices(visit: Visit, words: str, values: Iterable[str]) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ _CODE_FAULTS: Final = frozenset({"code-missing", "code-taken", "code-of-other-ki
 
 async def list_all(visit: Visit) -> Response:
     """Show the registrations of the customer, or of all customers."""
-    key = visit.at.id if visit.at is not None else None
+    key = visit.at.key if visit.at is not None else None
     rows = await visit.desk.look(partial(shown_registrations, customer_key=key))
     return visit.show("rooms/sender-ids/list", rows=rows, room=f"/portal{_room(visit)}")
 

@@ -136,7 +136,7 @@ def _edit(
     *,
     foreseen: Foreseen | None = None,
 ) -> Response:
-    locked = {name for rules in visit.desk.snapshot.layers.constraints(visit.customer.id) for name in rules.locked}
+    locked = {name for rules in visit.desk.snapshot.layers.constraints(visit.customer.key) for name in rules.locked}
     return visit.show(
         "rooms/settings/edit",
         errors=errors,
@@ -179,15 +179,15 @@ def _place(visit: Visit) -> Place:
             )
         case "profile":
             profile = directory.profile(number)
-            if profile is not None and profile.customer_id == customer.id:
+            if profile is not None and profile.customer_id == customer.key:
                 return Place(scope=ProfileScope(customer.name, profile.name), kind=kind, name=profile.name, path=path)
         case "user":
             user = directory.user_with_id(number)
-            if user is not None and user.customer_id == customer.id:
+            if user is not None and user.customer_id == customer.key:
                 return Place(scope=UserScope(user.address), kind=kind, name=user.address, path=path)
         case "list":
-            for item in visit.desk.snapshot.lists.of_customer(customer.id):
-                if item.id == number:
+            for item in visit.desk.snapshot.lists.of_customer(customer.key):
+                if item.key == number:
                     return Place(scope=ListScope(customer.name, item.name), kind=kind, name=item.name, path=path)
     raise HTTPException(404)
 
@@ -200,8 +200,8 @@ def _places(visit: Visit) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         "service",
         [(f"/service/{service}", visit.say(f"settings.services.{service}")) for service, _ in _services(visit)],
     )
-    yield "profile", [(f"/profile/{item.id}", item.name) for item in snapshot.directory.profiles(customer.id)]
-    yield "list", [(f"/list/{item.id}", item.name) for item in snapshot.lists.of_customer(customer.id)]
+    yield "profile", [(f"/profile/{item.key}", item.name) for item in snapshot.directory.profiles(customer.key)]
+    yield "list", [(f"/list/{item.key}", item.name) for item in snapshot.lists.of_customer(customer.key)]
 
 
 def _services(visit: Visit) -> Iterator[tuple[str, str]]:
@@ -227,9 +227,9 @@ def _find_users(visit: Visit) -> list[tuple[str, str]]:
     words = visit.asked("user").strip().casefold()
     if not words:
         return []
-    users = visit.desk.snapshot.directory.users(visit.customer.id)
+    users = visit.desk.snapshot.directory.users(visit.customer.key)
     fitting = (user for user in users if words in user.address.casefold() or words in user.name.casefold())
-    return [(f"/user/{user.id}", user.address) for _, user in zip(range(_MOST_USERS), fitting, strict=False)]
+    return [(f"/user/{user.key}", user.address) for _, user in zip(range(_MOST_USERS), fitting, strict=False)]
 
 
 def _choices(name: str) -> list[str]:

@@ -102,7 +102,7 @@ async def take(visit: Visit) -> Response:
         partial(list_stops, customer=visit.customer.name, with_ended=_with_ended(visit))
     )
     values: Any = ([str(value) for value in row.values()] for row in rows)
-    return file_answer(visit, f"stop-list-{visit.customer.id}", COLUMNS, values)
+    return file_answer(visit, f"stop-list-{visit.customer.key}", COLUMNS, values)
 
 
 async def ask_for_file(visit: Visit) -> Response:

@@ -52,7 +52,7 @@ async def open_one(visit: Visit) -> Response:
 
 async def show_one(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
     """Show a request with what was written about it."""
-    key = visit.at.id if visit.at is not None else None
+    key = visit.at.key if visit.at is not None else None
     try:
         found = await visit.desk.look(partial(show_support, request=visit.parameter("request"), customer_key=key))
     except AdminFault as missing:
@@ -99,9 +99,9 @@ async def close(visit: Visit) -> Response:
 
 
 async def _list(visit: Visit) -> Response:
-    key = visit.at.id if visit.at is not None else None
+    key = visit.at.key if visit.at is not None else None
     rows = await visit.desk.look(partial(list_support, customer_key=key))
-    names = {item.id: item.name for item in visit.desk.snapshot.directory.customers()}
+    names = {item.key: item.name for item in visit.desk.snapshot.directory.customers()}
     return visit.show("rooms/support/list", rows=rows, names=names, room=f"/portal{_room(visit)}")
 
 

@@ -66,7 +66,7 @@ async def show_all(visit: Visit, errors: Mapping[str, str] | None = None) -> Res
         errors=errors,
         kinds=[kind for kind in kinds if kind != studio.INBOUND_PUSH],
         actions=await visit.desk.look(pushes) if studio.INBOUND_PUSH in kinds else {},
-        owners=["", *(item.name for item in visit.desk.snapshot.directory.profiles(visit.customer.id))],
+        owners=["", *(item.name for item in visit.desk.snapshot.directory.profiles(visit.customer.key))],
         own={(row["profile"], "push" if str(row["form"]).startswith("push-") else row["form"]): row for row in rows},
         look={field: getattr(settings, field) for field in _LOOK},
         graphics=list(await visit.desk.studio.graphics(visit.customer)),
@@ -250,7 +250,7 @@ async def _work(visit: Visit, given: Callable[[str], str]) -> Work:
     kind, profile = visit.parameter("kind"), given("profile")
     if kind not in studio.KINDS or not _is_contracted(visit, kind):
         raise HTTPException(404)
-    if profile and visit.desk.snapshot.directory.profile_named(visit.customer.id, profile) is None:
+    if profile and visit.desk.snapshot.directory.profile_named(visit.customer.key, profile) is None:
         raise HTTPException(404)
     view = {field: given(field).strip()[:80] for field in ("language", "sample", "job", "sms")}
     if kind != studio.INBOUND_PUSH:

@@ -64,7 +64,7 @@ async def try_url(visit: Visit) -> Response:
         raise HTTPException(404)
     user = place.name if place.kind in {LayerKind.USER, LayerKind.PINNED} else ""  # whose own key signs
     desk.check_push_url(url, customer.name)
-    states = desk.snapshot.layers.resolve(customer.id, Origin.MAIL.value).settings.push_states
+    states = desk.snapshot.layers.resolve(customer.key, Origin.MAIL.value).settings.push_states
     attempt = await desk.push_now(sample_push(customer.name, url, desk.now(), of_message=bool(states), user=user))
     return await _list(visit, attempt=attempt)
 
@@ -125,7 +125,7 @@ async def _list(visit: Visit, errors: Mapping[str, str] | None = None, attempt: 
 
 
 async def _places(visit: Visit) -> list[PushPlace]:
-    return await asyncio.to_thread(lambda: list(push_places(visit.desk.snapshot, visit.customer.id)))
+    return await asyncio.to_thread(lambda: list(push_places(visit.desk.snapshot, visit.customer.key)))
 
 
 async def _push(visit: Visit) -> ToldPush:
