@@ -58,7 +58,7 @@ from process.mail_out import (
     mail_ladder,
     reported_domains,
 )
-from process.portal import portal_routes
+from process.portal import portal_gate, portal_services
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.reports import report_services
 from process.routes import offers_cancelling, rules_of
@@ -183,8 +183,10 @@ def build(
         )
         connect = keeper.begin
         lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
-    http = tuple(
-        http_services(config, core, tls, api_routes(core, doors), portal_routes(config, core, doors, smpp_server.bound))
+    gate = portal_gate(config, core, doors, smpp_server.bound)
+    http = (
+        *http_services(config, core, tls, api_routes(core, doors), gate.routes()),
+        *portal_services(config, gate),
     )
     acme: Stage = ()
     if renewal is not None:

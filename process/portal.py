@@ -8,6 +8,7 @@ from functools import partial
 from addressbook.exchange import UserFile
 from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, SourceKind
+from config.http import HttpService
 from config.model import Config
 from config.smpp_server import SmppServerOptions
 from dirsync.files import read_users
@@ -23,25 +24,35 @@ from gateway.portal.operation import Operation
 from gateway.portal.sessions import Sessions
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
+from gateway.worker import Worker
 from process.accept_path import AcceptPath
 from process.allowances import networks_of
 from process.doors import Doors
 from process.push import try_push
 from process.rerouting import rerouting_of
+from process.services import Service, service_of
 from process.support import desk_of, registrar_of
 from process.surroundings import look_around
 from templates.portal_pages import PortalPages
 from web.portal.gate import Gate
 from web.portal.pages import OPEN_PAGES, PAGES
-from web.server import Routes
 
 Bound = Callable[[], Sequence[BoundEsme]]
+_DAY = 86_400.0
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - an address that nobody can connect to
 
 
-def portal_routes(config: Config, core: AcceptPath, doors: Doors, bound: Bound) -> Routes:
-    """Return the routes of the portal."""
-    return Gate(PAGES, OPEN_PAGES, desk=portal_desk(config, core, doors, bound), look=PortalPages()).routes()
+def portal_gate(config: Config, core: AcceptPath, doors: Doors, bound: Bound) -> Gate:
+    """Return the portal, which has its routes."""
+    return Gate(PAGES, OPEN_PAGES, desk=portal_desk(config, core, doors, bound), look=PortalPages())
+
+
+def portal_services(config: Config, gate: Gate) -> Sequence[Service]:
+    """Return what makes the pages ready that a listener serves, in the background, before anybody asks for one."""
+    if not any(HttpService.PORTAL in item.serves for item in config.http_listeners):
+        return ()
+    worker = Worker("portal-pages", gate.preparation.step, look_every=_DAY, rest=1.0)
+    return (service_of("portal-pages", worker),)
 
 
 def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = lambda: ()) -> Desk:

@@ -3,10 +3,11 @@
 Templates stand in the folder portal. Not here: the words (portal_words), what is shown (web.portal), mails (render).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.resources import files
+from threading import Lock
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,8 +24,27 @@ from templates.words import FALLBACK, Dictionary, Words, locale_of
 _FOLDER: Final = files(__package__).joinpath("portal")
 
 
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(str(_FOLDER)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        cache_size=-1,
+        auto_reload=False,
+    )
+    made.globals["languages"] = LANGUAGES
+    return made
+
+
 class PortalPages:
-    """Fulfils web.portal.look.Look; each template and catalogue is read when it is first needed."""
+    """Fulfils web.portal.look.Look; templates are compiled once, and read when first needed where not prepared."""
+
+    def __init__(self) -> None:
+        self._steps = self._prepare()
+        self._turn = Lock()
 
     @property
     def languages(self) -> Collection[str]:
@@ -32,23 +52,24 @@ class PortalPages:
         return LANGUAGES
 
     @cached_property
-    def _environment(self) -> Environment:
-        made = Environment(
-            loader=FileSystemLoader(str(_FOLDER)),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            cache_size=-1,
-            auto_reload=False,
-        )
-        made.globals["languages"] = LANGUAGES
-        return made
-
-    @cached_property
     def _mail(self) -> Dictionary:
         """The words of status mails, which pages use for states, settings and refusals."""
         return Dictionary()
+
+    def prepare_next(self) -> bool:
+        """Read the words of the next language, or compile the next template; returns False where none is left."""
+        with self._turn:
+            return next(self._steps, self) is None
+
+    def _prepare(self) -> Iterator[None]:
+        for language in LANGUAGES:
+            portal_words(language)
+            self._mail.words(language)
+            self.territory(language, "")
+            yield
+        for template in _environment().list_templates(extensions=["j2"]):
+            _environment().get_template(template)
+            yield
 
     def render(self, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
         """Return a page in a language, with its instants in an IANA zone."""
@@ -84,7 +105,7 @@ class PortalPages:
             "when": when,
             "day": day,
         }
-        return self._environment.get_template(f"{template}.html.j2").render({**own, **values})
+        return _environment().get_template(f"{template}.html.j2").render({**own, **values})
 
     def say(self, language: str, key: str, **fields: object) -> str:
         """Return a sentence. Raises KeyError for a key that there is not."""

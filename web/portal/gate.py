@@ -24,6 +24,7 @@ from web.portal.cookie import token_of
 from web.portal.form import Form, read_form
 from web.portal.look import Look
 from web.portal.page import CUSTOMER, OpenPage, Page
+from web.portal.preparation import Preparation
 from web.portal.static import static_routes
 from web.portal.visit import Guest, MenuItem, Visit
 
@@ -33,7 +34,7 @@ AUTHENTICATOR: Final = "/account/authenticator"
 
 
 class Gate:
-    """Answers for the pages `pages` and `open_pages`."""
+    """Answers for the pages `pages` and `open_pages`, none before its `preparation` is done."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Gate:
         self._open_pages = open_pages
         self._desk = desk
         self._look = look
+        self.preparation = Preparation(look)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the portal."""
@@ -63,6 +65,7 @@ class Gate:
         ]
 
     async def _open(self, page: OpenPage, request: Request) -> Response:
+        await self.preparation.until_ready()
         guest = Guest(request=request, desk=self._desk, look=self._look)
         try:
             if request.method not in _SAFE:
@@ -73,6 +76,7 @@ class Gate:
             return refuse(guest, error.status_code)
 
     async def _answer(self, page: Page, request: Request) -> Response:
+        await self.preparation.until_ready()
         session = await self._desk.sign_in.sessions.find(token_of(request))
         if session is None or not session.stage.is_open:
             return await self._without_session(page, request)
@@ -139,6 +143,7 @@ class Gate:
         ]
 
     async def _nothing_here(self, request: Request) -> Response:
+        await self.preparation.until_ready()
         return refuse(Guest(request=request, desk=self._desk, look=self._look), 404)
 
 

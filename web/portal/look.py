@@ -11,6 +11,9 @@ class Look(Protocol):
     def languages(self) -> Collection[str]:
         """The languages that there are."""
 
+    def prepare_next(self) -> bool:
+        """Do a step of what costs time before a page can be shown, in any thread; returns False where none is left."""
+
     def render(self, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
         """Return a page; `template` is its path below templates/portal, without `.html.j2`."""
 
