@@ -5,7 +5,7 @@ answers, since MAIL, each RCPT, DATA and the next mail ask the same. Not here: f
 (gateway.directory), the members of lists (store.lists).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
@@ -14,7 +14,7 @@ from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layer
 from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
-from addressbook.people import Customer, Directory
+from addressbook.people import AddressRange, Customer, Directory
 from addressbook.registrations import Registrations
 from addressbook.senders import (
     Principal,
@@ -45,6 +45,12 @@ _MOST_SENDERS = 10_000
 _MOST_SETTINGS = 5_000
 
 
+def _prove_by_address(
+    directory: Directory, find: Callable[[str], tuple[AddressRange, ...]], client: str
+) -> Principal | None:
+    return prove_by_address(directory, find(client))
+
+
 class Snapshot:
     """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's.
 
@@ -55,6 +61,7 @@ class Snapshot:
     __slots__ = (
         "_choose_sender",
         "_find_ranges",
+        "_prove_by_address",
         "_stored",
         "default_options",
         "directory",
@@ -91,6 +98,7 @@ class Snapshot:
         self.registrations = registrations or Registrations()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._find_ranges = lru_cache(_MOST_CLIENTS)(partial(find_ranges, directory))
+        self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(_prove_by_address, directory, self._find_ranges))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
 
@@ -126,7 +134,7 @@ class Snapshot:
 
     def prove_by_address(self, client: str) -> Principal | None:
         """Return the active customer that is proven by the address range with a client's address."""
-        return prove_by_address(self.directory, self._find_ranges(client))
+        return self._prove_by_address(client)
 
     def bind_to_range(self, principal: Principal, client: str) -> Principal:
         """Return a principal with the service and profile of the range it comes from, where nothing nearer names one.
