@@ -276,6 +276,11 @@ def judge_encoded(plain: EncodedText, encoded: EncodedText, wording: Wording) ->
     return tuple(findings)
 
 
+def judge_joined(wording: Wording) -> tuple[Finding, ...]:
+    """Return what a country does to one part of several that its sender divided: nothing but notes."""
+    return tuple(Finding(rule.name, Effect.NOTED, rule.value) for rule in wording.shapes if rule.name in _OF_SEVERAL)
+
+
 def _used(text: EncodedText) -> Iterable[int]:
     """Yield the septets, or units of 16 bits, of each part with its header."""
     start, header = 0, _HEADER[text.alphabet] if len(text.lengths) > 1 else 0
@@ -294,6 +299,7 @@ def _is_longer(text: EncodedText, value: str) -> bool:
 
 _ONLY_TOLD: Final = frozenset({RuleName.RECEIPTS, RuleName.ALPHA_UCS2})
 _CUTTING: Final = frozenset({RuleName.MAX_PARTS, RuleName.CONCATENATION})
+_OF_SEVERAL: Final = frozenset({RuleName.CONCATENATION, RuleName.RECEIPTS})
 _BREAKS: Final[Mapping[RuleName, Callable[[EncodedText, str], bool]]] = MappingProxyType(
     {
         RuleName.MAX_PARTS: lambda text, value: len(text.lengths) > _most_parts(value),

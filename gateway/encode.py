@@ -14,9 +14,10 @@ from msgspec import Struct, field, structs
 
 from countries.contents import Contents
 from countries.findings import Finding
-from countries.wording import Look, Wording, judge_encoded, look_at
+from countries.wording import Look, Wording, judge_encoded, judge_joined, look_at
 from gateway.routing import Repertoire
 from inbound.words import offers_stop
+from smpp.dialect.fragments import read_place
 from sms.message import Alphabet, EncodedText
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text, graphemes
@@ -186,17 +187,18 @@ def _shortened(text: str, length: int) -> str:
 
 def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
     """Return a text that its sender divided, as it is: what countries want of it is only noted, or refused."""
-    contents = Contents(text, offers_stop)
-    looks = {
-        index: (look_at(contents, demand.wording, is_fixed=True), demand.wording)
-        for index, demand in demands.items()
-        if demand.wording is not None
-    }
-    return Texts(
-        shared=encoded,
-        barred={index: look.refused for index, (look, _) in looks.items() if look.refused is not None},
-        findings={index: look.findings for index, (look, _) in looks.items() if look.findings},
-    )
+    contents, total = Contents(text, offers_stop), read_place(encoded.udh).total
+    barred: dict[int, Refused] = {}
+    findings: dict[int, tuple[Finding, ...]] = {}
+    for index, demand in demands.items():
+        if demand.wording is None:
+            continue
+        look = look_at(contents, demand.wording, is_fixed=True)
+        if look.refused is not None:
+            barred[index] = look.refused
+        if found := (*look.findings, *(judge_joined(demand.wording) if total > 1 else ())):
+            findings[index] = found
+    return Texts(shared=encoded, barred=barred, findings=findings)
 
 
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:

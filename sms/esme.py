@@ -66,7 +66,8 @@ class EsmeReceipt:
     """One receipt for the login of an ESME; `identity` is the same at every attempt.
 
     `recipient` is the address as it was submitted, `error` that of the network, else empty, `reason` ours. `delivered`
-    counts parts of `parts`. `text` is the beginning of the text. An `intermediate` one tells of no end.
+    counts parts of `parts`. `text` is the beginning of the text. An `intermediate` one tells of no end. `worth` is what
+    receipts of the recipient's country are worth (sms.report.worth_of_receipts).
     """
 
     identity: str
@@ -83,6 +84,7 @@ class EsmeReceipt:
     text: str
     submitted_at: datetime
     done_at: datetime
+    worth: str = ""
 
 
 def wants_receipt(registered: int, state: MessageState) -> bool:

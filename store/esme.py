@@ -17,7 +17,7 @@ from sms.esme import INTERMEDIATE, EsmeOrigin, EsmeReceipt, EsmeRequest, receipt
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, ReceiptState
 from sms.outbox import OutboxEvent
-from sms.report import Channel, Findings
+from sms.report import Channel, Findings, worth_of_receipts
 from sms.schedule import Schedule
 from sms.sender_rate import SenderRate
 from store.engine.database import Row, Transaction
@@ -60,6 +60,7 @@ class _Facts(Struct, frozen=True, array_like=True):
     given: str
     beginning: str
     accepted_at: int
+    ruling: str
 
 
 _FACTS = query(
@@ -82,10 +83,16 @@ def freeze_origin(request: EsmeRequest | None) -> str:
 def receipt_rows(tx: Transaction, keys: Keys, told: Sequence[ToldSms], now: int) -> list[Row]:
     """Return the rows of receipts for these SMS; `now` is in microseconds."""
     facts = {item.key: item for item in tx.select_in(_Facts, _FACTS, [sms.key for sms in told])}
-    return [_receipt_row(keys.take(), facts[sms.key], sms, now) for sms in told if sms.key in facts]
+    found = read_findings(tx, [item.ruling for item in facts.values()])
+    worth = {ruling: worth_of_receipts(findings) for ruling, (_, findings) in found.items()}
+    return [
+        _receipt_row(keys.take(), facts[sms.key], sms, worth.get(facts[sms.key].ruling, ""), now)
+        for sms in told
+        if sms.key in facts
+    ]
 
 
-def _receipt_row(key: int, facts: _Facts, sms: ToldSms, now: int) -> Row:
+def _receipt_row(key: int, facts: _Facts, sms: ToldSms, worth: str, now: int) -> Row:
     return new_row(
         key,
         NewRow(
@@ -110,6 +117,7 @@ def _receipt_row(key: int, facts: _Facts, sms: ToldSms, now: int) -> Row:
                 "text": facts.beginning,
                 "submitted_at": facts.accepted_at,
                 "done_at": sms.at,
+                **({"worth": worth} if worth else {}),
             },
         ),
     )
@@ -133,6 +141,7 @@ def open_receipt(taken: TakenRow) -> EsmeReceipt:
         text=about["text"],
         submitted_at=to_instant(about["submitted_at"]),
         done_at=to_instant(about["done_at"]),
+        worth=about.get("worth", ""),
     )
 
 

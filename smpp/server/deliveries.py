@@ -1,11 +1,12 @@
 """The deliver_sm that an ESME gets: a receipt with its text and parameters, or an inbound SMS.
 
 A receipt names nothing but what SMPP 3.4 has, since clients break on anything else: the full text of appendix B, in
-GSM-7, and both parameters. Not here: when and over which bind it goes (courier). Standards: SMPP 3.4 §4.6.1, §5.2.12,
-appendix B.
+GSM-7, and both parameters. One of ours stands only where a receipt says more than it is worth. Not here: when and over
+which bind it goes (courier). Standards: SMPP 3.4 §4.6.1, §5.2.12, appendix B.
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 from inbound.report import InboundReport
 from smpp.dialect.receipts import NUMBER_OF, WORD_OF, write_receipt_text
@@ -15,6 +16,10 @@ from smpp.wire.fields import Address
 from smpp.wire.tlv import Tag, Tlv
 from sms.alphabet import encode_gsm7
 from sms.esme import EsmeReceipt
+from sms.message import ReceiptState
+
+RECEIPT_WORTH: Final = 0x1403
+"""What a receipt that says «delivered» is worth in the recipient's country, where that is less than it says."""
 
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 _MOST_OF_TEXT = 20  # appendix B
@@ -43,6 +48,9 @@ def write_receipt(receipt: EsmeReceipt) -> tuple[DeliverSm, tuple[Tlv, ...]]:
     )
     if origin.user_message_reference is not None:
         tlvs = (*tlvs, Tlv(Tag.USER_MESSAGE_REFERENCE, origin.user_message_reference))
+    if receipt.worth and receipt.state is ReceiptState.DELIVERED:
+        # The last one: a client that gives up at a tag it does not know has read the others.
+        tlvs = (*tlvs, Tlv(RECEIPT_WORTH, receipt.worth.encode("ascii") + b"\0"))
     body = DeliverSm(
         source_addr_ton=origin.destination_ton,
         source_addr_npi=origin.destination_npi,

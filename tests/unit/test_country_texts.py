@@ -280,6 +280,18 @@ def test_a_text_that_its_sender_divided_is_never_changed():
     assert texts_of(barred) == [Refusal.CONTENT_NOT_ALLOWED]
 
 
+@pytest.mark.parametrize(
+    ("udh", "told"), [("0500030a0201", ["noted"]), ("06080400070201", ["noted"]), ("0500030a0101", [])]
+)
+def test_what_a_country_does_to_several_parts_is_told_of_a_part_that_its_sender_divided(udh, told):
+    request = EsmeRequest(origin=EsmeOrigin(), header=Header(octets=bytes.fromhex(udh)))
+    planned = decide(book("concatenation"), GERMANY, text="part", esme=request)
+    assert [
+        finding.effect for finding in planned.messages[0].findings if finding.rule is RuleName.CONCATENATION
+    ] == told
+    assert planned.encoded.text == "part"
+
+
 def test_a_fallback_is_none_where_it_is_not_permitted_or_somebody_elses():
     fallback = parse_sender_id("12345")
     name = parse_sender_id("Shop")

@@ -1,10 +1,13 @@
 """Receipts for ESMEs: as asked for and nothing else, to the right bind, once the ESME is there, until it has them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from countries.book import Mode, Ruling
+from countries.rules import RuleName
 from gateway.listener import ConnectionLimits
 from smpp.server.connection import EsmeLimits
 from smpp.session.limits import SessionLimits
@@ -140,6 +143,70 @@ async def test_a_receipt_names_no_parameter_that_smpp_does_not_have(server):
         server.carry()
         (receipt,) = await client.receipts()
     assert {tag for tag, _ in receipt.tlvs} == {Tag.RECEIPTED_MESSAGE_ID, Tag.MESSAGE_STATE}
+
+
+@pytest.fixture
+async def serve_where(house):
+    """Return a server for which receipts of Great Britain are worth what the operator's rule says."""
+    sites = []
+
+    async def start(value, mode=Mode.NOTE, **rule):
+        ruling = Ruling(country="GB", name=RuleName.RECEIPTS, mode=mode, value=value, **rule)
+        sites.append(await EsmeSite(replace(house, rulings=(ruling,))).start())
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        await site.stop()
+
+
+async def receipt_where(server, state=ReceiptState.DELIVERED, **options):
+    async with server.esme(**options) as client:
+        await client.submit(tlvs=[Tlv(Tag.USER_MESSAGE_REFERENCE, 4711)])
+        server.carry(state)
+        return (await client.receipts())[0]
+
+
+@pytest.mark.parametrize("mode", [Mode.NOTE, Mode.APPLY])
+@pytest.mark.parametrize("value", ["network", "unreliable", "false", "none"])
+async def test_a_receipt_keeps_the_networks_word_and_says_last_what_it_is_worth(serve_where, value, mode):
+    receipt = await receipt_where(await serve_where(value, mode))
+    words = receipt_words(receipt)
+    assert (words["stat"], words["tlv_state"]) == ("DELIVRD", 2)
+    assert receipt.octets(0x1403) == value.encode() + b"\0"
+    assert receipt.tlvs[-1].tag == 0x1403
+
+
+@pytest.mark.parametrize(
+    ("value", "mode", "state"),
+    [
+        ("handset", Mode.NOTE, ReceiptState.DELIVERED),
+        ("first-part", Mode.NOTE, ReceiptState.DELIVERED),  # of one part it says it all
+        ("network", Mode.OFF, ReceiptState.DELIVERED),
+        ("network", Mode.NOTE, ReceiptState.UNDELIVERABLE),
+        ("network", Mode.NOTE, ReceiptState.EXPIRED),
+    ],
+)
+async def test_a_receipt_that_says_no_more_than_it_is_worth_has_no_word_of_it(serve_where, value, mode, state):
+    receipt = await receipt_where(await serve_where(value, mode), state)
+    assert receipt.octets(0x1403) is None
+
+
+async def test_a_part_of_several_hears_that_only_the_first_is_reported(serve_where):
+    server = await serve_where("first-part")
+    async with server.esme() as client:
+        await client.submit(text=b"\5\0\3\x07\2\2world", esm_class=0x40)
+        server.carry()
+        (receipt,) = await client.receipts()
+    assert receipt.octets(0x1403) == b"first-part\0"
+
+
+async def test_the_operator_takes_the_worth_of_receipts_away_for_one_customer(serve_where):
+    assert (await receipt_where(await serve_where("network", customer="rival"))).octets(0x1403) is None
+
+
+async def test_an_esme_of_smpp_33_hears_nothing_of_the_worth_of_a_receipt(serve_where):
+    assert (await receipt_where(await serve_where("network"), interface_version=0x33)).tlvs == ()
 
 
 async def test_an_esme_of_smpp_33_gets_no_parameters(server):
