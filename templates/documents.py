@@ -1,6 +1,7 @@
 """Pages of the documentation as HTML for the portal: the Markdown files of docs, which the package has as well.
 
-HTML in them is text, and nothing is inline but classes. A link to a page that the reader has not is its words alone.
+HTML in them is text, and nothing is inline but classes. A link to a page that the reader has not is its words alone;
+pictures that stand alone and the section for the operator are left out.
 Not here: who may read which (web.portal).
 """
 
@@ -17,6 +18,8 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 _CACHED: Final = 64
+_OPERATORS: Final = "For the operator"
+_OF_PICTURES: Final = frozenset({"image", "softbreak", "hardbreak"})
 _PUNCTUATION: Final = re.compile(r"[^\w\- ]")
 
 
@@ -58,7 +61,7 @@ def _rendered(name: str, links: tuple[tuple[str, str], ...]) -> Document:
 
 def _tokens(name: str) -> list[Token]:
     text = (files("templates") / "documentation" / f"{name}.md").read_text("utf-8")
-    tokens = _markdown().parse(text)
+    tokens = list(_for_customers(_without_pictures(_markdown().parse(text))))
     for index, token in enumerate(tokens):
         if token.type == "heading_open":
             token.attrs["id"] = _anchor(tokens[index + 1].content)
@@ -68,6 +71,32 @@ def _tokens(name: str) -> list[Token]:
         elif token.type == "table_open":
             token.attrs["class"] = "list"
     return tokens
+
+
+def _for_customers(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield a page without the section that is the operator's, who reads it elsewhere."""
+    is_operators = False
+    for index, token in enumerate(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            is_operators = tokens[index + 1].content == _OPERATORS
+        if not is_operators:
+            yield token
+
+
+def _without_pictures(tokens: Sequence[Token]) -> list[Token]:
+    """Return a page without the paragraphs and tables that show pictures alone, which the package does not have."""
+    shown: list[Token] = []
+    begins: list[int] = []
+    for token in tokens:
+        shown.append(token)
+        if token.type in {"paragraph_open", "table_open"}:
+            begins.append(len(shown) - 1)
+        elif token.type in {"paragraph_close", "table_close"}:
+            begin = begins.pop()
+            parts = [part for one in shown[begin:] for part in one.children or ()]
+            if any(part.type == "image" for part in parts) and all(part.type in _OF_PICTURES for part in parts):
+                del shown[begin:]
+    return shown
 
 
 @cache

@@ -52,6 +52,30 @@ def test_a_link_to_a_page_that_is_not_shown_is_its_words_alone():
     assert 'href="/portal/employees"' in render_document("sending", HREFS).html
 
 
+def test_a_guide_has_its_words_without_its_pictures_and_without_what_is_the_operators():
+    guide = render_document("portal", HREFS)
+    assert "The first hour" in guide.html
+    assert "Signing in" not in guide.html, "the caption of a picture"
+    assert guide.html.count("<table") == 1, "that of attacks; two others show pictures alone"
+    assert HREFS["reports"] in guide.html
+    assert ("settings", "Settings") in guide.sections
+    operators = "For the operator"
+    assert operators not in guide.html
+    assert operators not in dict(guide.sections).values()
+    names = render_document("sender-ids", HREFS)
+    assert "A renewal leaves no gap" in names.html
+    assert "senderid approve" not in names.html
+
+
+async def test_sender_ids_are_explained_to_whoever_may_send(site):
+    visitor, path = await site.signed_in(), f"/c/{site.customer()}/documentation"
+    assert (await visitor.get(f"{path}/sender-ids")).status_code == 200
+    senders = ("mail2sms", "sap", "rest", "soap", "http", "smpp", "sms-to-smpp")
+    await site.administer(f"customer option acme {' '.join(f'--remove {one}' for one in senders)}")
+    assert (await visitor.get(f"{path}/sender-ids")).status_code == 404
+    assert (await visitor.get(f"{path}/portal")).status_code == 200
+
+
 async def test_only_pages_of_what_is_contracted_are_shown(site):
     visitor = await site.signed_in()
     path = f"/c/{site.customer()}/documentation"

@@ -23,9 +23,13 @@ _DIRECTORY: Final = frozenset({Option.DIRECTORY})
 _ALL: Final[frozenset[Option]] = frozenset()
 
 DOCUMENTS: Final[Mapping[str, frozenset[Option]]] = {
+    "portal": _ALL,
     "employees": _MAIL,
     "sending": _MAIL,
     "status-mails": frozenset({Option.MAIL2SMS, Option.SAP}),
+    "sender-ids": frozenset(
+        {Option.MAIL2SMS, Option.SAP, Option.REST, Option.SOAP, Option.HTTP, Option.SMPP, Option.SMS_TO_SMPP}
+    ),
     "guides/exchange-online": _MAIL,
     "guides/exchange": _MAIL,
     "guides/postfix": _MAIL,
