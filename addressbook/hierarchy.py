@@ -14,6 +14,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+from addressbook.overruled import Overrules, Overruling, overruling
+from sms.facts import Fact
 from sms.message import MAIL_SERVICES, Priority
 from sms.number import NumberType, SenderId
 from sms.outcome import Refusal, Refused
@@ -119,7 +121,7 @@ class Shadowed:
     layer: LayerKind
     owner: str
     origin: str
-    why: str
+    why: Overruling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +141,12 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clamped:
-    """A stored or requested value that a constraint changed; `by` is a sentence that the sender may read."""
+    """A stored or requested value that a constraint changed, and why."""
 
     field: str
     wanted: object
     value: object
-    by: str
+    why: Overruling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +206,18 @@ def _built_in() -> _Stacked:
 _BUILT_IN: Final = _built_in()
 
 
-def _why_barred(name: str, layer: Layer, constraints: Iterable[Constraints]) -> str:
-    """Return why this layer's cell does not count, empty if it does."""
+_SAYS_NOTHING: Final = overruling(Overrules.SAYS_NOTHING)
+_WEAKER: Final = {kind: overruling(Overrules.WEAKER, layer=kind.value) for kind in LayerKind}
+
+
+def _why_barred(name: str, layer: Layer, constraints: Iterable[Constraints]) -> Overruling | None:
+    """Return why this layer's cell does not count, None if it does."""
     if layer.kind is LayerKind.MESSAGE and not FIELDS[name].message_may_set:
-        return f"{name} cannot be set by a message"
+        return overruling(Overrules.NOT_BY_MESSAGE, field=name)
     for constraint in constraints:
         if constraint.locks(name, layer.kind):
-            return f"{name} is locked by {constraint.name}"
-    return ""
+            return overruling(Overrules.LOCKED, field=name, by=constraint.name)
+    return None
 
 
 def _lay(below: _Stacked, layers: Iterable[Layer], constraints: Sequence[Constraints]) -> _Stacked:
@@ -223,20 +229,20 @@ def _lay(below: _Stacked, layers: Iterable[Layer], constraints: Sequence[Constra
             before = explained[name]
             value = FIELDS[name].neutral if cell.value is NONE else cell.value
             why = _why_barred(name, layer, constraints)
-            if cell.value is UNSET or why:
-                note = Shadowed(cell.value, layer.kind, layer.owner, cell.origin, why or "says nothing, inherits")
+            if cell.value is UNSET or why is not None:
+                note = Shadowed(cell.value, layer.kind, layer.owner, cell.origin, why or _SAYS_NOTHING)
                 explained[name] = replace(before, shadowed=(note, *before.shadowed))
-                if not why or cell.value is UNSET or value == before.value:
+                if why is None or cell.value is UNSET or value == before.value:
                     continue
                 if layer.kind is LayerKind.MESSAGE:
                     refused.append(Refused(refusal=Refusal.SETTING_NOT_PERMITTED, detail=f"{why}."))
                 else:
-                    clamped.append(Clamped(field=name, wanted=value, value=before.value, by=why))
+                    clamped.append(Clamped(field=name, wanted=value, value=before.value, why=why))
                 continue
             merge = FIELDS[name].merge
             if merge is not None and cell.value is not NONE:
                 value = merge(before.value, value)
-            was = Shadowed(before.value, before.layer, before.owner, before.origin, f"weaker than {layer.kind}")
+            was = Shadowed(before.value, before.layer, before.owner, before.origin, _WEAKER[layer.kind])
             explained[name] = Explained(
                 value=value,
                 layer=layer.kind,
@@ -255,7 +261,8 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
     refused, clamped = list(stacked.refused), list(stacked.clamped)
     changed: dict[str, object] = {}
 
-    def clamp(name: str, value: object, constraint: Constraints, why: str) -> None:
+    def clamp(name: str, value: object, constraint: Constraints, code: Overrules, **facts: Fact) -> None:
+        why = overruling(code, by=constraint.name, **facts)
         before = decided.get(name) or stacked.explained[name]
         was = Shadowed(before.value, before.layer, before.owner, before.origin, why)
         decided[name] = Explained(
@@ -265,28 +272,27 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
             owner=constraint.owner,
             shadowed=(was, *before.shadowed),
         )
-        clamped.append(Clamped(field=name, wanted=before.value, value=value, by=why))
+        clamped.append(Clamped(field=name, wanted=before.value, value=value, why=why))
         changed[name] = value
 
     for rule in constraints:
         parts = changed.get("max_parts", stacked.settings.max_parts)
         if rule.max_parts is not None and isinstance(parts, int) and parts > rule.max_parts:
-            most = "one part" if rule.max_parts == 1 else f"{rule.max_parts} parts"
-            clamp("max_parts", rule.max_parts, rule, f"{rule.name} allows {most} at most")
+            clamp("max_parts", rule.max_parts, rule, Overrules.TOO_MANY_PARTS, most=rule.max_parts)
         if not rule.express and changed.get("priority", stacked.settings.priority) is Priority.EXPRESS:
-            clamp("priority", Priority.NORMAL, rule, f"{rule.name} does not allow express")
+            clamp("priority", Priority.NORMAL, rule, Overrules.NO_EXPRESS)
         if not rule.flash and changed.get("flash", stacked.settings.flash) is True:
-            clamp("flash", False, rule, f"{rule.name} does not allow flash")
+            clamp("flash", False, rule, Overrules.NO_FLASH)
         if not rule.push and changed.get("push_url", stacked.settings.push_url):
-            clamp("push_url", "", rule, f"{rule.name} does not include push")
+            clamp("push_url", "", rule, Overrules.NO_PUSH)
         if not rule.reject and changed.get("unencodable", stacked.settings.unencodable) is Unencodable.REJECT:
-            clamp("unencodable", Unencodable.SMART, rule, f"{rule.name} refuses no mail for its characters")
+            clamp("unencodable", Unencodable.SMART, rule, Overrules.NO_REJECT)
         sender = stacked.settings.sender_id
         if rule.sender_ids is not None and sender is not None and sender.value not in rule.sender_ids:
             refused.append(_sender_refused(sender, rule))
         fallback = changed.get("fallback_sender_id", stacked.settings.fallback_sender_id)
         if rule.sender_ids is not None and isinstance(fallback, SenderId) and fallback.value not in rule.sender_ids:
-            clamp("fallback_sender_id", None, rule, f"{rule.name} does not permit {fallback.value}")
+            clamp("fallback_sender_id", None, rule, Overrules.NO_SUCH_SENDER, sender_id=fallback.value)
     return Resolved(
         settings=replace(stacked.settings, **changed) if changed else stacked.settings,  # type: ignore[arg-type]  # by name
         explained={**stacked.explained, **decided} if decided else stacked.explained,

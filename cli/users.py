@@ -137,7 +137,7 @@ def _print_explained(answer: "ExplainedUser") -> None:
     for refused in answer.resolved.refused:
         click.echo(f"refused: {refused.detail}")
     for clamped in answer.clamped:
-        click.echo(f"{clamped.field}: {clamped.by}")
+        click.echo(f"{clamped.field}: {clamped.why}")
 
 
 def _set(answer: "ExplainedUser", layer: "LayerKind", name: str) -> str:

@@ -237,7 +237,7 @@ def _judge(stack: _Stack) -> Iterator[Contradiction]:
     for clamped in stack.resolved.clamped:
         if stack.decides(clamped.field):
             values = {"wanted": format_setting(clamped.wanted), "value": format_setting(clamped.value)}
-            facts = {"field": clamped.field, "by": clamped.by, **values, **whose}
+            facts = {"field": clamped.field, "by": str(clamped.why), **values, **whose}
             yield Contradiction(Contradicts.WITHOUT_EFFECT, facts)
     if settings.status_channel is not StatusChannel.MAIL and not settings.push_url and stack.decides("status_channel"):
         yield Contradiction(Contradicts.NO_PUSH_URL, {"channel": settings.status_channel.value, **whose})

@@ -57,7 +57,7 @@ class ExplainedUser:
             "service": self.service,
             "settings": {name: self._field_view(name) for name in self.fields},
             "refused": [refused.detail for refused in self.resolved.refused],
-            "clamped": [clamped.by for clamped in self.clamped],
+            "clamped": [str(clamped.why) for clamped in self.clamped],
         }
 
     def _field_view(self, name: str) -> View:
@@ -77,7 +77,7 @@ class ExplainedUser:
                     "owner": cell.owner,
                     "origin": cell.origin,
                     **self._set_view(cell.layer, name),
-                    "why": cell.why,
+                    "why": str(cell.why),
                 }
                 for cell in explained.shadowed
             ],

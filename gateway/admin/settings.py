@@ -171,7 +171,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         [CellToStore(key=found.key, field=name, text=text, origin=origin) for name, text in texts.items()]
     )
     clamped: tuple[Fact, ...] = tuple(
-        (item.field, format_setting(item.value), item.by)
+        (item.field, format_setting(item.value), str(item.why))
         for item in resolve([layer_of(found.key.kind, values, "")], limits.rules).clamped
         if values.get(item.field, UNSET) is not UNSET
     )

@@ -83,7 +83,7 @@ async def test_what_was_set_before_is_without_effect_and_says_why(core):
     await change(core, "--remove express --remove push")
     resolved = judge(core, "acme").resolved
     assert (resolved.settings.priority, resolved.settings.push_url) == (Priority.NORMAL, "")
-    assert {(item.field, item.by) for item in resolved.clamped} == {
+    assert {(item.field, str(item.why)) for item in resolved.clamped} == {
         ("priority", "the contract of customer acme does not allow express"),
         ("push_url", "the contract of customer acme does not include push"),
     }

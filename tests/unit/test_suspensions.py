@@ -71,7 +71,7 @@ async def test_a_setting_of_a_suspended_option_is_without_effect_and_says_why(co
     await change(core, "customer suspend acme --only express --reason abuse")
     resolved = judge(core, "acme").resolved
     assert resolved.settings.priority is Priority.NORMAL
-    assert [item.by for item in resolved.clamped] == [
+    assert [str(item.why) for item in resolved.clamped] == [
         "the contract of customer acme (express is suspended: abuse) does not allow express"
     ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import Constraints, LayerKind
+from addressbook.overruled import OVERRULED, Overrules
 from addressbook.source_options import OptionFaultCode
 from cli.directory_words import DOUBTS, OPTION_FAULTS
 from cli.printed import constraint_words
@@ -35,6 +36,7 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (OptionFaultCode, OPTION_FAULTS),
     (DoubtCode, DOUBTS),
     (Contradicts, CONTRADICTIONS),
+    (Overrules, OVERRULED),
 ]
 # Facts that are not a text: a number, a truth, or several.
 SAMPLES: dict[str, Any] = {
@@ -83,7 +85,7 @@ def test_the_words_of_every_code_are_made_of_its_facts(code: Code) -> None:
     assert sentence
     assert "{" not in sentence
     assert "None" not in sentence
-    assert isinstance(code, ChangeFaultCode) or sentence[-1] in ".?>"
+    assert isinstance(code, ChangeFaultCode | Overrules) or sentence[-1] in ".?>"
 
 
 def fault(code: FaultCode, **facts: Any) -> str:
