@@ -1,8 +1,63 @@
+"""addressbook.hierarchy: which layer wins, what constraints do, and that remembering changes no answer."""
+
+import weakref
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addressbook.hierarchy import (
+    STRENGTH,
+    Cell,
+    Constraints,
+    Layer,
+    LayerKey,
+    LayerKind,
+    Layers,
+    LayersChange,
+    layer_of,
+    refuse_country,
+    resolve,
+)
+from addressbook.lists import DistributionLists
+from addressbook.overruled import Overrules, overruling
+from addressbook.people import Customer, Directory, Profile, User
+from addressbook.senders import Sender
+from addressbook.snapshot import Snapshot
+from sms.message import Priority
+from sms.number import SenderId, SenderKind
+from sms.outcome import Refusal
+from sms.settings import FIELDS, NONE, UNSET, Settings, StatusReport, TextSource
+
+REAL_LAYERS = [kind for kind in LayerKind if kind not in (LayerKind.BUILT_IN, LayerKind.CONSTRAINT)]
+SHOP = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
+OTHER = SenderId(value="Other", kind=SenderKind.ALPHANUMERIC)
+
+
+def layer(kind: LayerKind, **cells: object) -> Layer:
+    return layer_of(kind, cells, f"origin of {kind}", f"owner of {kind}")
+
+
+def test_nothing_set_means_the_built_in_settings() -> None:
+    resolved = resolve([])
+    assert resolved.settings == Settings()
+    assert set(resolved.explained) == set(FIELDS)
+    assert {item.layer for item in resolved.explained.values()} == {LayerKind.BUILT_IN}
+    assert resolved.origins() == {}
+
+
+@pytest.mark.parametrize("weaker_index", range(len(REAL_LAYERS) - 1))
+def test_each_layer_gives_way_to_the_next_whatever_their_order(weaker_index: int) -> None:
+    weak, strong = REAL_LAYERS[weaker_index : weaker_index + 2]
+    layers = [layer(strong, max_parts=7), layer(weak, max_parts=3)]
+    resolved = resolve(layers)
+    assert resolved.settings.max_parts == 7
     explained = resolved.explained["max_parts"]
     assert (explained.layer, explained.owner, explained.origin) == (strong, f"owner of {strong}", f"origin of {strong}")
     assert [(cell.value, cell.layer) for cell in explained.shadowed] == [(3, weak), (4, LayerKind.BUILT_IN)]
     assert resolved.origins() == {"max_parts": (strong.value, f"origin of {strong}")}
-
 
 
 def test_an_unset_cell_inherits_and_is_seen_to() -> None:
@@ -104,15 +159,15 @@ def test_limits_clamp_and_name_the_stricter_owner() -> None:
         {"by": "the system", "most": 10},
         {"by": "customer Acme", "most": 6},
     ]
+    explained = resolved.explained["max_parts"]
+    assert (explained.layer, explained.origin) == (LayerKind.CONSTRAINT, "constraint of customer Acme")
+    assert [cell.value for cell in explained.shadowed] == [10, 20, 4]
 
 
 def test_why_a_value_is_not_in_force_comes_with_the_facts_of_its_code() -> None:
     assert str(overruling(Overrules.TOO_MANY_PARTS, by="the system", most=1)) == "the system allows one part at most"
     with pytest.raises(TypeError, match="locked comes with"):
         overruling(Overrules.LOCKED, by="the system")
-    explained = resolved.explained["max_parts"]
-    assert (explained.layer, explained.origin) == (LayerKind.CONSTRAINT, "constraint of customer Acme")
-    assert [cell.value for cell in explained.shadowed] == [10, 20, 4]
 
 
 @pytest.mark.parametrize("kind", [LayerKind.CUSTOMER, LayerKind.PINNED, LayerKind.MESSAGE, LayerKind.TRIAL])
