@@ -13,7 +13,13 @@ from hypothesis import HealthCheck, settings
 from tests.kit.in_process import undo_a_command
 from tests.kit.peer import MISSING
 
-pytest_plugins = ["tests.kit.databases", "tests.kit.passwords", "tests.kit.samba", "tests.kit.sampling"]
+pytest_plugins = [
+    "tests.kit.databases",
+    "tests.kit.kept_children",
+    "tests.kit.passwords",
+    "tests.kit.samba",
+    "tests.kit.sampling",
+]
 
 # Tests start hundreds of processes: where the environment forbids to keep bytecode, each would compile everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

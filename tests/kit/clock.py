@@ -1,5 +1,6 @@
-"""The clock of the tests: it stands still until a test moves it."""
+"""The clock of the tests: it stands still until a test moves it. And the clock of an event loop, which a test may put on."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
@@ -20,3 +21,12 @@ class Clock:
 
     def move(self, by: timedelta) -> None:
         self.instant += by
+
+
+def leap(seconds: float) -> None:
+    """Put on the clock of the running loop, which is asyncio's own: what waits for a time until then happens at once.
+
+    So a bound may be so long that a busy machine never reaches it, and a test need not wait for it.
+    """
+    loop = asyncio.get_running_loop()
+    setattr(loop, "time", lambda then=loop.time: then() + seconds)  # noqa: B010  (a loop has it as a method)

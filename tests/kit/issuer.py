@@ -12,6 +12,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
@@ -31,6 +32,7 @@ class Issuer:
     """
 
     def __init__(self, port: int, now: datetime) -> None:
+        self.key: jwk.RSAKey = _first_key()
         self.url = f"https://localhost:{port}/t1"
         self.now = now.timestamp()
         self.asked: list[str] = []
@@ -39,11 +41,15 @@ class Issuer:
         self.answer: tuple[str, bytes] | None = None
         self.posted: dict[str, str] = {}
         self._codes: dict[str, tuple[dict[str, str], str]] = {}
-        self.rotate("first")
+        self.publish()
 
-    def rotate(self, key_id: str, *, says: str = "", **more: Any) -> None:
-        """Take a new key, and publish it alone; `says` is the issuer that the configuration names."""
-        self.key = jwk.RSAKey.generate_key(2048, {"kid": key_id, "use": "sig"})
+    def rotate(self, key_id: str, **more: Any) -> None:
+        """Take a new key, and publish it alone."""
+        self.key = _new_key(key_id)
+        self.publish(**more)
+
+    def publish(self, *, says: str = "", **more: Any) -> None:
+        """Publish the configuration and the one key; `says` is the issuer that the configuration names."""
         configuration = {
             "issuer": says or self.url,
             "jwks_uri": f"{self.url}/keys",
@@ -104,6 +110,16 @@ class Issuer:
             return "400 Bad Request", b'{"error": "invalid_grant"}'
         answer = {"id_token": token, "access_token": "access", "token_type": "Bearer"}
         return "200 OK", json.dumps(answer).encode()
+
+
+def _new_key(key_id: str) -> jwk.RSAKey:
+    return jwk.RSAKey.generate_key(2048, {"kid": key_id, "use": "sig"})
+
+
+@cache
+def _first_key() -> jwk.RSAKey:
+    """Return the key that every issuer has at first, made once in each test process: it costs more than most tests."""
+    return _new_key("first")
 
 
 @contextlib.asynccontextmanager

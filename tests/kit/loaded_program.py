@@ -16,5 +16,9 @@ for name in (
     import_module(name)
 
 import_module("templates.render").Renderer().words("en")  # the process keeps what this compiles and reads
+
+# The process that a gateway starts ahead, to read large mails, costs twice what its own start does. Here it starts with
+# the first of them; tests/unit/test_reading.py has the one that is started ahead.
+setattr(import_module("mta.intake_pool").IntakePool, "warm", lambda _: None)  # noqa: B010  (not typed here)
 gc.collect()
 gc.freeze()  # the collector of a fork need not look at what was here before

@@ -120,6 +120,7 @@ async def linked(*, submit_answer=taken, bind_answer=bound, **changes):
 
 async def is_alive(centre: RawCentre) -> bool:
     """Return whether the link still works."""
-    centre.say(pdu(Command.ENQUIRE_LINK, sequence=999))
-    await centre.until(lambda: centre.answers_to(Command.ENQUIRE_LINK, 999))
+    sequence = 1000 + len(centre.heard)
+    centre.say(pdu(Command.ENQUIRE_LINK, sequence=sequence))
+    await centre.until(lambda: centre.answers_to(Command.ENQUIRE_LINK, sequence))
     return sum(command == Command.BIND_TRANSCEIVER for command, *_ in centre.heard) == 1

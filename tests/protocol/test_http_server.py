@@ -15,6 +15,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gateway.listener import ConnectionLimits
+from tests.kit.clock import leap
 from tests.kit.smtp_door import on_both_loops
 from web.connection import HttpLimits
 from web.front import require_same_origin
@@ -319,12 +320,15 @@ async def test_who_sends_a_body_too_slowly_is_cut_and_the_application_hears_of_i
 
 
 async def test_many_bodies_one_after_the_other_are_not_one_slow_body():
-    async with serving(replace(LIMITS, body_seconds=0.05)) as (_, connect):
-        peer = await connect()
-        began = asyncio.get_running_loop().time()
-        while asyncio.get_running_loop().time() < began + 0.5:
+    async with serving(replace(LIMITS, body_seconds=60)) as (house, connect):
+        peer, seen = await connect(), set[object]()
+        for count in range(1, 5):
             peer.writer.write(b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\nx")
-            await peer.writer.drain()
+            while len(seen) < count:
+                await asyncio.sleep(0.01)  # until the server's next look
+                awaited = [one._awaited or ("", None) for one in house.server._listener._connections]
+                seen |= {body for what, body in awaited if what == "body"}
+            leap(50)
             assert (await peer.say(b"y")).body == b"2"
 
 
@@ -446,6 +450,7 @@ async def test_a_handshake_that_does_not_end_is_cut_and_so_is_http_without_tls()
             assert b"HTTP" not in await clear.ended()
             assert await silent.ended() == b""
             assert house.server._listener.connections == 0
+            house.server._listener.limits = QUICK
             assert (
                 await (await connect(ssl=trusting(authority))).say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
             ).status == 200

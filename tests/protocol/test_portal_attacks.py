@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ TRAP = f"\"'>{SCRIPT}{{{{ 7 * 191 }}}}${{7*191}}"
 """Markup, the ends of attributes, and what template languages would count as 1337."""
 FORMULA = "=HYPERLINK(1+1)"
 PHONE, OWN = "447700900123", "447700900999"
+pytestmark = pytest.mark.usefixtures("kept_children")
+
 _CONVERSATIONS, _SMS = Insert(ConversationRow), Insert(InboundSmsRow)
 
 
@@ -152,6 +155,7 @@ async def test_a_file_that_is_a_burden_is_answered_with_what_is_wrong(core, site
     assert (await visitor.get("/account")).status_code == 200
 
 
+@cache
 def bomb():
     """Return a workbook of 120 MB that is small when it is packed."""
     made = io.BytesIO()

@@ -10,6 +10,8 @@ from tests.kit.testbed import ANNA, make_house, open_core
 
 ONE, TWO = "+447700900101", "+447700900102"
 
+pytestmark = pytest.mark.usefixtures("kept_children")
+
 
 @pytest.fixture
 def core(tmp_path, gateway_database):

@@ -15,6 +15,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
 OWN = PAGE.format("<p>Ours: {{ m.headline }}</p>")
 
+pytestmark = pytest.mark.usefixtures("kept_children")
+
 
 @pytest.fixture
 def core(tmp_path, gateway_database):

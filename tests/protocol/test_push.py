@@ -333,8 +333,10 @@ async def test_a_name_without_an_address_is_tried_again_later(sender, resolver, 
 
 async def test_an_application_that_never_answers_costs_no_more_than_the_deadline(application, sender):
     app = await application(None)
-    attempt = await sender(deadline_seconds=0.2).send(push(f"http://127.0.0.1:{app.port}/"))
-    assert attempt.outcome.problem.text == "It did not answer in time."
+    deadlines = iter([0.2, 2, 20])  # the first is enough, unless the machine is busy
+    while not app.pushes:
+        attempt = await sender(deadline_seconds=next(deadlines)).send(push(f"http://127.0.0.1:{app.port}/"))
+        assert attempt.outcome.problem.text == "It did not answer in time."
     assert len(app.pushes) == 1
 
 

@@ -197,7 +197,7 @@ async def test_garbage_instead_of_a_handshake_ends_the_connection(contexts):
 @on_both_loops
 @pytest.mark.parametrize("mode", [TlsMode.OFFER, TlsMode.IMPLICIT])
 async def test_case_47_silent_handshakes_are_counted_cut_and_hold_up_nobody(contexts, mode):
-    few = ConnectionLimits(handshakes=2, handshake_seconds=0.3, sweep_seconds=0.01, linger_seconds=0.1)
+    few = ConnectionLimits(handshakes=2, handshake_seconds=2, sweep_seconds=0.01, linger_seconds=0.1)
     async with door(Accepting(), settings(mode, connections=few), contexts=contexts) as listener:
         async with contextlib.AsyncExitStack() as stack:
             silent = []

@@ -24,7 +24,7 @@ from smpp.wire.tlv import Tag, Tlv
 from sms.message import Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.kit.clock import Clock
+from tests.kit.clock import Clock, leap
 from tests.kit.smpp import (
     ACME,
     NOW,
@@ -248,9 +248,11 @@ async def test_what_is_given_beyond_the_window_is_to_be_retried_and_was_never_se
 
 async def test_an_answer_that_never_comes_is_unknown_and_a_hung_carrier_is_left():
     script = Script(unanswered={2})
-    limits = SessionLimits(window=10, response_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=10)
     async with bound_pair(script, limits=limits) as (simulator, client, listener):
         client.submit(single_parts(3))
+        await listener.until(lambda: len(listener.answers) == 2)
+        leap(11)
         await listener.until(lambda: len(listener.answers) == 3)
         assert isinstance(listener.answers[2], Unknown)
         assert listener.answers[2].problem.code is ProblemCode.NO_ANSWER
@@ -262,12 +264,16 @@ async def test_an_answer_that_never_comes_is_unknown_and_a_hung_carrier_is_left(
 
 async def test_a_carrier_that_hangs_is_found_out_and_bound_again():
     script = Script(hang_at=2)
-    limits = SessionLimits(window=10, response_seconds=0.1, enquire_link_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=10, enquire_link_seconds=10)
     async with bound_pair(script, limits=limits) as (simulator, client, listener):
         client.submit(single_parts(3))
+        await listener.until(lambda: len(listener.answers) == 1)
+        leap(11)
         await listener.until(lambda: len(listener.answers) == 3)
         assert [type(listener.answers[key]) for key in (1, 2, 3)] == [Done, Unknown, Unknown]
-        await listener.until(lambda: client.free_window() == 0)
+        while client.free_window():  # until it is asked whether it lives, and until its answer was due
+            leap(11)
+            await asyncio.sleep(0)
         simulator.script = Script()
         await listener.until(lambda: client.free_window() == 1)
         await submit_all(client, listener, single_parts(1, first_key=9))
@@ -277,10 +283,12 @@ async def test_a_carrier_that_hangs_is_found_out_and_bound_again():
 
 async def test_a_late_answer_is_told_beside_the_answers():
     script = Script(unanswered={1})
-    limits = SessionLimits(window=10, response_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=10)
     with structlog.testing.capture_logs() as logs:
         async with bound_pair(script, limits=limits) as (simulator, client, listener):
             client.submit(single_parts(1))
+            await simulator.until(lambda: len(simulator.record.taken) == 1)
+            leap(11)
             await listener.until(lambda: len(listener.answers) == 1)
             (line,) = simulator.lines
             line.session.respond(simulator.record.taken[0].submitted.pdu, SubmitSmResp("late"))
@@ -292,14 +300,15 @@ async def test_a_late_answer_is_told_beside_the_answers():
 
 
 async def test_throttling_is_retried_later_pauses_the_window_and_halves_it():
-    script = Script(throttle_until=4, dialect=Dialect(throttle_pause=timedelta(seconds=0.2)))
+    script = Script(throttle_until=4, dialect=Dialect(throttle_pause=timedelta(seconds=10)))
     async with bound_pair(script, limits=SessionLimits(window=8)) as (simulator, client, listener):
         client.submit(single_parts(4))
         await listener.until(lambda: len(listener.answers) == 4)
         for outcome in listener.answers.values():
             assert isinstance(outcome, Retry)
-            assert (outcome.problem.code, outcome.after) == (ProblemCode.THROTTLED, timedelta(seconds=0.2))
+            assert (outcome.problem.code, outcome.after) == (ProblemCode.THROTTLED, timedelta(seconds=10))
         assert client.free_window() == 0
+        leap(11)
         await listener.until(lambda: client.free_window() > 0)
         assert client.free_window() == 4
         await submit_all(client, listener, single_parts(6, first_key=10))
