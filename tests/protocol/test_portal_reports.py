@@ -159,3 +159,76 @@ async def test_the_archive_has_the_months_and_each_of_them_as_a_table(site, worl
     answer = await visitor.get(f"/c/{site.customer()}/reports/archive/{month}/csv")
     assert answer.content.decode("utf-8-sig").splitlines()[0].startswith("month,direction,service")
     assert (await visitor.get(f"/c/{site.customer()}/reports/archive/2026-13")).status_code == 404
+
+
+DELAYED, CHANGED = ("quiet_hours", "delayed", "Mo-Su 20:00-09:00"), ("=1+1", "changed", "GB")
+NOTED, REFUSED = ("alpha", "noted", "dynamic"), ("urls", "refused", "forbidden: a link (example.com)")
+
+
+@pytest.fixture
+async def ruled(site):
+    """Return the path of the charts after rules of countries did something to SMS of acme, and of its rival."""
+    made = StoreHarness("", Rules(), database=site.core.database)
+    made.now = int(site.core.clock.now().timestamp() * 1_000_000)
+    for customer, number, findings in (
+        ("acme", ANNA, (DELAYED, NOTED)),
+        ("acme", BEN, (DELAYED, CHANGED)),
+        ("rival", "447700900789", (REFUSED,)),
+    ):
+        add(made, number, customer_key=site.customer(customer), customer=customer, findings=findings)
+    for part in made.take():
+        made.settle((part.part_key, Done(reference=f"id-{part.part_key}")))
+        made.receipt(f"id-{part.part_key}", ReceiptState.DELIVERED, part.number.digits)
+    await sum_all(site)
+    return f"/c/{site.customer()}/reports/charts"
+
+
+def rows_of(answer):
+    """Return the table of what rules did, each row as the texts of its cells."""
+    table = answer.text.partition('id="rules"')[2].partition("</table>")[0]
+    return [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+
+
+async def test_what_rules_of_countries_did_stands_beside_the_charts_and_what_is_a_note_does_not(site, ruled):
+    shown = await (await site.signed_in(Role.REPORTS)).get(ruled)
+    assert rows_of(shown) == [
+        ["Country", "Rule", "What it did", "SMS"],
+        ["United Kingdom", "quiet_hours", "sent later", "2"],
+        ["United Kingdom", "=1+1", "another text", "1"],
+    ]
+    assert "rules/csv?since=" in shown.text
+    assert "downloads/new" not in shown.text
+
+
+async def test_the_file_of_what_rules_did_has_its_columns_and_no_formula(site, ruled):
+    answer = await (await site.signed_in(Role.REPORTS)).get(f"{ruled}/rules/csv")
+    today = site.core.clock.now().date()
+    name = f"sms-rules-{site.customer()}-{today.replace(day=1)}-{today}.csv"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))) == [
+        ["Country", "Rule", "What it did", "SMS"],
+        ["GB", "quiet_hours", "delayed", "2"],
+        ["GB", "'=1+1", "changed", "1"],
+    ]
+
+
+async def test_the_days_that_are_asked_for_count_for_the_table_and_its_file(site, ruled):
+    visitor, past = await site.signed_in(Role.REPORTS), "since=2026-01-01&until=2026-01-31"
+    assert rows_of(await visitor.get(f"{ruled}?{past}")) == []
+    answer = await visitor.get(f"{ruled}/rules/csv?{past}")
+    assert len(answer.content.decode("utf-8-sig").splitlines()) == 1
+    assert (await visitor.get(f"{ruled}/rules/exe")).status_code == 404
+
+
+async def test_what_rules_did_is_shown_to_nobody_of_another_customer(site, ruled):
+    eve = await site.signed_in(customer="rival", address="admin@example.org")
+    own = f"/c/{site.customer('rival')}/reports/charts"
+    assert [row[1] for row in rows_of(await eve.get(own))] == ["Rule", "urls"]
+    for path in (ruled, f"{ruled}/rules/csv"):
+        refused = await eve.get(path)
+        assert refused.status_code in {403, 404}
+        assert "quiet_hours" not in refused.text
+    assert (await site.guest.get(f"{ruled}/rules/csv")).status_code == 303
