@@ -43,7 +43,7 @@ def set_authenticator(edit: Edit, account: Account, *, secret: str, codes: Seque
 
 
 def set_person(edit: Edit, account: Account, *, name: str, language: str, zone: str) -> Changed:
-    """Store how somebody is called, and the language and zone of its pages; empty: the browser's, and UTC."""
+    """Store how somebody is called, and the language and zone of its pages; empty: the browser's and the customer's."""
     if zone:
         try:
             ZoneInfo(zone)

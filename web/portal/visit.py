@@ -168,8 +168,16 @@ class Visit(Guest):
 
     @property
     def zone(self) -> str:
-        """The account's zone."""
-        return self.account.zone or _DEFAULT_ZONE
+        """The account's zone; of one that never chose any, the zone of `zone_owner`, else that of all customers."""
+        owner = self.zone_owner
+        return self.account.zone or self.desk.snapshot.zone_of(owner.key if owner is not None else 0)
+
+    @property
+    def zone_owner(self) -> Customer | None:
+        """The customer whose zone an account has that never chose one: that of the page, else its only one."""
+        if self.at is not None or self.account.is_operator:
+            return self.at
+        return self.customers[0] if len(self.customers) == 1 else None
 
     @property
     def customers(self) -> list[Customer]:

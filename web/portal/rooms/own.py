@@ -32,7 +32,13 @@ async def show_account(visit: Visit, errors: Mapping[str, str] | None = None) ->
     lines = await visit.desk.look(partial(audit_lines, target=visit.account.address, most=_LAST_LINES))
     zones = sorted(available_timezones())
     return visit.show(
-        "rooms/own/account", errors=errors, sessions=sessions, lines=lines, zones=zones, own=visit.session.key
+        "rooms/own/account",
+        errors=errors,
+        sessions=sessions,
+        lines=lines,
+        zones=zones,
+        zone_owner=visit.zone_owner,
+        own=visit.session.key,
     )
 
 
