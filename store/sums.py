@@ -158,7 +158,9 @@ _CLOSED = Insert(JobSumRow)
 _CHANGED = Update(JobSumRow, key=("job_key",), also="changes = changes + 1")
 _DUE = query(
     DueJob,
-    "FROM job_sum s JOIN job j ON j.key = s.job_key WHERE s.changes > 0 ORDER BY s.job_key LIMIT ?",
+    # The due ones first: else PostgreSQL may walk all jobs beside them.
+    "FROM (SELECT * FROM job_sum WHERE changes > 0 ORDER BY job_key LIMIT ?) AS s JOIN job j ON j.key = s.job_key"
+    " ORDER BY s.job_key",
     "j",
     job_key="s.job_key",
     customer_key="s.customer_key",
