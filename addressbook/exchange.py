@@ -406,6 +406,14 @@ SPREADSHEET: Final = "utf-8-sig"
 """The encoding of a file for a spreadsheet: without the byte order mark it is taken for another than UTF-8."""
 
 
+def separator_for(language: str) -> str:
+    """Return what stands between the cells of a file whose heads are in a language: what its Excel splits lines at.
+
+    Where the comma is the decimal sign, which is everywhere but in English, that is the semicolon.
+    """
+    return "," if language == "en" else ";"
+
+
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
     """Return a headed table with CRLF (RFC 4180 §2) that no spreadsheet reads as formulas."""
     return "".join(csv_lines(columns, rows, delimiter))

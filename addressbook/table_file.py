@@ -24,6 +24,7 @@ from addressbook.sheets import (
 )
 from sms.outcome import Refusal, Refused
 from sms.personalise import COLUMNS_LIMIT, NUMBER_COLUMNS, VALUE_LIMIT, Table, TableRow, canonical_column
+from sms.typed_numbers import clean_number
 
 FILE_LIMIT: Final = 5_000_000
 ROWS_LIMIT: Final = 100_000
@@ -111,7 +112,7 @@ def _table_of(records: Sequence[Record]) -> Table:
         overlong = [name for name, value in values.items() if len(value) > VALUE_LIMIT]
         if overlong:
             raise _DamagedTableError(f"line {line}, {overlong[0]}: longer than {VALUE_LIMIT} characters")
-        rows.append(TableRow(line=line, number=values[columns[place]].removeprefix("'"), values=values))
+        rows.append(TableRow(line=line, number=clean_number(values[columns[place]]), values=values))
     return Table(columns=columns, rows=tuple(rows))
 
 

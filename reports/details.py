@@ -51,6 +51,8 @@ COLUMNS: Final = (
 PORTION: Final = 500
 """So many rows of a table are read at once."""
 
+_LARGEST_KEY: Final = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailQuery:
@@ -179,4 +181,4 @@ def name_place(place: Place) -> str:
 def read_place(name: str) -> Place | None:
     """Return the place that `name_place` names, None for anything else."""
     found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,19})", name, re.ASCII)
-    return Place(int(found[1]), int(found[2])) if found is not None else None
+    return Place(int(found[1]), int(found[2])) if found is not None and int(found[2]) <= _LARGEST_KEY else None

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from addressbook.exchange import separator_for
 from gateway.letters import letter_row
 from gateway.limits import DiskReserve
 from gateway.ports import Clock
@@ -153,7 +154,8 @@ class DownloadWriter:
                 self._heads(download.language, columns),
                 download.zone,
                 file,
-                str((self._data_dir / place_of(download)).parent),
+                folder=str((self._data_dir / place_of(download)).parent),
+                separator=separator_for(download.language),
             ),
         )
         await self._note(download, 0, about=about)

@@ -9,11 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from gateway.admin.faults import AdminFault
 from gateway.admin.jobs import read_number, read_sender
 from gateway.admin.lookup import get_customer
 from gateway.phone_names import find_names
 from reports.details import PORTION, DetailPage, Portion, name_place, read_place
 from reports.tables import Cell
+from sms.typed_numbers import clean_number
 from store.details import Place
 from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
@@ -61,7 +63,7 @@ def read_inbound_query(customer_key: int | None, query: InboundQuery, country: s
     """
     return InboundFilter(
         customer_key=customer_key,
-        number=query.number.strip().removeprefix("+").replace(" ", ""),  # a short code is no number of a handset
+        number=_own_number(query.number, country),
         phone=read_number(query.phone, country),
         user=read_sender(query.user),
         keyword=query.keyword,
@@ -69,6 +71,14 @@ def read_inbound_query(customer_key: int | None, query: InboundQuery, country: s
         since=None if query.since is None else to_stored(query.since),
         until=None if query.until is None else to_stored(query.until),
     )
+
+
+def _own_number(text: str, country: str) -> str:
+    """Return the digits of a number of ours as it is searched for; a short code is no number of a handset."""
+    try:
+        return read_number(text, country)
+    except AdminFault:
+        return clean_number(text).removeprefix("+").replace(" ", "")
 
 
 def read_inbound_portion(tx: Transaction, wanted: InboundFilter, after: Place | None) -> Portion:

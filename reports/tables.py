@@ -45,24 +45,28 @@ class TableForm(StrEnum):
 class TableWriter:
     """Writes a table into a file portion by portion, in constant memory; `close` completes the file."""
 
-    def __init__(self, form: TableForm, heads: Sequence[str], zone: str, file: IO[bytes], folder: str) -> None:
+    def __init__(  # noqa: PLR0913 - what a file needs
+        self, form: TableForm, heads: Sequence[str], zone: str, file: IO[bytes], *, folder: str, separator: str
+    ) -> None:
         """Begin; a workbook keeps what it has not yet put together in files of the folder."""
         self._form = form
         self._heads = heads
         self._place = ZoneInfo(zone)
         self._file = file
         self._book: _Workbook | None = None
+        self._separator = separator
         if form is TableForm.XLSX:
             self._book = _Workbook(file, heads, self._place, folder)
         else:
-            file.write("".join(csv_lines(heads, ())).encode(SPREADSHEET))
+            file.write("".join(csv_lines(heads, (), separator)).encode(SPREADSHEET))
 
     def write(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Write rows."""
         if self._book is not None:
             self._book.write(rows)
         else:
-            self._file.write("".join(csv_lines(None, (_texts(row, self._place) for row in rows))).encode())
+            lines = csv_lines(None, (_texts(row, self._place) for row in rows), self._separator)
+            self._file.write("".join(lines).encode())
 
     def close(self) -> None:
         """Complete the file."""
@@ -76,16 +80,16 @@ class TableWriter:
 
 
 def write_table(
-    form: TableForm, heads: Sequence[str], rows: Iterable[Sequence[Cell]], zone: str = "UTC"
+    form: TableForm, heads: Sequence[str], rows: Iterable[Sequence[Cell]], zone: str = "UTC", separator: str = ","
 ) -> Iterator[bytes]:
-    """Yield the file piece by piece; its instants are in the zone, to the second.
+    """Yield the file piece by piece; its instants are in the zone, to the second; `separator` is that of CSV.
 
     A workbook stands in a temporary file before its first piece comes, and continues on further sheets where one has
     no more room.
     """
     place = ZoneInfo(zone)
     if form is TableForm.CSV:
-        lines = csv_lines(heads, (_texts(row, place) for row in rows))
+        lines = csv_lines(heads, (_texts(row, place) for row in rows), separator)
         yield "".join(islice(lines, _LINES)).encode(SPREADSHEET)
         while piece := "".join(islice(lines, _LINES)):
             yield piece.encode()

@@ -85,8 +85,9 @@ class Place(NamedTuple):
 class DetailFilter:
     """Which messages of a customer are wanted; what is empty or None asks for nothing.
 
-    `number` is E.164 without the plus; `sender` an address in small letters, or `@` and a domain; `reference` the job's
-    or the message's. Instants are microseconds, `until` is not within.
+    `number` is E.164 without the plus; `sender` an address in small letters, or `@` and a domain; `reference` a part
+    of the job's or the message's, in capital or small letters (SQLite knows these of ASCII alone). Instants are
+    microseconds, `until` is not within.
     """
 
     customer_key: int
@@ -272,8 +273,10 @@ def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:
         conditions.append(f"d.service IN ({_marks(wanted.services)})")
         values += sorted(wanted.services)
     if wanted.reference:
-        conditions.append("(d.reference = ? OR d.customer_ref = ?)")
-        values += [wanted.reference] * 2
+        part = f"%{escape_like(wanted.reference)}%"
+        has_it = "lower({}) LIKE lower(?) ESCAPE '!'"
+        conditions.append(f"({has_it.format('d.reference')} OR {has_it.format('d.customer_ref')})")
+        values += [part] * 2
     if wanted.sender:
         condition, value = of_sender("d.sender", wanted.sender)
         conditions.append(condition)
@@ -289,7 +292,12 @@ def of_sender(column: str, sender: str) -> tuple[str, str]:
     """Return the condition that finds a sender, or with `@` all of a domain, and its value."""
     if not sender.startswith("@"):
         return f"{column} = ?", sender
-    return f"{column} LIKE ? ESCAPE '!'", "%" + sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
+    return f"{column} LIKE ? ESCAPE '!'", f"%{escape_like(sender)}"
+
+
+def escape_like(text: str) -> str:
+    """Return a text in which LIKE … ESCAPE '!' reads no sign as its own."""
+    return text.replace("!", "!!").replace("_", "!_").replace("%", "!%")
 
 
 def _marks(values: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from addressbook.exchange import SPREADSHEET, write_csv
+from addressbook.exchange import SPREADSHEET, separator_for, write_csv
 from sms.report import JobReport, ReportedMessage
 from templates.country_words import say_deeds
 from templates.recipient_view import (
@@ -35,7 +35,7 @@ def write_results(report: JobReport, words: Words) -> bytes:
     shown, _ = choose_rows(report.messages, MOST_RESULTS)
     heads = [words.say(f"results.{column}", zone=zone) for column in _COLUMNS]
     rows = (tuple(_cells(message, report, words, zone)) for message in shown)
-    return write_csv(heads, rows).encode(SPREADSHEET)
+    return write_csv(heads, rows, separator_for(words.language)).encode(SPREADSHEET)
 
 
 def _cells(message: ReportedMessage, report: JobReport, words: Words, zone: str) -> Iterator[object]:

@@ -10,6 +10,7 @@ from sms.lifecycle import MessageState
 from sms.number import parse_number, parse_sender_id
 from sms.outcome import Refused
 from sms.settings import format_setting
+from sms.typed_numbers import clean_number
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.job_search import FoundJob, JobFilter, search_jobs
@@ -43,11 +44,16 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
 
 
 def read_number(text: str, country: str = "") -> str:
-    """Return the digits of a number as it is searched for; `country` is that of a national one. Raises AdminFault."""
+    """Return the digits of a number as it is searched for; `country` is that of a national one. Raises AdminFault.
+
+    What somebody would type to send to a number finds it.
+    """
     if not text:
         return ""
-    is_written_whole = text.startswith(("+", "0") if country else ("+", "00"))
-    parsed = parse_number(text if is_written_whole else f"+{text}", country)
+    typed = clean_number(text)
+    parsed = parse_number(typed, country)
+    if isinstance(parsed, Refused) and not typed.startswith(("+", "0", "(")):
+        parsed = parse_number(f"+{typed}", country)
     if isinstance(parsed, Refused):
         raise AdminFault(FaultCode.BAD_NUMBER, given=text)
     return parsed.digits

@@ -17,6 +17,7 @@ from sms.message import Origin
 from sms.number import parse_number
 from sms.outcome import Refused
 from sms.personalise import Table
+from sms.typed_numbers import clean_number
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.stop_list import add_stops, end_stops, read_stops, read_stops_after
@@ -38,7 +39,7 @@ def parse_handsets(given: Sequence[str], country: str) -> list[str]:
     """Return the digits of these numbers. Raises AdminFault for one that is none."""
     numbers = []
     for text in given:
-        number = parse_number(text, country)
+        number = parse_number(clean_number(text), country)
         if isinstance(number, Refused):
             raise AdminFault(FaultCode.BAD_HANDSET, given=text, cause=number.detail or number.refusal.value)
         numbers.append(number.digits)

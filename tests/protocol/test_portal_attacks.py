@@ -6,6 +6,7 @@ import re
 import zipfile
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -204,6 +205,39 @@ async def test_a_form_in_an_odd_coding_is_refused_and_nothing_breaks(site):
         answer = await visitor.post(path, {"address": "x@example.com"}, Content_Type=content_type)
         assert answer.status_code in {400, 415}, content_type
         assert "Traceback" not in text_of(answer)
+
+
+NAMES = (
+    "after",
+    "before",
+    "draft",
+    "from",
+    "look",
+    "number",
+    "page",
+    "phone",
+    "reference",
+    "secret",
+    "since",
+    "user",
+    "volume",
+)
+
+
+@pytest.mark.parametrize("value", ["9" * 19, "9" * 4400, "\0", "\u00b2"])
+async def test_what_no_key_number_or_text_can_be_breaks_no_page(site, value):
+    visitor = await site.signed_in(Role.OPERATOR)
+    broken = []
+    for page in PAGES:
+        path = re.sub(r"\{\w+(:\w+)?\}", quote(value), page.path.replace("{customer:int}", str(site.customer())))
+        fields = {name: value for name in NAMES if len(value) < 1000 or name in {"after", "from", "volume"}}
+        asked = await (
+            visitor.post(path, fields) if "POST" in page.methods else visitor.get(f"{path}?{urlencode(fields)}")
+        )
+        if asked.status_code >= 500:
+            broken.append((page.path, page.methods, asked.status_code))
+        visitor = await site.signed_in(Role.OPERATOR) if page.path == "/sign-out" else visitor
+    assert broken == []
 
 
 def test_each_attack_of_the_list_names_a_test_that_there_is():

@@ -3,17 +3,19 @@
 import csv
 import io
 import re
-from urllib.parse import parse_qs, urlsplit
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from addressbook.rights import Role
+from reports.details import COLUMNS
 from reports.summing import Summing
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed
 from store.answers import Rules
 from tests.kit.portal_site import portal_site, text_of
-from tests.kit.store_harness import WRONG, StoreHarness
+from tests.kit.store_harness import SECOND, WRONG, StoreHarness
 from tests.kit.testbed import make_house, open_core
 from web.portal.sign_in import own_path
 
@@ -83,6 +85,40 @@ async def test_the_address_of_a_list_is_its_filter(site, world, query, expected)
     assert re.findall(r"\+(4477009\d+)", text_of(answer)) == expected
 
 
+async def test_the_id_of_a_job_or_of_an_sms_leads_there_from_either_field(site, world):
+    visitor, path = await site.signed_in(Role.READ_ONLY), f"/c/{site.customer()}/reports"
+    rows = "SELECT j.public_id, m.public_id FROM job j JOIN message m ON m.job_key = j.key WHERE m.number = ?"
+    ((job, sms),) = world.database.read_now(lambda tx: list(tx.rows(rows, (ANNA,))))
+    for field, name in (("reference", job), ("reference", f" {sms} "), ("number", sms)):
+        answer = await visitor.get(f"{path}?{urlencode({field: name})}")
+        found = await visitor.get(answer.headers["location"].removeprefix("/portal"))
+        assert found.headers["location"] == f"/portal{path}/job/{name.strip()}"
+
+
+async def test_what_is_not_found_this_week_is_looked_for_in_all_time_by_one_press(site, world):
+    await site.administer("customer set acme default_country=GB")
+    world.now -= 20 * 24 * 3600 * SECOND
+    add(world, "447700900124", customer_key=site.customer(), customer="acme")
+    visitor, path = await site.signed_in(), f"/c/{site.customer()}/reports"
+    answer = await visitor.get(f"{path}?number=07700+900124&state=queued")
+    assert "Nothing fits this filter in this time" in text_of(answer)
+    (further,) = re.findall(r'<a class="button" href="/portal([^"]+)"', answer.text)
+    found = await visitor.get(unescape(further))
+    assert "+447700900124" in text_of(found)
+    assert 'value="07700 900124"' in found.text
+    nowhere = await visitor.get(f"{path}?number=07700+900999&since=")
+    assert "Show all of this week" in text_of(nowhere)
+
+
+async def test_a_time_that_ends_before_it_begins_is_told_at_its_field(site, world):
+    visitor = await site.signed_in()
+    for path in ("/reports", "/reports/received"):
+        answer = await visitor.get(f"/c/{site.customer()}{path}?since=2026-11-30&until=2026-11-29")
+        assert answer.status_code == 422
+        assert 'href="#f-until"' in answer.text
+        assert "lies before" in text_of(answer)
+
+
 async def test_who_follows_a_shared_address_signs_in_first_and_then_sees_what_it_asks_for(site):
     path = f"/c/{site.customer()}/reports?state=failed&since=2026-11-01"
     answer = await site.guest.get(path)
@@ -108,6 +144,14 @@ async def test_a_file_has_what_the_list_finds_and_no_formula(site, world):
     book = await visitor.get(f"/c/{site.customer()}/reports/sent/xlsx")
     assert book.content.startswith(b"PK")
     assert (await visitor.get(f"/c/{site.customer()}/reports/sent/exe")).status_code == 404
+
+
+@pytest.mark.parametrize(("language", "separator"), [("en", ","), ("de-AT", ";"), ("fr", ";"), ("es", ";")])
+async def test_a_csv_has_the_separator_at_which_excel_splits_in_its_language(site, world, language, separator):
+    visitor = await site.signed_in()
+    answer = await visitor.get(f"/c/{site.customer()}/reports/sent/csv", Accept_Language=language)
+    heads = answer.content.decode("utf-8-sig").partition("\r\n")[0]
+    assert heads.count(separator) == len(COLUMNS) - 1
 
 
 async def test_one_sms_is_shown_with_what_its_network_said_and_without_what_is_the_operators(site, world):

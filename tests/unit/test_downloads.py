@@ -76,7 +76,7 @@ def letters(world):
 
 
 def lines_of(folder, download):
-    return list(csv.reader(io.StringIO((folder / download.place).read_text("utf-8-sig"), newline="")))
+    return list(csv.reader(io.StringIO((folder / download.place).read_text("utf-8-sig"), newline=""), delimiter=";"))
 
 
 async def test_a_table_is_written_as_it_was_asked_for_and_whoever_asked_is_told_where_it_is(

@@ -13,12 +13,17 @@ from store.answers import Rules
 from tests.kit.store_harness import SECOND, StoreHarness
 
 ANNA, BEN = "447700900123", "447700900456"
+ANNAS = (
+    *(ANNA, "0044 7700 900123", "(07700) 900123", "(+44) 7700 900123", "+44 (0)7700 900123", "tel:+447700900123"),
+    *(f"'+{ANNA}", f"+{ANNA},", "\u202a+44\u00a07700\u00a0900123\u202c", "+44\u20117700\u2011900123"),
+)
+"""The same number as it is typed, pasted from a page, and taken from our own CSV."""
 
 
 @pytest.fixture
 def world(database_url):
     made = StoreHarness(database_url, Rules())
-    made.add(ANNA, cost_centre="4711")
+    made.add(ANNA, cost_centre="4711", reference="Order 2026_4711")
     made.now += SECOND
     made.add(BEN, sender=SenderId(value="447700900100", kind=SenderKind.NUMERIC))
     yield made
@@ -35,12 +40,15 @@ def found(world, **typed):
     [
         ({}, [f"+{BEN}", f"+{ANNA}"]),
         ({"number": "07700 900123"}, [f"+{ANNA}"]),
-        ({"number": "447700900123"}, [f"+{ANNA}"]),
+        *(({"number": typed}, [f"+{ANNA}"]) for typed in ANNAS),
         ({"user": "Anna@Example.com"}, [f"+{BEN}", f"+{ANNA}"]),
         ({"sender_id": "+44 7700 900100"}, [f"+{BEN}"]),
         ({"sender_id": "no such sender at all"}, []),
         ({"states": ["queued"], "services": ["mail"]}, [f"+{BEN}", f"+{ANNA}"]),
         ({"cost_centre": "4711"}, [f"+{ANNA}"]),
+        ({"reference": "4711"}, [f"+{ANNA}"]),
+        ({"reference": "ORDER 2026_"}, [f"+{ANNA}"]),
+        ({"reference": "2026%4711"}, []),
     ],
 )
 def test_filters_are_read_as_people_type_them(world, typed, expected):

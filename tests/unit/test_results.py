@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from addressbook.exchange import separator_for
 from mta.sending.compose import MailIdentity, compose_notice
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode
@@ -28,7 +29,7 @@ IDENTITY = MailIdentity(
 def table(job, language="en"):
     content = write_results(job, RENDERER.words(language))
     assert content.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator_for(language)))
 
 
 def attachments(job, kind=NoticeKind.RESULT):

@@ -23,7 +23,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The fields of a form; line ends are LF. What was not sent is empty."""
+    """The fields of a form. Line ends are LF, NUL (which no database takes) is U+FFFD, what was not sent is empty."""
 
     fields: Mapping[str, list[str]] = field(default_factory=dict)
     files: Mapping[str, Upload] = field(default_factory=dict)
@@ -72,5 +72,5 @@ async def _read(data: FormData) -> Form:
             if value.filename:
                 files[name] = Upload(value.filename, await value.read())
         else:
-            fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+            fields.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\0", "\ufffd"))
     return Form(fields=fields, files=files)

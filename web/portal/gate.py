@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -187,8 +188,17 @@ def _is_contracted(page: Page, visit: Visit) -> bool:
     return not page.options or any(map(visit.has, page.options))
 
 
+class _Key(IntegerConvertor):
+    """A number of a path that a key in the database can be; a path with a longer one leads nowhere."""
+
+    regex = "[0-9]{1,18}|[1-8][0-9]{18}"
+
+
+register_url_convertor("key", _Key())
+
+
 def _route(path: str, methods: Sequence[str], answer: Callable[[Request], Awaitable[Response]]) -> Route:
-    return Route(path, answer, methods=list(methods))
+    return Route(path.replace(":int}", ":key}"), answer, methods=list(methods))
 
 
 def _to_sign_in(request: Request) -> Response:

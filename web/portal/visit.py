@@ -30,6 +30,7 @@ SAID: Final = "said"
 """The cookie by which a page says on the next one what it did; it is shown once."""
 _SAID_SECONDS: Final = 60
 _NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({})
+_MOST_DIGITS: Final = 18
 _DEFAULT_LANGUAGE: Final = "en"
 _DEFAULT_ZONE: Final = "UTC"
 
@@ -77,12 +78,17 @@ class Guest:
         return self.request.client.host if self.request.client is not None else ""
 
     def parameter(self, name: str) -> str:
-        """Return a part of the path, as the page names it."""
-        return str(self.request.path_params.get(name, ""))
+        """Return a part of the path, as the page names it; NUL is U+FFFD."""
+        return str(self.request.path_params.get(name, "")).replace("\0", "\ufffd")
 
     def asked(self, name: str) -> str:
-        """Return a field of the query, empty where it is not there."""
-        return self.request.query_params.get(name, "")
+        """Return a field of the query, NUL as U+FFFD since no database takes it; empty where it is not there."""
+        return self.request.query_params.get(name, "").replace("\0", "\ufffd")
+
+    def asked_count(self, name: str) -> int:
+        """Return a field of the query that counts something, 0 for anything else."""
+        text = self.asked(name)
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0
 
     def say(self, key: str, **fields: object) -> str:
         """Return a sentence in the visitor's language."""

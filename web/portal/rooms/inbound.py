@@ -84,8 +84,7 @@ def read_phone(visit: Visit, text: str) -> str:
 
 
 async def _conversation(visit: Visit, error: str = "") -> Response:
-    before = visit.asked("before")
-    place = int(before) if before.isdecimal() and len(before) <= _LONGEST_NAME else 0
+    place = visit.asked_count("before")
     found = await _inbox(visit).view(visit.customer, int(visit.parameter("conversation")), place)
     if found is None:
         raise HTTPException(404)
@@ -106,8 +105,7 @@ def _inbox(visit: Visit) -> Inbox:
 
 def _next_look(visit: Visit) -> int:
     """Return the number of the next look of a page that follows what comes by itself, 0 where it has looked enough."""
-    looks = visit.asked("look")
-    done = int(looks) if looks.isdecimal() and len(looks) < 9 else 0
+    done = visit.asked_count("look")
     return done + 1 if done < _MOST_LOOKS else 0
 
 

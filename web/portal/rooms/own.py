@@ -127,7 +127,12 @@ async def end_others(visit: Visit) -> Response:
 def _show_authenticator(
     visit: Visit, secret: str, errors: dict[str, str] | None = None, *, status: int = 200
 ) -> Response:
-    qr = draw_qr(address_of(secret, visit.account.address)) if not visit.account.has_totp else None
+    try:
+        address = address_of(secret, visit.account.address)
+    except ValueError:  # a form that was given back comes without its secret
+        secret = new_secret()
+        address = address_of(secret, visit.account.address)
+    qr = draw_qr(address) if not visit.account.has_totp else None
     needed = visit.session.needs_authenticator
     return visit.show("rooms/own/authenticator", status=status, errors=errors, secret=secret, qr=qr, needed=needed)
 

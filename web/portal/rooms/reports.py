@@ -4,6 +4,7 @@ A list is asked for by GET, so that its address can be shared. Not here: charts 
 themselves (reports).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from addressbook.exchange import separator_for
 from addressbook.rights import Right
 from gateway.admin.faults import AdminFault
 from reports.details import COLUMNS, DetailFilter, DetailQuery, Details, read_query, trace_details
@@ -37,6 +39,7 @@ ROOM: Final = f"{CUSTOMER}/reports"
 HANDED: Final = ("yes", "waits", "no", "nobody")
 MOST_SHOWN: Final = 50
 """So many rows of a list, or SMS of a job, are on one page."""
+_ID: Final = re.compile(r"[JSI]\.[0-9]{8}-[0-9]{6}\.[0-9]{3}-[a-z0-9]+", re.ASCII)
 _FILTERS: Final = (
     *("number", "state", "user", "sender_id", "service", "cost_centre", "reference", "country", "since", "until"),
 )
@@ -47,11 +50,14 @@ _FIELD_OF: Final = {"bad-number": "number", "bad-address": "user"}
 async def show_sent(visit: Visit) -> Response:
     """Show SMS that were sent, those of this week if no time is asked for."""
     asked = _asked(visit, _FILTERS)
-    errors, page = dict[str, str](), None
+    for typed in (asked["reference"], asked["number"]):
+        if _ID.fullmatch(typed):
+            return visit.go(f"{visit.here}/reports/trace?{urlencode({'name': typed})}")
+    errors, page = _order(visit, asked), None
     try:
         page = await Details(visit.desk.database).page(_sent(visit, asked), MOST_SHOWN, visit.asked("after"))
     except AdminFault as fault:
-        errors = {_FIELD_OF[str(fault.code)]: visit.fault(fault)}
+        errors[_FIELD_OF[str(fault.code)]] = visit.fault(fault)
     return visit.show(
         "rooms/reports/sent",
         errors=errors,
@@ -61,6 +67,7 @@ async def show_sent(visit: Visit) -> Response:
         states=_choices(visit, "states", MessageState),
         services=_choices(visit, "services", Origin),
         filtered=any(asked[name] for name in _FILTERS[:-2]),
+        all_time=_address({**asked, "since": "", "until": ""}) if asked["since"] or asked["until"] else "",
         paged=bool(visit.asked("after")),
     )
 
@@ -76,12 +83,12 @@ async def take_sent(visit: Visit) -> Response:
 async def show_received(visit: Visit) -> Response:
     """Show SMS that came, those of this week if no time is asked for."""
     asked = _asked(visit, _INBOUND_FILTERS)
-    errors, page = dict[str, str](), None
+    errors, page = _order(visit, asked), None
     try:
         wanted = InboundDetails(visit.desk.database)
         page = await wanted.page(_received(visit, asked), MOST_SHOWN, visit.asked("after"))
     except AdminFault as fault:
-        errors = {_FIELD_OF[str(fault.code)].replace("number", "phone"): visit.fault(fault)}
+        errors[_FIELD_OF[str(fault.code)].replace("number", "phone")] = visit.fault(fault)
     return visit.show(
         "rooms/reports/received",
         errors=errors,
@@ -90,6 +97,7 @@ async def show_received(visit: Visit) -> Response:
         address=_address(asked),
         handed=_choices(visit, "handed", HANDED),
         filtered=any(asked[name] for name in _INBOUND_FILTERS[:-2]),
+        all_time=_address({**asked, "since": "", "until": ""}) if asked["since"] or asked["until"] else "",
         paged=bool(visit.asked("after")),
     )
 
@@ -154,7 +162,8 @@ def file_answer(visit: Visit, name: str, heads: Sequence[str], rows: Iterator[Se
     """Return a table as the file that the path asks for, in the visitor's zone, piece by piece."""
     form = _form(visit)
     headers = attachment_headers(f"{name}.{form}")
-    return StreamingResponse(write_table(form, heads, rows, visit.zone), media_type=form.media_type, headers=headers)
+    pieces = write_table(form, heads, rows, visit.zone, separator_for(visit.language))
+    return StreamingResponse(pieces, media_type=form.media_type, headers=headers)
 
 
 def _form(visit: Visit) -> TableForm:
@@ -230,6 +239,12 @@ def _asked(visit: Visit, names: Sequence[str]) -> dict[str, str]:
         today = visit.desk.now().astimezone(ZoneInfo(visit.zone)).date()
         asked["since"] = (today - timedelta(days=today.weekday())).isoformat()
     return asked
+
+
+def _order(visit: Visit, asked: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a time that ends before it begins, by field."""
+    is_wrong = bool(asked["until"]) and asked["until"] < asked["since"]
+    return {"until": visit.say("reports.until-before")} if is_wrong else {}
 
 
 def _address(asked: Mapping[str, str]) -> str:

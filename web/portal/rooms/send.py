@@ -171,7 +171,7 @@ async def _preview(visit: Visit, draft: Draft, error: str = "") -> Response:
     error = error or (say_refused(visit, planned.refused) if planned.refused is not None else "")
     rows = await _rows_of(visit, draft, planned)
     sent = [row.encoded for row in rows if row.encoded is not None and not row.duplicate_of]
-    first = min(int(asked) if (asked := visit.asked("from")).isdecimal() else 0, max(0, len(rows) - 1))
+    first = min(visit.asked_count("from"), max(0, len(rows) - 1))
     return visit.show(
         "rooms/send/preview",
         errors={"": error} if error else {},

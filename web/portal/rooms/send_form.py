@@ -4,7 +4,6 @@ Not here: the pages (send), what would become of a draft (gateway.portal.by_hand
 """
 
 import asyncio
-import re
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,14 +12,12 @@ from gateway.table_reader import read_confined
 from sms.outcome import Refused
 from sms.personalise import find_placeholder
 from sms.schedule import parse_instant
+from sms.typed_numbers import split_numbers
 from web.portal.visit import Visit
 
 NUMBERS, LIST, TABLE = "numbers", "list", "table"
 WAYS: Final = (NUMBERS, LIST, TABLE)
 LONGEST: Final = 20_000
-_BETWEEN: Final = re.compile(r"[\n,;]+")
-# What comes along unseen where somebody copies a number from a page or from contacts.
-_HIDDEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _LONGEST_REFERENCE: Final = 200
 _LONGEST_NAME: Final = 200
 
@@ -39,9 +36,8 @@ def way_of(draft: Draft) -> str:
 
 
 def typed_numbers(text: str) -> tuple[HandRecipient, ...]:
-    """Return the numbers that were typed, on lines or with commas between them."""
-    pieces = (" ".join(_HIDDEN.sub("", piece).split()) for piece in _BETWEEN.split(text))
-    return tuple(HandRecipient(number=piece) for piece in pieces if piece)
+    """Return the numbers that were typed or pasted, as `split_numbers` tells them apart."""
+    return tuple(HandRecipient(number=number) for number in split_numbers(text))
 
 
 def say_refused(visit: Visit, refused: Refused) -> str:

@@ -222,7 +222,7 @@ def _wish(visit: Visit) -> Wish:
         company=form.line("company"),
         local_entity=form.line("local_entity"),
         # What is no number is refused as one that is too large.
-        volume=int(volume) if volume.isdecimal() else -1 if volume else 0,
+        volume=int(volume) if volume.isascii() and volume.isdecimal() and len(volume) < 10 else -1 if volume else 0,
         samples=tuple(form.text("samples").split("\n\n")),
     )
 

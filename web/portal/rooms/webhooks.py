@@ -33,7 +33,6 @@ from web.portal.visit import Visit, or_again
 
 _ROWS: Final = 100
 _HOURS: Final = ("24", "168", "0")
-_MOST_DIGITS: Final = 19
 
 
 async def show_webhooks(visit: Visit, errors: Mapping[str, str] | None = None) -> Response:
@@ -94,11 +93,11 @@ async def replay(visit: Visit) -> Response:
 
 
 async def _list(visit: Visit, errors: Mapping[str, str] | None = None, attempt: MailAttempt | None = None) -> Response:
-    before, state, user = visit.asked("before"), visit.asked("state"), visit.asked("user").strip()
+    state, user = visit.asked("state"), visit.asked("user").strip()
     wanted = PushesWanted(
         state=state if state in set(OutboxState) else "",
         user=user,
-        before=int(before) if before.isdecimal() and len(before) < _MOST_DIGITS else 0,
+        before=visit.asked_count("before"),
     )
     query = partial(pushes_before, customer=visit.customer.name, wanted=wanted, limit=_ROWS + 1)
     pushes = await visit.desk.look(query)
