@@ -297,6 +297,13 @@ def _is_longer(text: EncodedText, value: str) -> bool:
     return any(used > most for used in _used(text))
 
 
+def _has_any(text: str, characters: str) -> bool:
+    for char in characters:  # noqa: SIM110 - half the time of any() on the way of each text
+        if char in text:
+            return True
+    return False
+
+
 _ONLY_TOLD: Final = frozenset({RuleName.RECEIPTS, RuleName.ALPHA_UCS2})
 _CUTTING: Final = frozenset({RuleName.MAX_PARTS, RuleName.CONCATENATION})
 _OF_SEVERAL: Final = frozenset({RuleName.CONCATENATION, RuleName.RECEIPTS})
@@ -307,7 +314,7 @@ _BREAKS: Final[Mapping[RuleName, Callable[[EncodedText, str], bool]]] = MappingP
         RuleName.RECEIPTS: lambda text, _value: len(text.lengths) > 1,
         RuleName.UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
         RuleName.ALPHA_UCS2: lambda text, _value: text.alphabet is Alphabet.UCS2,
-        RuleName.CHARACTERS: lambda text, value: any(char in text.text for char in value),
+        RuleName.CHARACTERS: lambda text, value: _has_any(text.text, value),
         RuleName.MAX_LENGTH: _is_longer,
     }
 )
