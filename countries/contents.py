@@ -38,10 +38,14 @@ _WORDS: Final = _split("at be by do fit fun im in is it life link live me my nam
 _BEHIND_SCHEME: Final = re.compile(r"(?<=[^\W_])://(?:[^\s/?#@]*+@)?+([^\s/?#:@]++)")
 _DOTTED: Final = re.compile(r"(?<![@\w.-])[\w-]++(?:\.[\w-]++)++(?!@)")
 _HIDDEN_DOT: Final = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}")
 _DOT_INSIDE: Final = re.compile(r"\.\w")
 _OTHER_DOTS: Final = str.maketrans("。．｡․", "....")
 
-_PHONE: Final = re.compile(r"(?<![\w.,-])(?!0[.,]\d)(?:\+|0|1[38]00)[\d ().-]{5,20}\d(?!\w)")
+_PHONE: Final = re.compile(
+    r"(?<![\w.,-])(?!0[.,]\d)(?:(?:\+|0|\(0|1[ .-]?[38]00)[\d ().-]{5,20}\d|\([2-9]\d\d\) ?\d{3}[ .-]\d{4})(?!\w)"
+)
+_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?(?!\w)")
 _DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 _FEWEST_DIGITS: Final = 7
 
@@ -113,6 +117,8 @@ def find_links(text: str) -> tuple[str, ...]:
 
 def _is_domain(host: str, *, has_path: bool) -> bool:
     folded = host.casefold()
+    if has_path and _ADDRESS.fullmatch(host) is not None:
+        return True
     if "." in folded and (folded.startswith("www.") or "xn--" in folded):
         return True
     name, _, end = host.rpartition(".")
@@ -128,7 +134,8 @@ def is_shortener(host: str) -> bool:
 
 def find_phone_number(text: str) -> str:
     """Return the first telephone number in a text, empty without any: with plus, 0 or 1300 in front, and no date."""
-    for found in _PHONE.finditer(text):
+    # The groups of an account can look like one.
+    for found in _PHONE.finditer(_IBAN.sub(" - ", text)):
         if sum(char.isdigit() for char in found[0]) >= _FEWEST_DIGITS and _DATE.match(found[0]) is None:
             return found[0]
     return ""

@@ -4,6 +4,7 @@ Compared are words without case, accents, width and punctuation. Not here: the t
 (routing).
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,10 +104,13 @@ def read_opt_request(words: Sequence[Word]) -> OptRequest | None:
 def offers_stop(text: str) -> bool:
     """Return whether a text tells its reader how to stop: by a known word in capitals, or one that means nothing else.
 
-    `Reply STOP`, `STOP to 12345` and `STOP=end` offer it, `you can stop by` and `STOP paying too much` do not.
+    `Reply STOP`, `STOP to 12345`, `STOP=end` and `STOP2END` offer it, `you can stop by` and `STOP paying too much` do
+    not.
     """
     words = split_words(text)
-    for index in range(len(words)):
+    for index, word in enumerate(words):
+        if word.folded.startswith("stop") and _GLUED.fullmatch(text, word.start, word.end) is not None:
+            return True
         for length in range(min(_LONGEST, len(words) - index), 0, -1):
             some = words[index : index + length]
             found = _KNOWN.get(" ".join(word.folded for word in some))
@@ -190,10 +194,12 @@ _UNMISTAKABLE: Final = frozenset(
 )
 _LEADING: Final = _fold_all(
     (
-        "to for or and via with ends end opt unsub an zu oder und um au pour ou et a al para por o y",
-        "na ali pro do til för till per e om naar of aan",
+        "to for or and via with ends end opt unsub sms an zu oder und um au pour ou et a al para por o y",
+        "na ali pro do til för till per e om naar of aan p",
     )
 )
+# As senders write it to save blanks: STOP2END, STOP36111, Txt STOPto60300.
+_GLUED: Final = re.compile(r"(?i:stop)(?:2[A-Za-z]+|(?i:to)\d+)|STOP\d{3,}")
 # Of scripts without blanks or capitals; «cancel» and «stop» alone are ordinary words there.
 _UNSPACED_STOPS: Final = ("退订", "退訂", "拒收", "配信停止", "수신거부", "무료거부", "إيقاف", "להסרה", "הסר")
 _LONGEST: Final = max(len(word.split()) for word in _KNOWN)

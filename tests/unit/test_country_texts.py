@@ -106,6 +106,8 @@ def effects(message, name):
         ("example.org/test.And as well example.com.", ("example.org", "example.com")),
         ("xhttp://example.com", ("example.com",)),
         ("see bit.ly.Thanks", ("bit.ly",)),
+        ("192.0.2.1/a or http://192.0.2.2", ("192.0.2.2", "192.0.2.1")),
+        ("192.0.2.1 and 1.2.3.456/a and 1.2.3/4", ()),
         ("anna.smith@shop.example.com or bob@example.co.uk", ()),
         ("http.org", ("http.org",)),
         ("", ()),
@@ -132,12 +134,18 @@ def test_a_public_shortener_is_known_by_its_host():
     assert not is_shortener("bit.ly.example.com")
 
 
-@pytest.mark.parametrize("text", ["+60 3-0000 0000", "call 0300000000!", "1300 00 0000"])
+@pytest.mark.parametrize(
+    "text",
+    ["+60 3-0000 0000", "call 0300000000!", "1300 00 0000", "1-800-555-0123", "(202) 555-0123", "(020) 7946 0018"],
+)
 def test_a_telephone_number_is_found(text):
     assert find_phone_number(text)
 
 
-@pytest.mark.parametrize("text", ["code 123456", "01.12.2026", "01-12-2026", "order 20261201", "0.123456789"])
+@pytest.mark.parametrize(
+    "text",
+    ["code 123456", "01.12.2026", "01-12-2026", "order 20261201", "0.123456789", "DE89 3704 0044 0532 0130 00"],
+)
 def test_codes_dates_and_amounts_are_no_telephone_numbers(text):
     assert not find_phone_number(text)
 
@@ -161,7 +169,15 @@ def test_hints_are_of_the_kinds_that_are_asked_for_in_any_script():
         "Odjava STOPShop na 1599",
         "STOP=end",
     ]
-    + ["Sale! Text STOP 2 end", "Reply STOP to 12345", "SALE TODAY. STOP 36111"],
+    + ["Sale! Text STOP 2 end", "Reply STOP to 12345", "SALE TODAY. STOP 36111"]
+    + [
+        "Sale! STOP2END",
+        "Stop2Quit 60300",
+        "Soldes STOP36111",
+        "Txt STOPto60300",
+        "STOP SMS 36111",
+        "Rpd STOP p/ sair",
+    ],
 )
 def test_a_text_offers_a_way_to_stop(text):
     assert offers_stop(text)
@@ -177,6 +193,9 @@ def test_a_text_offers_a_way_to_stop(text):
         "",
         "STOP paying too much",
         "STOP WASTING MONEY!",
+        "Park at Stop24",
+        "The nonstop2go bus",
+        "stop36111",
     ],
 )
 def test_a_word_that_is_only_said_offers_no_way_to_stop(text):
