@@ -147,7 +147,7 @@ async def test_a_carrier_for_one_way_only_is_used_for_that_way_only(site, carrie
     site.more_carriers = [{"name": "in", "port": bringing.port, "bind": "receiver", "priority": 1}]
     await site.open(bind="transmitter", receipts=False, priority=10)
     await site.start()
-    await site.until(lambda: bool(lines_of(site, "smpp_bound", "in")))
+    await site.until(lambda: all(lines_of(site, "smpp_bound", name) for name in ("alpha", "in")))
     assert "state=bound-tx" in lines_of(site, "smpp_bound", "alpha")[0]
     assert "state=bound-rx" in lines_of(site, "smpp_bound", "in")[0]
     assert "1. alpha" in await site.command("route", f"+{NUMBER}")
@@ -206,7 +206,8 @@ async def test_the_links_of_an_account_with_two_hosts_are_shown_with_host_and_ti
     job = await site.send("By the other host")
     await site.until(lambda: site.state(job) == {NUMBER: "delivered"})
     assert [taken.submitted.text for taken in second.record.taken] == ["By the other host"]
-    assert sum(f"host={hosts[1]}" in line for line in lines_of(site, "smpp_bound", "alpha")) == 2
+    bound = f"host={hosts[1]}"
+    await site.until(lambda: sum(bound in line for line in lines_of(site, "smpp_bound", "alpha")) == 2)
     await site.stop()
     assert "No process serves" in await site.command("carrier", "list")
 

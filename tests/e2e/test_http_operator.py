@@ -148,5 +148,7 @@ async def test_where_the_file_names_no_listener_a_port_in_use_costs_no_mail(tmp_
         assert "warning: HTTP would not be served to this machine: 127.0.0.1:8080 " in await site.command("check")
         await site.start()
         assert (await site.send("hello")).startswith("J.")
-        assert any("http_not_served" in line and "Address already in use" in line for line in site.log)
+        await site.until(
+            lambda: any("http_not_served" in line and "Address already in use" in line for line in site.log)
+        )
     await site.close()

@@ -179,7 +179,7 @@ async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_i
         assert len({mail["Message-ID"] for mail in told(peer)}) == 2
         trace = await site.command("status", job)
         assert "failed, The mail server of example.com took the mail and did not confirm it." in trace
-        assert any("alert_attempted" in line and "did not confirm it" in line for line in site.log)
+        await site.until(lambda: any("alert_attempted" in line and "did not confirm it" in line for line in site.log))
 
 
 @pytest.mark.slow
@@ -235,7 +235,7 @@ async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees
         await site.until(lambda: bool(to(peer, "admin@example.net")))
         (alert,) = to(peer, "admin@example.net")
         assert alert["Subject"] == "Template of demo fails: the standard one goes out"
-        assert any("template_fell_back" in line for line in site.log)
+        await site.until(lambda: any("template_fell_back" in line for line in site.log))
 
 
 async def test_mail_is_signed_with_every_key_and_a_key_that_cannot_sign_keeps_the_gateway_from_starting(house):

@@ -140,7 +140,7 @@ async def test_a_push_that_is_refused_for_good_ends_and_says_why(site, applicati
     await site.until_all_told()
     assert notices(site) == [("result", "push", "failed")]
     assert "It answered with status 410." in await site.command("status", job)
-    assert any("push-given-up" in line for line in site.log)
+    await site.until(lambda: any("push-given-up" in line for line in site.log))
 
 
 @pytest.mark.slow

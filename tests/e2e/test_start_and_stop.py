@@ -92,7 +92,7 @@ async def test_what_no_link_was_given_before_a_kill_is_sent_by_the_next_start_at
     await site.until_all_told()
     assert site.states() == {"delivered": 1}
     assert len(site.carrier.record.taken) == len(site.parts()) == 4
-    assert any("event=parts_left_behind" in line for line in site.log)
+    await site.until(lambda: any("event=parts_left_behind" in line for line in site.log))
 
 
 async def test_what_a_link_was_given_before_a_kill_is_not_sent_again(site):

@@ -125,7 +125,7 @@ async def test_a_preferred_carrier_that_refuses_to_bind_is_passed_over(site, bac
     await asyncio.to_thread(send_many, site, NUMBERS[:10])
     await site.until_all_told()
     assert sum(taken_by(backup).values()) == 10
-    assert any("smpp_bind_refused" in line or "ESME_RBINDFAIL" in line for line in site.log)
+    await site.until(lambda: any("smpp_bind_refused" in line or "ESME_RBINDFAIL" in line for line in site.log))
 
 
 async def test_a_carrier_out_of_its_hours_is_passed_over_and_one_without_another_waits_for_them(site, backup):

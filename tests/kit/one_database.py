@@ -16,6 +16,8 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/peers/smpp/test_esmes_at_server.py": "what ESMEs of others say on the wire",
     "tests/peers/test_smuggling.py": "what a peer says on the wire; test_protocol_cases_gateway has the same ends on both",
     "tests/peers/portal/test_wapiti.py": "what a scanner says on the wire; test_portal_attacks plays the attacks on both",
+    "tests/peers/portal/test_every_page.py": "how pages look; tests/protocol/test_portal*.py ask for them on both",
+    "tests/peers/portal/test_sender_ids.py": "how its pages look; tests/e2e/test_sender_ids.py plays a request on both",
     "tests/peers/smpp/test_certificates.py": "binds and TLS: they end before a database is asked",
     # The database does not matter.
     "tests/e2e/test_inbound_push.py::test_a_target_that_is_not_allowed_to_the_customer_is_refused_when_it_is_set": "refused before",
@@ -26,6 +28,12 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/e2e/test_start_and_stop.py::test_the_log_can_be_json_and_the_service_manager_is_told": "lines and signals",
     "tests/e2e/test_start_and_stop.py::test_what_shows_only_at_the_start_is_said_in_one_sentence": "names SQLite's file",
     "tests/unit/test_reading.py": "how long the event loop is held up by reading a mail",
+    "tests/protocol/test_portal.py::test_each_page_is_for_the_roles_that_hold_its_right_and_for_nobody_of_another_customer": "roles and pages; test_portal_sign_in has what sessions keep on both",
+    "tests/protocol/test_portal_attacks.py::test_a_file_that_is_a_burden_is_answered_with_what_is_wrong": "refused before",
+    "tests/protocol/test_portal_attacks.py::test_a_workbook_that_unpacks_to_more_than_is_taken_is_refused": "refused before",
+    "tests/protocol/test_portal_issuer.py::test_a_token_endpoint_that_answers_nonsense_leaves_the_password": "before an account is looked up",
+    "tests/protocol/test_portal_issuer.py::test_a_token_of_another_issuer_audience_time_or_sign_in_signs_nobody_in": "the same",
+    "tests/protocol/test_portal_issuer.py::test_an_issuer_that_does_not_answer_or_answers_nonsense_leaves_the_password": "the same",
     # Only SQLite has this.
     "tests/e2e/test_explain.py::test_before_the_first_start_there_is_nobody_to_ask_about": "a file that is not there",
     "tests/e2e/test_setup_commands.py": "what `init` writes names SQLite",

@@ -32,7 +32,7 @@ from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv
 from sms.message import ReceiptState
 from sms.outcome import Refusal
-from tests.kit.clock import START
+from tests.kit.clock import START, leap
 from tests.kit.esme import RECEIVER, TRANSCEIVER, TRANSMITTER, receipt_words
 from tests.kit.esme_site import EsmeSite
 from tests.kit.testbed import administer
@@ -135,12 +135,14 @@ async def test_who_does_not_bind_in_time_is_dropped(house):
 
 
 async def test_an_esme_that_answers_no_enquire_link_is_dropped_and_its_place_is_free(house):
-    limits = EsmeLimits(binds=1, session=SessionLimits(enquire_link_seconds=0.05, response_seconds=0.05))
+    limits = EsmeLimits(binds=1, session=SessionLimits(enquire_link_seconds=10, response_seconds=10))
     server = await EsmeSite(house, limits=limits).start()
     try:
         async with server.esme() as dead:
             dead.is_deaf = True
-            await dead.until(lambda: dead.is_lost)
+            while not dead.is_lost:  # until it is asked whether it lives, and until its answer was due
+                leap(11)
+                await asyncio.sleep(0)
             async with server.esme():
                 pass
     finally:
