@@ -11,6 +11,7 @@ from typing import Annotated
 from config.field_types import FieldType, Name, ReadableFile, ShortText, option, text_like
 from config.reader import ConfigIssue
 from countries.book import EVERY_COUNTRY, Mode, Ruling
+from countries.quiet import leaves_an_hour
 from countries.rules import RuleName, expected_of, has_one_value, is_well_formed
 from sms.number import is_country
 from sms.settings import UseCase
@@ -66,6 +67,8 @@ class CountryRule:
             yield ConfigIssue(
                 "value", f'"{self.value}" is nothing that {self.rule} can say: expected {expected_of(self.rule)}'
             )
+        elif self.rule is RuleName.QUIET_HOURS and self.value not in ("", "none") and not leaves_an_hour(self.value):
+            yield ConfigIssue("value", f'"{self.value}" leaves no time at all: what waits for it would never go')
         if not self.value and (self.networks or self.begins):
             yield ConfigIssue("value", "expected a value with networks or from: the shipped rule has its own")
 

@@ -82,6 +82,12 @@ def _period(day: date, span: _Span, zone: ZoneInfo) -> Blackout:
     )
 
 
+def leaves_an_hour(value: str) -> bool:
+    """Return whether a well-formed rule leaves any time of a week in which promotional SMS may go."""
+    monday = datetime(2001, 1, 1, tzinfo=UTC)
+    return not _fills_a_week(_periods([value], ["UTC"], monday, monday + timedelta(days=8), lambda _: False))
+
+
 def _fills_a_week(periods: Sequence[Blackout]) -> bool:
     return any(period.end_at - period.start_at > timedelta(days=7) for period in periods)
 

@@ -128,7 +128,8 @@ _FORMS: Final[Mapping[RuleName, re.Pattern[str]]] = MappingProxyType(
 
 _CHOICE: Final = re.compile(r"[a-z -]+(?:\|[a-z -]+)*")
 _WORDS: Final = re.compile(r"\{[^{}]*\}")
-_PLACEHOLDERS: Final = ("{brand}", "{opt_out}")
+PLACEHOLDERS: Final = ("{brand}", "{opt_out}")
+"""What stands for a customer's own words in those around a text."""
 
 # What a value is like where its form is more than a choice of words.
 _LIKE: Final[Mapping[RuleName, str]] = MappingProxyType(
@@ -222,7 +223,7 @@ def is_well_formed(name: RuleName, value: str) -> bool:
     if not value.strip() or (form is not None and form.fullmatch(value) is None):
         return False
     if name in (RuleName.TEXT_PREFIX, RuleName.TEXT_SUFFIX):
-        return all(word in _PLACEHOLDERS for word in _WORDS.findall(value))
+        return all(word in PLACEHOLDERS for word in _WORDS.findall(value))
     if name is RuleName.ALPHA_MAX:
         fewest, _, most = value.rpartition("-")
         return int(fewest or 1) <= int(most)

@@ -287,6 +287,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop or submission.sandbox else claims_of(snapshot, sender, now)
     unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.key) if asks else None
+    notices = _first_notices(submission, ways, is_scheduled=_is_scheduled(schedule, messages, now))
     return NewJob(
         directory_version=snapshot.version,
         customer_key=sender.customer.key,
@@ -316,7 +317,8 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         priority=settings.priority,
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
-        notices=_first_notices(submission, ways, is_scheduled=_is_scheduled(schedule, messages, now)),
+        notices=notices,
+        late_notices=() if notices else _first_notices(submission, ways, is_scheduled=True),
         channel=settings.status_channel,
         push_url=settings.push_url,
         push_states=settings.push_states if is_pushed and not submission.dry_run else (),

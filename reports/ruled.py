@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 
+from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from reports.archive import Month
 from reports.counting import Ruled
+from sms.number import is_country
 from store.archive import ALL_DAYS, read_ruled_days
 from store.directory_lookup import all_customers
 from store.engine.database import Transaction
@@ -24,8 +26,10 @@ def list_ruled(
 ) -> list[Mapping[str, object]]:
     """Return what rules did, by customer and month or day, the newest first; empty texts ask for all.
 
-    Raises AdminFault for an unknown customer, and for what is no month.
+    Raises AdminFault for an unknown customer, and for what is no month or no country.
     """
+    if country and not is_country(country.upper()):
+        raise AdminFault(FaultCode.BAD_COUNTRY, given=country)
     key = get_customer(tx, customer).key if customer else None
     names = {found.key: found.name for found in all_customers(tx)}
     counts = Counter[tuple[int, str, Ruled]]()

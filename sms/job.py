@@ -68,12 +68,12 @@ class NewJob(Struct, frozen=True, kw_only=True):
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
     that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
-    its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
-    others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
-    (addressbook.numbers), empty where one does. `login` gave it in where it came by no mail; `status_address` is where
-    its status is mailed, empty for nowhere. `esme` is set where an ESME submitted it. A job of the
-    `sandbox` is given to no carrier. At its `push_states` each message
-    is pushed by itself.
+    its service. `late_notices` are given where the rate of a sender ID puts off some SMS for long. `ignored_options`
+    stood in the subject and did nothing. Not stored is what its `first_use` bound to others. `usage` are the limits
+    that bind it. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one does.
+    `login` gave it in where it came by no mail; `status_address` is where its status is mailed, empty for nowhere.
+    `esme` is set where an ESME submitted it. A job of the `sandbox` is given to no carrier. At its `push_states` each
+    message is pushed by itself.
     """
 
     directory_version: int
@@ -98,6 +98,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     seen_until: datetime
     duplicate_until: datetime
     notices: tuple[tuple[NoticeKind, Addressee], ...] = ()
+    late_notices: tuple[tuple[NoticeKind, Addressee], ...] = ()
     channel: StatusChannel = StatusChannel.MAIL
     push_url: str = ""
     push_states: tuple[MessageState, ...] = ()

@@ -6,6 +6,7 @@ people (views).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 from msgspec.structs import replace
@@ -38,6 +39,8 @@ from store.tables import JobRow, MessageRow, SeenRow
 from store.usage import UsageLedger, UsageNews
 
 _NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, lengths=())
+_LATE = timedelta(minutes=15)
+"""Who sends is told at once of SMS that go out later than this."""
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
 
 
@@ -196,10 +199,12 @@ class Outbound:
                 sandbox=job.sandbox,
             )
         )
-        new_row = _message_row(key, job)
+        new_row, is_late = _message_row(key, job), False
         for seq, message in enumerate(fresh):
             message_key = self._keys.take()
-            self._add_message(partial(new_row, key=message_key, seq=seq), job, _in_turn(job, message, usage), rows)
+            turned = _in_turn(job, message, usage)
+            is_late |= turned.schedule is not None and turned.schedule.due_at - job.accepted_at > _LATE
+            self._add_message(partial(new_row, key=message_key, seq=seq), job, turned, rows)
             if message.encoded is None and MessageState.REJECTED in job.push_states:
                 reached = _refusal(message_key, key, message)
                 rows.notices.append(push_row(self._keys.take(), reached, job.push_url, accepted_at))
@@ -213,7 +218,7 @@ class Outbound:
             _SEEN.row(digest=bound, job_key=key, until=to_stored(job.seen_until))
             for bound in _bind(job.first_use, seen, public_id)
         ]
-        for kind, way in job.notices:
+        for kind, way in (*job.notices, *(job.late_notices if is_late else ())):
             rows.notices.append(notice_row(self._keys.take(), key, kind.value, way, accepted_at))
         refused = {message.given: message.reason for message in fresh if message.encoded is None}
         return Added(public_id=public_id, key=key, skipped=skipped, news=counted, refused=refused)

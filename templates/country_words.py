@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from countries.findings import Effect
-from countries.rules import BY_SENDER_TYPE, RuleName
+from countries.rules import BY_SENDER_TYPE, PLACEHOLDERS, RuleName
 from sms.report import Findings
 from templates.shown_text import show_line
 from templates.words import Words
@@ -60,6 +60,8 @@ def say_finding(finding: tuple[str, str, str], country: str, words: Words, sende
     word, _, more = value.partition(": ")
     keys = (f"country.{rule}-{word}", f"country.{rule}", "country.other")
     key = next(key for key in keys if key in words.texts)
+    for placeholder in PLACEHOLDERS:
+        value = value.replace(placeholder, words.say(f"country.fills-{placeholder.strip('{}')}"))
     said = words.say(key, country=words.territory(country), value=show_line(value))
     if key == keys[0] and more:
         said = f"{said.removesuffix('.')} ({show_line(more)})."

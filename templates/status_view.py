@@ -5,17 +5,19 @@ was not sent again». Not here: one recipient (recipient_view), the state in a f
 (fact_view).
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from countries.rules import RuleName
 from sms.lifecycle import MessageState
 from sms.report import Findings, JobReport, NoticeKind, ReportedMessage
 from templates.brand import view_brand
-from templates.country_words import say_notes
+from templates.country_words import say_deeds, say_notes
 from templates.fact_view import list_facts, list_settings
 from templates.graphics import Graphic
-from templates.recipient_view import TRIAL, delivered_at, note_replaced, view_recipient, was_sent
+from templates.recipient_view import TRIAL, delivered_at, note_replaced, show_sender, view_recipient, was_sent
 from templates.results import MOST_RESULTS
 from templates.shown_text import show_line
 from templates.verdict import choose_rows, say_headline, say_intro, say_subject, say_tally, worst_tone
@@ -23,6 +25,8 @@ from templates.view import RecipientView, StatusView
 from templates.words import Words
 
 _TEASER = 70
+_MANY = 4
+"""What rules did to so many recipients is said once, above them."""
 
 
 def view_report(
@@ -33,6 +37,10 @@ def view_report(
     messages = report.messages
     shown, hidden = choose_rows(messages, rows)
     recipients = tuple(view_recipient(message, report, words, zone) for message in shown)
+    common = _common_deeds(report, words)
+    recipients = tuple(
+        replace(one, rules=tuple(rule for rule in one.rules if rule not in common)) for one in recipients
+    )
     single = len(messages) == 1
     tone = worst_tone(messages)
     headline = say_headline(kind, messages, report.summary, words)
@@ -65,7 +73,10 @@ def view_report(
         recipients=recipients,
         shared=shared,
         more=more,
-        notes=_notes(report, words),
+        notes=(
+            *_notes(report, words),
+            *(f"{said} ({words.count('count.recipients', n)})" for said, n in common.items()),
+        ),
         cancel_address=show_line(report.cancel_address),
         cancel_link=_cancel_link(report),
         label_cancel=words.say("label.cancel"),
@@ -122,6 +133,16 @@ def _notes(report: JobReport, words: Words) -> tuple[str, ...]:
     ignored = " ".join(map(show_line, report.ignored_options))
     unheeded = (words.count("text.ignored_options", len(report.ignored_options), options=ignored),) if ignored else ()
     return (*unheeded, *say_notes(((message.country, _notable(message, report)) for message in report.messages), words))
+
+
+def _common_deeds(report: JobReport, words: Words) -> dict[str, int]:
+    """Return what rules did to so many recipients that it is said once for all, and to how many."""
+    alike = Counter((message.country, message.findings, message.sender_id) for message in report.messages)
+    met = Counter[str]()
+    for (country, findings, sender), number in alike.items():
+        for said in say_deeds(findings, country, words, show_sender(sender)):
+            met[said] += number
+    return {said: number for said, number in met.items() if number >= _MANY}
 
 
 def _notable(message: ReportedMessage, report: JobReport) -> Findings:

@@ -118,7 +118,9 @@ def say_intro(kind: NoticeKind, report: JobReport, words: Words, zone: str) -> s
         return ""
     start = starts_at(report)
     if kind is NoticeKind.ACCEPTED and start:
-        return words.say("intro.scheduled", time=words.time(start, zone))
+        # Where a country delays some of them, or its rate all but one, only the last is known by its time.
+        differ = len({message.due_at for message in messages if message.due_at}) > 1
+        return words.say("intro.scheduled-last" if differ else "intro.scheduled", time=words.time(start, zone))
     sentence = words.say(f"intro.{kind}")
     ends = [message.expires_at for message in messages if message.expires_at and message.state in OPEN]
     if kind is NoticeKind.DELAYED and ends:

@@ -172,6 +172,7 @@ def test_the_operator_decides_in_a_file_of_its_own_and_show_says_so(operator):
         ('country = "BE"\nrule = "alpha"\nfrom = 2026-12-01', "expected a value with networks or from"),
         ('country = "BE"\nrule = "rate"\nvalue = "name 1/86400s"', "such as name 200/1d"),
         ('country = "BE"\nrule = "urls"\nvalue = "some"', "expected any, no-shorteners, allow-list, forbidden"),
+        ('country = "BE"\nrule = "quiet_hours"\nvalue = "Mo-Su all"', '"Mo-Su all" leaves no time at all'),
         ('country = "BE"\nrule = "notes"\nvalue = " "', "expected a sentence"),
         (
             'country = "BE"\nrule = "alpha"\n[[rule]]\ncountry = "BE"\nrule = "alpha"\nmode = "off"',

@@ -132,6 +132,29 @@ def test_a_dsn_of_a_network_that_confirms_for_the_handset_says_so_in_its_prose()
     assert "Action: relayed" in mail.as_string()
 
 
+DELAYED = (("rate", "delayed", "name 1/1s"),)
+
+
+def test_what_a_rule_did_to_many_recipients_is_said_once_above_them_with_their_number():
+    some = [message(number=f"4477009001{number:02}", country="GB", findings=DELAYED) for number in range(5)]
+    one = message(country="ES", findings=REPLACED, sender_id="447700900999")
+    shown = view(*some, one)
+    [note] = [note for note in shown.notes if "so much" in note]
+    assert note.startswith("United Kingdom: ")
+    assert note.endswith("This delays the SMS. (5 recipients)")
+    assert [len(recipient.rules) for recipient in shown.recipients] == [0, 0, 0, 0, 0, 1]
+    few = view(*some[:3], one)
+    assert not [note for note in few.notes if "so much" in note]
+    assert [len(recipient.rules) for recipient in few.recipients] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_what_stands_for_the_customers_words_is_said_in_the_readers_language(language):
+    said = say_finding(("text_suffix", "changed", "{brand}: {opt_out}"), "FR", WORDS[language])
+    assert "{" not in said
+    assert said.count("[") == 2
+
+
 @pytest.mark.parametrize("language", WORDS)
 def test_terms_name_in_every_language_whatever_content_a_country_forbids(language):
     bans = {letters: named for letters in known_countries() if (named := banned_content(letters))}

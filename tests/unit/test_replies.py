@@ -57,7 +57,7 @@ def test_every_constant_is_a_well_formed_reply(reply):
 def test_a_detail_is_appended_as_one_bounded_line():
     refused = Refused(refusal=Refusal.NUMBER_MALFORMED, detail="«12»\r\n250 injected\x00 " + "x" * 1000)
     text = str(reply_to(refused))
-    assert text.startswith("550 5.1.3 Not a phone number: ?12?250 injected? xxx")
+    assert text.startswith('550 5.1.3 Not a phone number: "12" 250 injected? xxx')
     assert len(text) <= TEXT_LIMIT + 10
 
 
@@ -107,3 +107,7 @@ def test_no_status_gives_anything_but_printable_lines_of_one_code(status):
 @given(st.text(), st.integers(0, 100))
 def test_printable_is_bounded_ascii(text, limit):
     assert re.fullmatch(rf"[\x20-\x7e]{{0,{limit}}}", printable(text, limit))
+
+
+def test_quotation_marks_and_dashes_become_those_of_ascii():
+    assert printable("«Acme» – “it’s” „so“ — Łdź", 80) == '"Acme" - "it\'s" "so" - ?d?'

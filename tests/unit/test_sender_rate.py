@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
+from sms.report import Channel, NoticeKind
 from sms.schedule import Blackout, Schedule
 from sms.sender_rate import parse_rate, take_turn
 from store.answers import Rules
@@ -99,3 +100,14 @@ def test_another_sender_id_has_a_pace_of_its_own(nodes):
     other = parse_rate("rate US 12125550199", "long 1/1s")
     add(node, job(node, "12125550101"), job(node, "12125550102"), job(node, "12125550103", rate=other))
     assert [due - node.now for due in due_at(node)] == [0, 0, SECOND]
+
+
+LATE = ((NoticeKind.ACCEPTED, (Channel.MAIL, "anna@example.com")),)
+
+
+@pytest.mark.parametrize(("rate", "is_told"), [("name 1/1s", False), ("name 1/1h", True)])
+def test_who_sends_is_told_at_once_of_sms_that_a_rate_puts_off_for_long(nodes, rate, is_told):
+    node = nodes[0]
+    made = job(node, "447700900101", "447700900102", rate=parse_rate("rate GB Shop", rate))
+    add(node, replace(made, late_notices=LATE))
+    assert [taken.recipient for taken in node.notices()] == (["anna@example.com"] if is_told else [])

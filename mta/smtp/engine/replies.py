@@ -16,6 +16,7 @@ TEXT_LIMIT: Final = 400  # RFC 5321 §4.5.3.1.5: 512 octets with code and CRLF; 
 
 _WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
+_PLAIN: Final = str.maketrans("«»„“”\u2018\u2019\u2013—", '"' * 5 + "''--")
 _STATUS_LINE: Final = re.compile(r"([2-5][0-9]{2})(?:[ -](.*))?", re.DOTALL)
 _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 
@@ -39,8 +40,12 @@ class Reply:
 
 
 def printable(text: str, limit: int) -> str:
-    """Return the text as one line of printable US-ASCII: a run of other characters becomes one space or `?`."""
-    return _UNPRINTABLE.sub(lambda match: " " if match[0].isspace() else "?", text[: 4 * limit]).strip()[:limit]
+    """Return the text as one line of printable US-ASCII: a run of other characters becomes one space or `?`.
+
+    Quotation marks and dashes become those of US-ASCII.
+    """
+    text = text[: 4 * limit].translate(_PLAIN)
+    return _UNPRINTABLE.sub(lambda match: " " if match[0].isspace() else "?", text).strip()[:limit]
 
 
 def reply_to(refused: Refused) -> Reply:
