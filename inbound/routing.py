@@ -11,7 +11,7 @@ from typing import Final
 from addressbook.numbers import NumberState, OwnNumber, OwnNumbers, Sharing
 from inbound.effects import Untold
 from inbound.sms import Contact, InboundSms
-from inbound.words import OptRequest, Word, opens, read_opt_request, split_words
+from inbound.words import OptRequest, Word, opens, read_opt_request, read_opt_text, split_words
 from sms.message import Origin
 
 _SEPARATORS: Final = " \t\r\n:;,.-–—/|"  # noqa: RUF001 - a dash is one
@@ -53,7 +53,7 @@ def find_route(sms: InboundSms, numbers: OwnNumbers, contacts: Sequence[Contact]
     """
     number = numbers.reached_by(sms.destination, sms.carrier)
     words = split_words(sms.text)
-    bare = InboundRoute(number=number, text=sms.text, words=words, request=read_opt_request(words))
+    bare = InboundRoute(number=number, text=sms.text, words=words, request=read_opt_text(sms.text))
     if sms.late is not None:
         return _owned(bare, sms.late.customer_key, Via.LATE_PART)
     if number is None or number.state is not NumberState.ACTIVE:
@@ -89,7 +89,7 @@ def _of_share(bare: InboundRoute, number: OwnNumber) -> InboundRoute | None:
         text = bare.text[bare.words[length - 1].end :].lstrip(_SEPARATORS)
         words = split_words(text)
         return _owned(
-            InboundRoute(number=number, text=text, words=words, request=read_opt_request(words)),
+            InboundRoute(number=number, text=text, words=words, request=read_opt_text(text)),
             share.customer_key,
             Via.PREFIX,
         )

@@ -101,6 +101,16 @@ def read_opt_request(words: Sequence[Word]) -> OptRequest | None:
     return asked
 
 
+def read_opt_text(text: str) -> OptRequest | None:
+    """Return what a text asks for, also above a signature that its phone adds; an ordinary word must stand alone."""
+    asked = read_opt_request(split_words(text))
+    if asked is not None:
+        return asked
+    signed = _SIGNATURE.search(text, 0, _MOST_SCANNED)
+    above = read_opt_request(split_words(text[: signed.start()])) if signed is not None else None
+    return above if above is not None and not above.is_ordinary else None
+
+
 def offers_stop(text: str) -> bool:
     """Return whether a text tells its reader how to stop: by a known word in capitals, or one that means nothing else.
 
@@ -197,6 +207,11 @@ _LEADING: Final = _fold_all(
         "to for or and via with ends end opt unsub sms an zu oder und um au pour ou et a al para por o y",
         "na ali pro do til för till per e om naar of aan p",
     )
+)
+# An empty line, one of dashes, or what phones write by themselves.
+_SIGNATURE: Final = re.compile(
+    r"[\r\n](?:\r?\n|[ \t]*[-_—]{2}"
+    r"|(?i:sent from|sent via|get outlook|gesendet|von meinem|envoy|enviad|inviat|verzonden))"
 )
 # As senders write it to save blanks: STOP2END, STOP36111, Txt STOPto60300.
 _GLUED: Final = re.compile(r"(?i:stop)(?:2[A-Za-z]+|(?i:to)\d+)|STOP\d{3,}")

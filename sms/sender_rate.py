@@ -59,8 +59,9 @@ def take_turn(rate: SenderRate, parts: int, schedule: Schedule, free_at: datetim
     Before it that is `free_at`. It waits for its turn and for the end of a blackout; its validity counts from then.
     """
     start_at = max(schedule.due_at, free_at - (rate.burst - 1) * rate.interval)
-    drained_at = max(start_at, free_at) + parts * rate.interval
-    if start_at == schedule.due_at:
+    due_at = start_at if start_at == schedule.due_at else postpone(start_at, schedule.blackouts)
+    # What a blackout puts off drains from its end: those behind it wait there, too.
+    drained_at = max(due_at, free_at) + parts * rate.interval
+    if due_at == schedule.due_at:
         return schedule, drained_at
-    due_at = postpone(start_at, schedule.blackouts)
     return replace(schedule, due_at=due_at, expires_at=schedule.expires_at + (due_at - schedule.due_at)), drained_at

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from inbound.actions import ActionKind, AnswerAction
 from inbound.answers import STANDARD_ANSWERS, answer_text
 from inbound.opt_words import OPT_WORDS, OptKind
-from inbound.words import fold, is_courtesy, opens, read_opt_request, split_words
+from inbound.words import fold, is_courtesy, opens, read_opt_request, read_opt_text, split_words
 from tests.kit.effort import cost_of
 
 
@@ -66,6 +66,31 @@ def test_a_stop_counts_with_courtesy_accents_width_and_punctuation(text):
 )  # fmt: skip
 def test_a_text_that_only_has_such_a_word_asks_for_nothing(text):
     assert asked(text) is None
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "\n\nSent from my phone",
+        "\r\n\r\nAnna",
+        "\n--\nAnna",
+        "\n-- \nAnna",
+        "\nSent from my phone",
+        "\nGesendet von unterwegs",
+    ],
+)
+def test_a_signature_below_a_stop_changes_nothing_and_an_ordinary_word_stands_alone(signature):
+    for text, kind in (("Stop", OptKind.STOP), ("STOP please", OptKind.STOP), ("Hilfe", OptKind.HELP)):
+        found = read_opt_text(text + signature)
+        assert found is not None
+        assert found.kind is kind
+    for text in ("End", "Info", "Stop it", "See you", ""):
+        assert read_opt_text(text + signature) is None
+
+
+@pytest.mark.parametrize("text", ["Stop\nAnna", "STOP\n12345", "Thanks\n\nStop by at five", "stop\n- the milk"])
+def test_another_line_is_no_signature(text):
+    assert read_opt_text(text) is None
 
 
 def test_no_word_asks_for_two_things():

@@ -91,8 +91,24 @@ def test_a_turn_within_quiet_hours_waits_for_their_end(nodes):
     now = to_instant(node.now)
     quiet = Blackout(start_at=now + timedelta(milliseconds=500), end_at=now + timedelta(hours=9))
     schedule = Schedule(due_at=now, expires_at=now + timedelta(hours=2), blackouts=(quiet,))
-    add(node, job(node, "12125550101", "12125550102", schedule=schedule))
-    assert [due - node.now for due in due_at(node)] == [0, 9 * 3600 * SECOND]
+    add(node, job(node, "12125550101", "12125550102", "12125550103", schedule=schedule))
+    end = 9 * 3600 * SECOND
+    assert [due - node.now for due in due_at(node)] == [0, end, end + SECOND]
+
+
+@pytest.mark.parametrize("text", ["1/1s", "3/1s", "9/2m", "5/1h"])
+def test_the_rate_holds_behind_quiet_hours_that_begin_while_messages_wait(text):
+    rate = parse_rate("x", text)
+    began = free_at = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    quiet = Blackout(start_at=began + rate.period / 2, end_at=began + timedelta(days=9))
+    asked = Schedule(due_at=began, expires_at=began + timedelta(hours=1), blackouts=(quiet,))
+    starts = []
+    for _ in range(5 * rate.parts):
+        turn, free_at = take_turn(rate, 1, asked, free_at)
+        starts.append(turn.due_at)
+    assert not any(quiet.start_at <= start < quiet.end_at for start in starts)
+    for first in starts:
+        assert sum(first <= start < first + rate.period for start in starts) <= rate.parts
 
 
 def test_another_sender_id_has_a_pace_of_its_own(nodes):
