@@ -1,6 +1,5 @@
 """A registration from its request to its end on a moved clock: what is sent under the name, what is refused, and why."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -50,10 +49,7 @@ def refused(core, **sent):
 
 
 def told(core):
-    rows = core.database.read_now(
-        lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-    )
-    names = [(recipient, json.loads(about)["words"]) for recipient, about in rows]
+    names = [(recipient, about["words"]) for recipient, about in core.letters()]
     return [(recipient, name.removeprefix("senderid-")) for recipient, name in names if name.startswith("senderid")]
 
 

@@ -17,6 +17,7 @@ from sms.facts import Fact
 from store.directory import load_directory, read_version
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys
+from tests.kit.readers import readers_of
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 UseCase = Callable[..., Changed]
@@ -28,6 +29,7 @@ class AdminHarness:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.database.open()
+        self.tables = readers_of(self.database)
         self.keys = Keys(1, NOW.timestamp)
         self.rule_countries()
 

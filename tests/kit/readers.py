@@ -1,5 +1,6 @@
 """Readers of the store for tests: what a table has, rows by the names of their columns, whatever database it is in."""
 
+import json
 from collections import Counter, namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -76,6 +77,14 @@ class StoreReaders:
         """Return what is or was owed to somebody, oldest first."""
         return self.stored(OutboxRow, **equal)
 
+    def facts_told(self, **equal: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return whom rows of the outbox tell what, oldest first: recipients, and the facts of each."""
+        return [(row.recipient, json.loads(row.about)) for row in self.outbox_rows(**equal)]
+
+    def letters(self, **equal: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return the same of letters."""
+        return self.facts_told(kind="letter", **equal)
+
     def outbox_attempts(self, **equal: Any) -> list[Any]:
         """Return the attempts to pay what is owed, oldest first."""
         return self.stored(OutboxAttemptRow, **equal)
@@ -135,3 +144,10 @@ class DatabaseReaders(StoreReaders):
     def rows(self, sql: str, *values: Any) -> list[Any]:
         """Return what SQL finds."""
         return self.database.read_now(lambda tx: tx.rows(sql, values))
+
+
+def readers_of(database: Database) -> DatabaseReaders:
+    """Return the readers of an open database."""
+    readers = DatabaseReaders()
+    readers.database = database
+    return readers

@@ -8,6 +8,7 @@ import pytest
 from addressbook.rights import Role
 from process.reports import downloads_of
 from store.answers import Rules
+from store.directory import read_version
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.store_harness import StoreHarness
 from tests.kit.testbed import make_house, open_core
@@ -22,9 +23,9 @@ async def site(tmp_path, gateway_database):
     async with portal_site(core) as running:
         world = StoreHarness("", Rules(), database=core.database)
         world.now = int(core.clock.now().timestamp() * 1_000_000)
-        version = core.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'directory_version'"))
+        version = core.database.read_now(read_version)
         for number in NUMBERS:
-            world.add(number, customer_key=running.customer(), customer="acme", directory_version=int(version or 0))
+            world.add(number, customer_key=running.customer(), customer="acme", directory_version=version)
         yield running
     core.database.close()
 

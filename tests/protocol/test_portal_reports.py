@@ -14,6 +14,7 @@ from reports.summing import Summing
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed
 from store.answers import Rules
+from store.directory import read_version
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.store_harness import SECOND, WRONG, StoreHarness
 from tests.kit.testbed import make_house, open_core
@@ -46,8 +47,8 @@ async def world(site):
 
 
 def add(made, number, **changes):
-    version = made.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'directory_version'"))
-    added = made.add(number, **{**changes, "directory_version": int(version or 0)})
+    version = made.database.read_now(read_version)
+    added = made.add(number, **{**changes, "directory_version": version})
     assert added.public_id
     return added
 
@@ -156,7 +157,7 @@ async def test_a_csv_has_the_separator_at_which_excel_splits_in_its_language(sit
 
 async def test_one_sms_is_shown_with_what_its_network_said_and_without_what_is_the_operators(site, world):
     visitor = await site.signed_in(Role.REPORTS)
-    job = world.database.read_now(lambda tx: tx.value("SELECT public_id FROM message WHERE number = ?", (ANNA,)))
+    job = world.messages(number=ANNA)[0].public_id
     shown = text_of(await visitor.get(f"/c/{site.customer()}/reports/job/{job}"))
     assert f"+{ANNA}" in shown
     assert "Hello" in shown

@@ -37,10 +37,7 @@ async def site(tmp_path, gateway_database, clock):
 
 def letters(site):
     """Return what the outbox holds of letters: recipient, and what each says."""
-    rows = site.core.database.read_now(
-        lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-    )
-    return [(recipient, json.loads(about)) for recipient, about in rows]
+    return site.core.letters()
 
 
 def link_in(letter):

@@ -8,6 +8,7 @@ from addressbook.rights import Role
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done
 from store.answers import Rules
+from store.directory import read_version
 from store.dropped import DroppedStore, NewDrop
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.received import came
@@ -41,13 +42,13 @@ async def world(site):
     """
     made = StoreHarness("", Rules(), database=site.core.database)
     made.now = int(site.core.clock.now().timestamp() * 1_000_000)
-    version = made.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'directory_version'"))
+    version = made.database.read_now(read_version)
     own, foreign = (
         made.add(
             *numbers,
             customer_key=site.customer(name),
             customer=name,
-            directory_version=int(version),
+            directory_version=version,
             mail=MailOrigin(reverse_path="anna@example.com", message_id="<shared@example.com>", helo="pc.example.com"),
         ).public_id
         for name, numbers in (("acme", (ANNA, BEN)), ("rival", (ANNA, EVE)))

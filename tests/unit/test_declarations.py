@@ -1,6 +1,5 @@
 """Declarations: asked by version and language, reminded of, confirmed by somebody; who does not can be suspended."""
 
-import json
 from datetime import timedelta
 from functools import partial
 
@@ -49,10 +48,7 @@ class Asked(AdminHarness):
         return self.do(declarations.add_declaration, name, **{"texts": TEXTS, "customers": ["acme"], **given})
 
     def letters(self):
-        rows = self.database.read_now(
-            lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-        )
-        told = [(recipient, json.loads(about)["words"]) for recipient, about in rows]
+        told = [(recipient, about["words"]) for recipient, about in self.tables.letters()]
         return [(recipient, words) for recipient, words in told if words.startswith("declaration")]
 
     def suspended(self, name="acme"):

@@ -1,6 +1,5 @@
 """Which runs of a directory are told by mail, to whom, and what is said of each."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -40,9 +39,7 @@ class Office(SyncHarness):
 
     def told(self) -> list[tuple[str, str]]:
         """Return the events of the mails so far, each with its recipient."""
-        query = "SELECT about, recipient FROM outbox WHERE kind = ? ORDER BY key"
-        rows = self.look(lambda tx: tx.rows(query, (DIRECTORY_MAIL,)))
-        return [(json.loads(about)["event"], recipient) for about, recipient in rows]
+        return [(about["event"], recipient) for recipient, about in self.tables.facts_told(kind=DIRECTORY_MAIL)]
 
     def events(self) -> list[str]:
         return [event for event, _ in self.told()]

@@ -19,7 +19,7 @@ from reports.downloads import KEPT, MOST_OPEN, SHARE, ask_download, end_download
 from reports.inbound_details import INBOUND_COLUMNS, InboundFilter
 from reports.tables import TableForm
 from sms.lifecycle import MessageState
-from store.downloads import DownloadState
+from store.downloads import DownloadRow, DownloadState
 from tests.kit.inbound_harness import piece
 from tests.kit.reports_harness import ReportsHarness
 
@@ -69,10 +69,7 @@ async def write_all(writer):
 
 
 def letters(world):
-    return [
-        (recipient, json.loads(about))
-        for recipient, about in world.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-    ]
+    return world.letters()
 
 
 def lines_of(folder, download):
@@ -221,5 +218,5 @@ async def test_erasing_takes_back_files_and_filters_that_may_name_whom_it_erases
     assert done.downloads == 1
     assert {look(world, name).state for name in (ready, waiting)} == {DownloadState.ERASED}
     assert downloads.sweep_files(tmp_path, world.database) == 1
-    assert world.rows("SELECT 1 FROM download WHERE wanted <> ''") == []
+    assert not any(row.wanted for row in world.stored(DownloadRow))
     assert not await writer.step()

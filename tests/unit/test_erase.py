@@ -152,7 +152,7 @@ async def test_with_cancel_what_a_carrier_has_is_asked_for_and_erased_when_it_ha
     with pytest.raises(AdminFault) as raised:
         erasing.erase_number(f"+{NUMBER}", cancel=True)
     assert raised.value.facts["messages"] == 1
-    assert len(world.rows("SELECT message_key FROM cancel_request")) == 1
+    assert len(world.cancel_requests()) == 1
     world.receipt("1", ReceiptState.DELIVERED)
     tell_all(world)
     assert erasing.erase_number(f"+{NUMBER}").messages == 1

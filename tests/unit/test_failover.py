@@ -52,7 +52,7 @@ def trace_of(world, job):
 
 
 def route_of(world):
-    return world.database.read_now(lambda tx: tx.value("SELECT route FROM message"))
+    return world.messages()[0].route
 
 
 def keys(parts):
@@ -179,7 +179,7 @@ def test_what_a_carrier_reports_undelivered_goes_by_the_next_where_it_is_allowed
     assert (attempt.carrier, attempt.carrier_id, attempt.error) == ("alpha", "a1", "021")
     assert (attempt.network, attempt.price) == ("23410", "0.04")
     assert attempt.submitted_at is not None
-    assert world.database.read_now(lambda tx: tx.value("SELECT count(*) FROM receipt WHERE part_key IS NULL")) == 0
+    assert world.receipts(part_key=None) == []
 
 
 def test_a_late_delivered_of_the_carrier_before_counts_and_is_of_its_part(world):
@@ -225,9 +225,9 @@ def refuse(world, retry):
     """Take the one part and have it refused so; returns the seconds until it is due again, without chance."""
     (taken,) = world.take(route=ROUTE)
     world.settle((taken.part_key, retry))
-    key, due = world.database.read_now(lambda tx: tx.rows("SELECT key, due_at FROM message"))[0]
-    wait = (due - world.now) / SECOND / (1 + 0.25 * chance_of(key))
-    world.now = max(due, world.now)
+    message = world.messages()[0]
+    wait = (message.due_at - world.now) / SECOND / (1 + 0.25 * chance_of(message.key))
+    world.now = max(message.due_at, world.now)
     return round(wait)
 
 

@@ -1,6 +1,5 @@
 """What lasts is told once, and once that it is over; a restart and another node know what was told."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -64,8 +63,7 @@ class Watched:
         self.clock.move(after)
         await (watch or self.watch).step()
         self.office.execute("UPDATE outbox SET state = 'sent'")
-        rows = self.office.database.read_now(lambda tx: tx.rows("SELECT recipient, about FROM outbox ORDER BY key"))
-        return [(recipient, json.loads(about)["subject"]) for recipient, about in rows]
+        return [(recipient, about["subject"]) for recipient, about in self.office.tables.facts_told()]
 
     def link(self, name: str, *, is_up: bool) -> None:
         row = LINKS.row(

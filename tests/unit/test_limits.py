@@ -8,6 +8,7 @@ import pytest
 from gateway.accept import Accepted
 from gateway.admin.limits import list_limits
 from sms.outcome import Refusal, Refused
+from store.usage import UsageRow
 from tests.kit.clock import Clock
 from tests.kit.testbed import ANNA, BOB, administer, judge, open_core, proven
 
@@ -190,9 +191,9 @@ async def test_the_limits_of_a_user_go_with_the_user(core):
     await keep(core, 1)
     await limit(core, f"user remove {ANNA}")
     assert limits_of(core) == []
-    assert core.rows("SELECT counter FROM usage") == []
+    assert core.stored(UsageRow) == []
 
 
 async def test_without_limits_nothing_is_counted(core):
     await keep(core, 1)
-    assert core.rows("SELECT counter FROM usage") == []
+    assert core.stored(UsageRow) == []

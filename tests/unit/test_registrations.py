@@ -1,7 +1,6 @@
 """Registrations of sender IDs: asked for as their country wants, approved until a day, reminded of, ended, dropped."""
 
 import asyncio
-import json
 from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
@@ -107,10 +106,7 @@ class Register(AdminHarness):
         return book.find(owner.key, parse_sender_id(name), country, use_case, self.clock.now().date(), carrier)
 
     def letters(self):
-        rows = self.database.read_now(
-            lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-        )
-        told = [(recipient, json.loads(about)["words"]) for recipient, about in rows]
+        told = [(recipient, about["words"]) for recipient, about in self.tables.letters()]
         return [(recipient, words.removeprefix("senderid-")) for recipient, words in told if "senderid" in words]
 
     def send(self, count, country="ID", name="Acme"):

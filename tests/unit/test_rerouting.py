@@ -22,6 +22,7 @@ from store.answers import Rules
 from store.audit import AuditSearch, read_audit
 from store.due import Take
 from store.engine.keys import to_instant
+from store.rerouting import MessageRerouteRow
 from store.retention import delete_messages
 from store.views import find_job, load_trace
 from tests.kit.clock import Clock
@@ -262,7 +263,7 @@ def test_it_is_audited_before_the_first_message_and_stands_in_the_trace_of_each_
     ]
     keys = [message.key for message in world.messages()]
     world.database.write_now(delete_all, keys)
-    assert world.database.read_now(lambda tx: tx.value("SELECT count(*) FROM message_reroute")) == 0
+    assert world.stored(MessageRerouteRow) == []
 
 
 def delete_all(tx, items):

@@ -18,9 +18,12 @@ from sms.settings import Settings
 from store.details import DetailRow
 from store.engine.statements import table_of
 from store.inbound_tables import ConversationRow, InboundEffectRow, InboundSmsRow
-from store.portal_drafts import NewDraft, add_drafts
+from store.portal_drafts import NewDraft, PortalDraftRow, add_drafts
+from store.portal_tables import PortalSessionRow
 from store.retention import AT_ONCE, forget_details
+from store.rulings import RulingRow
 from store.sums_tables import ArchiveMonthRow, JobSumRow, TrafficSumRow
+from store.support import SupportPostRow, SupportRequestRow
 from store.tables import (
     JobRow,
     MessageRow,
@@ -219,8 +222,8 @@ def test_a_request_with_nothing_to_forget_counts_nothing(world):
 
 def rulings_of(world):
     """Return the digests that are stored, and those that messages name."""
-    stored = {digest for (digest,) in world.rows("SELECT digest FROM ruling")}
-    return stored, {digest for (digest,) in world.rows("SELECT DISTINCT ruling FROM message")}
+    stored = {row.digest for row in world.stored(RulingRow)}
+    return stored, {message.ruling for message in world.messages()}
 
 
 async def test_what_rules_of_countries_did_goes_after_the_last_job_of_its_month(world):
@@ -234,7 +237,7 @@ async def test_what_rules_of_countries_did_goes_after_the_last_job_of_its_month(
         assert named <= stored
     assert len(stored) == 3
     open_job = world.add(NUMBER, findings=(NOTED,), expires_at=world.now + 300 * 86_400 * SECOND)
-    (of_open,) = world.rows("SELECT ruling FROM message WHERE job_key = ?", open_job.key)[0]
+    (of_open,) = {message.ruling for message in world.messages(job_key=open_job.key)}
     world.pass_time(200 * DAY)
     await world.forget_all()
     assert rulings_of(world) == ({of_open}, {of_open})
@@ -274,8 +277,8 @@ async def test_support_requests_go_six_months_after_they_ended_and_those_that_ha
     assert await world.forget_all() == 0
     world.pass_time(DAY)
     await world.forget_all()
-    assert world.rows("SELECT subject FROM support_request") == [("open",)]
-    assert len(world.rows("SELECT key FROM support_post")) == 1
+    assert [row.subject for row in world.stored(SupportRequestRow)] == ["open"]
+    assert len(world.stored(SupportPostRow)) == 1
 
 
 async def test_what_nobody_sent_or_kept_and_sessions_go_when_they_expire_a_step_at_a_time(world):
@@ -292,8 +295,8 @@ async def test_what_nobody_sent_or_kept_and_sessions_go_when_they_expire_a_step_
     assert await world.forget_all() == 0
     world.pass_time(timedelta(hours=1))
     assert await world.forget_all() == 3
-    assert world.rows("SELECT 1 FROM portal_draft") == []
-    assert len(world.rows("SELECT 1 FROM portal_session")) == 1
+    assert world.stored(PortalDraftRow) == []
+    assert len(world.stored(PortalSessionRow)) == 1
     world.pass_time(DAY)
     await world.forget_all()
-    assert world.rows("SELECT 1 FROM portal_session") == []
+    assert world.stored(PortalSessionRow) == []

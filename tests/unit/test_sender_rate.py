@@ -38,7 +38,7 @@ def nodes(database_url):
 
 
 def due_at(node):
-    return [due for (due,) in node.database.read_now(lambda tx: tx.rows("SELECT due_at FROM message ORDER BY due_at"))]
+    return sorted(message.due_at for message in node.messages())
 
 
 @pytest.mark.parametrize("text", ["1/1s", "3/1s", "10/1m", "9/2m", "200/1d", "5/1h"])

@@ -67,7 +67,7 @@ async def test_what_rules_did_is_summed_once_by_day_and_agrees_with_the_details(
     world.deliver(NUMBER, findings=(DELAYED,))
     await world.sum_all()
     details: Counter = Counter()
-    for (key,) in world.rows("SELECT key FROM job"):
+    for key in (job.key for job in world.jobs()):
         report = world.database.read_now(lambda tx, key=key: load_reports(tx, [key])[key])
         for message in report.messages:
             for rule, effect, _ in message.findings:

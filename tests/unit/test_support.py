@@ -41,10 +41,7 @@ def opened(office, **given):
 
 
 def letters(office):
-    rows = office.database.read_now(
-        lambda tx: tx.rows("SELECT recipient, about FROM outbox WHERE kind = 'letter' ORDER BY key")
-    )
-    return [(recipient, json.loads(about)) for recipient, about in rows]
+    return office.tables.letters()
 
 
 def state_of(office, request):

@@ -17,6 +17,7 @@ from sms.outcome import Refusal
 from store.directory import load_directory
 from store.directory_lookup import find_customer
 from store.engine.keys import Keys
+from store.suspensions import SuspensionRow
 from tests.kit.admin_harness import NOW, AdminHarness
 from tests.kit.clock import Clock
 from tests.kit.installation import mail
@@ -156,7 +157,7 @@ def test_a_removed_customer_leaves_no_suspension(office):
     office.do(customers.remove_customer, "acme")
     office.do(customers.add_customer, "acme")
     assert in_force(office) == []
-    assert office.database.read_now(lambda tx: tx.value("SELECT COUNT(*) FROM suspension")) == 0
+    assert office.tables.stored(SuspensionRow) == []
 
 
 def test_every_service_that_needs_an_option_can_be_suspended_by_its_own_name(office):

@@ -24,10 +24,8 @@ async def site(tmp_path, gateway_database):
 
 def link_to(site, address):
     """Return the path of the link in the newest letter to an address."""
-    rows = site.core.database.read_now(
-        lambda tx: tx.rows("SELECT about FROM outbox WHERE kind = 'letter' AND recipient = ? ORDER BY key", (address,))
-    )
-    link = json.loads(json.loads(rows[-1][0])["fields"])["link"]
+    _, about = site.core.letters(recipient=address)[-1]
+    link = json.loads(about["fields"])["link"]
     return re.sub(r"^https?://[^/]+", "", link)
 
 
