@@ -64,8 +64,16 @@ def keep_issue(data_dir: Path) -> list[RuleChange]:
 
 
 def _read(folder: Traversable) -> Mapping[str, Country]:
-    countries, rules, sources = ((folder / f"{name}.tsv").read_text("utf-8") for name in _TABLES)
+    countries, rules, sources = (_text(folder, name) for name in _TABLES)
     return read_countries(countries, rules, sources)
+
+
+def _text(folder: Traversable, name: str) -> str:
+    octets = (folder / f"{name}.tsv").read_bytes()
+    try:
+        return octets.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise TableFault(name, octets.count(b"\n", 0, error.start) + 1, "text in UTF-8 is expected") from error
 
 
 def find_country(letters: str) -> Country | None:

@@ -184,6 +184,25 @@ async def test_who_asks_for_a_time_is_told_of_it_by_mail(option, settings, told,
 
 
 @pytest.mark.parametrize(
+    ("subject", "settings", "told"),
+    [
+        ("Gate 4", "", [ANNA]),
+        ("Gate 4", "first_report=on", []),
+        ("Gate 4", f"status_channel=push push_url={URL}", []),
+        ("[JOBPERIOD:2999-01-01T08:00Z] Gate 4", "subject_options=on", []),
+    ],
+)
+async def test_who_is_told_of_no_time_at_once_is_told_where_a_rate_puts_sms_off(subject, settings, told, core):
+    if settings:
+        administer(core.folder, f"customer set acme {settings}")
+        await core.book.refresh()
+    subject = subject.replace("2999-01-01T08:00Z", (core.clock.now() + timedelta(days=1)).isoformat())
+    job = judge(core, "acme", subject=subject).plan.job
+    assert job is not None
+    assert [(kind, address) for kind, (_, address) in job.late_notices] == [(NoticeKind.ACCEPTED, one) for one in told]
+
+
+@pytest.mark.parametrize(
     ("report_format", "notify", "wanted"),
     [("dsn", "SUCCESS,FAILURE", 1), ("dsn", "FAILURE", 0), ("dsn", "NEVER", 0), ("html", "SUCCESS", 0)],
 )

@@ -214,6 +214,17 @@ def test_a_new_issue_that_refuses_more_is_named_before_the_gateway_starts_with_i
     assert named not in run("check", "--config", operator)
 
 
+def test_tables_that_are_no_text_are_named_and_keep_nothing_from_starting(operator):
+    write_rules(operator, "# none")
+    older_issue(data_dir(operator) / "countries", APPLIED)
+    rules = data_dir(operator) / "countries" / "rules.tsv"
+    rules.write_bytes(rules.read_bytes().replace(b"AD\t", b"A\xff\t", 1))
+    said = run("country", "diff", rules.parent)
+    assert "can't be read: rules, line 2: text in UTF-8 is expected" in said
+    assert keep_issue(data_dir(operator)) == []
+    assert "0 differences" in run("country", "diff", rules.parent)
+
+
 def test_a_mode_for_a_rule_that_is_not_shipped_is_named(operator):
     write_rules(operator, '[[rule]]\ncountry = "BE"\nrule = "validity"\nmode = "off"\n')
     assert "countries.toml, line 1: no rule validity is shipped for BE" in run("country", "check", "--config", operator)
