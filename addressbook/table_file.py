@@ -36,6 +36,7 @@ _CSV_TYPES: Final = frozenset({"text/csv", "text/comma-separated-values", "text/
 _XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"[+0-9][0-9 ()./-]{5,}")
+_SIGNS: Final = re.compile(r"[^\w\s-]+")
 _NAMED: Final = 10
 _NO_TEXT: Final = "it is neither text nor an Excel workbook (.xlsx)"
 _WORDS: Final[Mapping[object, str]] = MappingProxyType(
@@ -124,7 +125,7 @@ def _read_columns(line: int, cells: Sequence[str]) -> tuple[str, ...]:
     for cell in cells:
         if _LOOKS_LIKE_NUMBER.fullmatch(cell.strip()):
             raise _DamagedTableError(f"line {line} holds a phone number where the names of the columns are expected")
-    columns = tuple(map(canonical_column, cells))
+    columns = tuple(canonical_column(_SIGNS.sub(" ", cell)) for cell in cells)  # Tel., Handy-Nr., PLZ/Ort
     nameless = [index for index, name in enumerate(columns, start=1) if not name]
     if nameless:
         raise _DamagedTableError(f"line {line}, column {nameless[0]}: a name of letters, digits and blanks is expected")

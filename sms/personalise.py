@@ -17,6 +17,8 @@ from sms.outcome import Refusal, Refused
 NUMBER_COLUMNS: Final = frozenset(
     {"number", "phone", "phone_number", "mobile", "mobile_number", "mobile_phone", "msisdn", "cell", "telephone"}
     | {"nummer", "rufnummer", "telefon", "telefonnummer", "handy", "handynummer", "mobil", "mobilnummer"}
+    | {"tel", "tel_nr", "telefon_nr", "handy_nr", "mobil_nr", "mobiltelefon", "phone_no", "mobile_no", "cell_phone"}
+    | {"numéro_de_téléphone", "numéro_de_portable", "n_de_portable", "número_de_teléfono", "número_de_móvil"}
     | {"número", "numero", "teléfono", "telefono", "móvil", "movil", "téléphone", "portable"}
 )
 COLUMNS_LIMIT: Final = 100

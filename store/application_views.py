@@ -81,6 +81,12 @@ _JOBS_AFTER = query(AskedJob, f"FROM job WHERE (accepted_at, key) > (?, ?) AND {
 _USED = (
     "SELECT s.digest, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??) AND s.until > ?"
 )
+# CROSS JOIN: SQLite then begins with the messages, whose index bounds the work.
+_ALIKE = (
+    "SELECT j.public_id, j.accepted_at FROM message m CROSS JOIN job j WHERE m.number = ? AND j.key = m.job_key"
+    " AND j.customer_key = ? AND j.service = ? AND j.accepted_at >= ? AND m.body = ?"
+    " ORDER BY j.accepted_at DESC LIMIT 1"
+)
 _INBOUND = query(
     AskedInbound,
     "FROM inbound_sms s WHERE s.customer_key = ?",
@@ -93,6 +99,17 @@ _JOB_IDS = f"SELECT public_id FROM job WHERE accepted_at >= ? AND accepted_at < 
 def find_job_of(tx: Transaction, customer_key: int, public_id: str, owner: str = "") -> AskedJob | None:
     """Return a customer's job; with an `owner` (the address of a user) only one of that user's."""
     return next(iter(tx.select(AskedJob, _JOB, (public_id, customer_key, owner, owner))), None)
+
+
+def find_alike(  # noqa: PLR0913, PLR0917 - what is asked for
+    tx: Transaction, customer_key: int, service: str, number: str, text: str, since: int
+) -> tuple[str, int] | None:
+    """Return the newest job by which a customer sent this text to a number since an instant, and when it was accepted.
+
+    The number is E.164 without the plus, instants are microseconds.
+    """
+    rows = tx.rows(_ALIKE, (number, customer_key, service, since, text))
+    return next(((public_id, accepted_at) for public_id, accepted_at in rows), None)
 
 
 def messages_of_job(tx: Transaction, job_key: int) -> list[AskedMessage]:

@@ -26,12 +26,14 @@ from sms.message import Origin
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 from sms.settings import SettingProblem, Settings, parse_setting
+from store.application_views import find_alike
 from store.engine.database import Database
-from store.engine.keys import Keys, to_stored
+from store.engine.keys import Keys, to_instant, to_stored
 from store.lists import read_members
 from store.portal_drafts import NewDraft, add_drafts, find_draft, note_sent
 
 _KEPT: Final = timedelta(days=1)
+_ALIKE_WITHIN: Final = timedelta(hours=1)
 CHOICES: Final = ("sender_id", "priority", "cost_centre", "coding", "unencodable", "max_parts", "flash", "validity")
 """What somebody can choose for one text, by the name of its setting."""
 
@@ -118,6 +120,17 @@ class ByHand:
         if found is None:
             return None
         return found.job_id or msgspec.json.decode(found.content, type=Draft)
+
+    async def sent_alike(self, customer: Customer, number: str, text: str) -> tuple[str, datetime] | None:
+        """Return the job by which this text went to a number by hand within the last hour, and when it was accepted.
+
+        The number is E.164 without the plus. Somebody who went back in the browser, or a colleague, may have sent it.
+        """
+        since = to_stored(self._clock.now() - _ALIKE_WITHIN)
+        found = await self._database.read(
+            lambda tx: find_alike(tx, customer.key, Origin.PORTAL.value, number, text, since)
+        )
+        return None if found is None else (found[0], to_instant(found[1]))
 
     async def send(self, customer: Customer, account: str, key: int) -> Accepted | Refused | None:
         """Send a draft; one that was sent is answered with its job. None for one that there is not."""

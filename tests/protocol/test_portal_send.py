@@ -210,6 +210,56 @@ async def test_a_job_of_another_door_is_for_who_may_see_reports(core, site):
     assert (await (await site.signed_in(customer="foreign")).get(foreign)).status_code == 404
 
 
+async def test_who_went_back_and_writes_the_same_again_is_warned_before_it_goes_twice(core, site):
+    visitor = await site.signed_in(address=ANNA)
+    fields = {"numbers": f"12\n{ONE}", "text": "Pump 7 stands"}
+    first = await written(visitor, send(site), **fields)
+    assert "The same text went to" not in text_of(await visitor.get(first))
+    job = (await visitor.post(first)).headers["location"]
+    again = await visitor.get(await written(visitor, send(site), **fields))
+    assert f"The same text went to {ONE}" in text_of(again)
+    assert f'href="{job}"' in again.text
+    other = await visitor.get(await written(visitor, send(site), numbers=ONE, text="Pump 7 runs"))
+    assert "The same text went to" not in text_of(other)
+    core.database.write_now(lambda tx, _: [tx.execute("UPDATE job SET accepted_at = accepted_at - 3600000000")], None)
+    later = await visitor.get(await written(visitor, send(site), **fields))
+    assert "The same text went to" not in text_of(later)
+
+
+@pytest.mark.parametrize(
+    ("start_at", "said"),
+    [
+        ("2020-01-01T10:00", "This time is over"),
+        ("2027-03-28T02:30", "The clocks skip this time"),
+        ("2027-10-31T02:30", ""),
+        ("2027-03-28T03:30", ""),
+    ],
+)
+async def test_a_start_that_is_over_or_that_the_clocks_skip_is_told_at_its_field(site, start_at, said):
+    visitor = await site.signed_in(address=ANNA)
+    await visitor.post("/account", {"name": "Anna", "language": "en", "zone": "Europe/Berlin"})
+    answer = await visitor.post(send(site), {"way": "numbers", "numbers": ONE, "text": "Hi", "start_at": start_at})
+    assert (answer.status_code, said in text_of(answer)) == (422 if said else 303, True)
+    assert ('href="#f-start_at"' in answer.text) == bool(said)
+
+
+async def test_a_table_that_cannot_be_read_says_so_without_speaking_of_fields(site):
+    visitor = await site.signed_in(address=ANNA)
+    files = {"table": ("x.csv", f"{ONE}\n{TWO}\n".encode())}
+    answer = await visitor.upload(f"{send(site)}/table", {"way": "table", "text": "Hi"}, files)
+    assert "The table can’t be read: line 1 holds a phone number" in text_of(answer)
+
+
+@pytest.mark.parametrize("head", ["Tel.", "Handy-Nr.", "Mobil-Nr.", "N° de portable", "Móvil", "Phone (no.)"])
+async def test_a_column_of_numbers_is_known_by_the_heads_that_people_write(site, head):
+    visitor = await site.signed_in(address=ANNA)
+    content = f'PLZ/Ort;Name;{head}\r\n"53111; Bonn";"Anna ""A."" Keller";{ONE}\r\n'.encode("utf-16")
+    fields = {"way": "table", "text": "Hi {{ name }} in {{ plz_ort }}"}
+    answer = await visitor.upload(f"{send(site)}/table", fields, {"table": ("x.csv", content)})
+    shown = await visitor.get(answer.headers["location"].removeprefix("/portal"))
+    assert "Hi Anna &#34;A.&#34; Keller in 53111; Bonn" in shown.text
+
+
 async def test_a_time_is_that_of_the_visitors_zone(core, site):
     visitor = await site.signed_in(address=ANNA)
     draft = await written(visitor, send(site), numbers=ONE, text="Hello", start_at="2026-12-24T08:30")

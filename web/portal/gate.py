@@ -53,6 +53,7 @@ class Gate:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the portal."""
+        register_url_convertor("key", _Key())
         return [
             *static_routes(),
             Mount(
@@ -192,9 +193,6 @@ class _Key(IntegerConvertor):
     """A number of a path that a key in the database can be; a path with a longer one leads nowhere."""
 
     regex = "[0-9]{1,18}|[1-8][0-9]{18}"
-
-
-register_url_convertor("key", _Key())
 
 
 def _route(path: str, methods: Sequence[str], answer: Callable[[Request], Awaitable[Response]]) -> Route:

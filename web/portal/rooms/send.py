@@ -5,6 +5,7 @@ Not here: how the form is read (send_form), what would become of it (gateway.por
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -171,6 +172,7 @@ async def _preview(visit: Visit, draft: Draft, error: str = "") -> Response:
     error = error or (say_refused(visit, planned.refused) if planned.refused is not None else "")
     rows = await _rows_of(visit, draft, planned)
     sent = [row.encoded for row in rows if row.encoded is not None and not row.duplicate_of]
+    alike = await _sent_alike(visit, planned)
     first = min(visit.asked_count("from"), max(0, len(rows) - 1))
     return visit.show(
         "rooms/send/preview",
@@ -184,9 +186,20 @@ async def _preview(visit: Visit, draft: Draft, error: str = "") -> Response:
         sent=len(sent) if planned.refused is None else 0,
         parts=sum(len(encoded.lengths) for encoded in sent),
         choices=CHOICES,
+        alike=alike,
         is_later=planned.schedule is not None and planned.schedule.due_at > visit.desk.now(),
         **shown,
     )
+
+
+async def _sent_alike(visit: Visit, planned: JobPlan) -> tuple[str, str, datetime] | None:
+    """Return the first recipient of a plan if that had its text a while ago, with the job by which, and when."""
+    for message in planned.messages:
+        encoded = planned.encoded_of(message)
+        if encoded is not None and message.number is not None and message.refused is None:
+            found = await by_hand(visit).sent_alike(visit.customer, message.number.digits, encoded.text)
+            return None if found is None else (message.number.e164, *found)
+    return None
 
 
 async def _rows_of(visit: Visit, draft: Draft, planned: JobPlan) -> list[Row]:

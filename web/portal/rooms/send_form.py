@@ -4,6 +4,7 @@ Not here: the pages (send), what would become of a draft (gateway.portal.by_hand
 """
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ WAYS: Final = (NUMBERS, LIST, TABLE)
 LONGEST: Final = 20_000
 _LONGEST_REFERENCE: Final = 200
 _LONGEST_NAME: Final = 200
+_JUST_NOW: Final = timedelta(minutes=5)
 
 
 def by_hand(visit: Visit) -> ByHand:
@@ -45,6 +47,11 @@ def say_refused(visit: Visit, refused: Refused) -> str:
     return visit.look.refusal(visit.language, refused.refusal.value, refused.detail)
 
 
+def say_unread(visit: Visit, refused: Refused) -> str:
+    """Return why a table was not read."""
+    return visit.say("send.errors.table-unread", cause=refused.detail.removeprefix("the table: "))
+
+
 async def read_draft(visit: Visit, way: str, before: Draft | None) -> tuple[Draft, dict[str, str]]:
     """Return what was written, and what is wrong with it by field. Without a new file the table of `before` counts."""
     form = visit.form
@@ -61,9 +68,12 @@ async def read_draft(visit: Visit, way: str, before: Draft | None) -> tuple[Draf
             start_at = parse_instant(given, ZoneInfo(visit.zone))
         except ValueError:
             errors["start_at"] = visit.say("send.errors.start_at")
+        else:
+            if fault := _find_clock_fault(given, start_at, visit):
+                errors["start_at"] = visit.say(f"send.errors.{fault}")
     recipients = await _recipients(visit, way, before)
     if isinstance(recipients, Refused):
-        errors[way] = say_refused(visit, recipients)
+        errors[way] = say_unread(visit, recipients) if way == TABLE else say_refused(visit, recipients)
     elif not recipients:
         errors[way] = visit.say(f"send.errors.{way}")
     upload = form.file(TABLE)
@@ -87,6 +97,15 @@ def _find_fault(visit: Visit, way: str, text: str) -> str:
         return visit.say("send.errors.longest", most=LONGEST)
     place = find_placeholder(text) if way == NUMBERS else ""
     return visit.say("send.errors.placeholder", place=" ".join(place.split())[:60]) if place else ""
+
+
+def _find_clock_fault(given: str, start_at: datetime, visit: Visit) -> str:
+    """Return what is wrong with a start: it is over, or the clocks of the visitor's zone skip it; empty for none."""
+    if start_at < visit.desk.now() - _JUST_NOW:
+        return "over"
+    written = datetime.fromisoformat(given)
+    shown = start_at.astimezone(ZoneInfo(visit.zone)).replace(tzinfo=None)
+    return "skipped" if written.tzinfo is None and written != shown else ""
 
 
 async def _recipients(visit: Visit, way: str, before: Draft | None) -> tuple[HandRecipient, ...] | Refused:

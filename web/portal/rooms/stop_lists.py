@@ -33,7 +33,7 @@ from sms.outcome import Refused
 from web.portal.page import POST, Page
 from web.portal.rooms.inbound import ROOM, country_of, has_inbox, read_phone
 from web.portal.rooms.reports import file_answer
-from web.portal.rooms.send_form import say_refused, typed_numbers
+from web.portal.rooms.send_form import say_unread, typed_numbers
 from web.portal.visit import Visit, or_again
 
 _MOST: Final = 50
@@ -119,7 +119,7 @@ async def take_file(visit: Visit) -> Response:
         return _import(visit, {"file": visit.say("send.errors.table")})
     table = await asyncio.to_thread(read_confined, content)
     if isinstance(table, Refused):
-        return _import(visit, {"file": say_refused(visit, table)})
+        return _import(visit, {"file": say_unread(visit, table)})
     try:
         lines = parse_stops(table, country_of(visit))
         if visit.form.ticked("seen"):
