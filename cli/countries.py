@@ -13,7 +13,7 @@ import click
 
 from cli.admin_session import csv_option, json_option, one_customer_option, print_rows, print_view
 from cli.context import CONFIG_VARIABLE, default_config, read_config
-from cli.country_words import MODES, change_sentence, origin_of
+from cli.country_words import MODES, change_sentence, idle_sentence, origin_of
 from cli.shapes import table_command
 from countries.book import Place, RuleBook, RuleInForce, Ruling
 from countries.changes import RuleChange, find_changes
@@ -22,6 +22,7 @@ from countries.tables import TableFault
 from gateway.admin.countries import (
     changes_since_start,
     find_country,
+    find_idle,
     known_countries,
     read_issue,
     version_of_tables,
@@ -115,16 +116,19 @@ def check(*, file: Path | None, as_json: bool) -> None:
         raise click.ClickException(f"There is no operator's file: give --config FILE, or set {CONFIG_VARIABLE}.")
     config = read_config(file)
     changes = changes_since_start(config.server.data_dir)
-    idle = [ruling for ruling in config.rulings if not _is_used(ruling)]
+    delivered = [network for carrier in config.carriers for network in carrier.networks]
+    idle = find_idle(config.rulings, delivered)
     if as_json:
         told: dict[str, Any] = {"version": version_of_tables(), "changes": [*map(_change, changes)]}
-        click.echo(json.dumps({**told, "without_effect": [ruling.by for ruling in idle]}, indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps({**told, "without_effect": [ruling.by for ruling, _ in idle]}, indent=2, ensure_ascii=False)
+        )
         return
     if config.countries.rules_file is not None:
         click.echo(f"{config.countries.rules_file}: {len(config.rulings)} rules of yours.")
     click.echo(f"The shipped tables are of {version_of_tables()}, with {len(known_countries())} countries.")
-    for ruling in idle:
-        click.echo(f"{ruling.by}: no rule {ruling.name} is shipped for {ruling.country}: its mode does nothing")
+    for ruling, why in idle:
+        click.echo(idle_sentence(ruling, why))
     _print_changes(changes, as_json=False)
 
 
@@ -159,12 +163,6 @@ def _names_of(country: Country) -> set[str]:
 
 def _rulings(file: Path | None) -> tuple[Ruling, ...]:
     return read_config(file).rulings if file is not None else ()
-
-
-def _is_used(ruling: Ruling) -> bool:
-    countries = known_countries()
-    named = [countries[ruling.country]] if ruling.country in countries else countries.values()
-    return bool(ruling.value) or any(country.said(ruling.name) for country in named)
 
 
 def _print_changes(changes: list[RuleChange], *, as_json: bool) -> None:

@@ -13,13 +13,13 @@ import click
 
 from cli.admin_session import admin_session, verifiers_of
 from cli.context import config_option, database_of
-from cli.country_words import change_sentence
+from cli.country_words import change_sentence, idle_sentence
 from cli.files import file_faults, write_private
 from cli.words import contradiction_sentences
 from config.example import render_config
 from config.field_types import HostPort, parse_host_port
 from config.model import Config, line_of_table, load_config
-from gateway.admin.countries import changes_since_start, judge_by
+from gateway.admin.countries import changes_since_start, find_idle, judge_by
 from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
@@ -28,6 +28,7 @@ from process.checks import find_doubtful, find_unusable
 from process.routes import contradictions_of
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from sms.setting_texts import is_loopback
+from store.directory_lookup import all_customers
 from store.engine.database import StorageError
 from store.engine.opening import find_server
 from store.leases import living_nodes
@@ -120,13 +121,16 @@ def _contradictions(config: Config) -> list[str]:
         if database.pending():
             return [_NOT_MIGRATED]
         book.load_now()
+        customers = {customer.name for customer in database.read_now(all_customers)}
     except StorageError as error:
         raise _UnreadableError(str(error)) from error
     except Exception as error:  # whatever keeps it from being read is what to tell
         raise _UnreadableError(f"the database cannot be read: {' '.join(str(error).split())}") from error
     finally:
         database.close()
-    return list(contradiction_sentences(contradictions_of(config.carriers, book)))
+    delivered = [network for carrier in config.carriers for network in carrier.networks]
+    idle = (idle_sentence(*found) for found in find_idle(config.rulings, delivered, customers))
+    return [*contradiction_sentences(contradictions_of(config.carriers, book)), *idle]
 
 
 @click.command()

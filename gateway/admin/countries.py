@@ -1,6 +1,7 @@
 """What is known of the countries that SMS go to. Not here: the schema of the tables and what follows (countries)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -86,6 +87,39 @@ def banned_content(letters: str) -> tuple[str, ...]:
     country = find_country(letters)
     said = country.said(RuleName.CONTENT_BANS) if country is not None else ()
     return tuple(dict.fromkeys(ban for rule in said for ban in rule.value.split(",")))
+
+
+class Idleness(StrEnum):
+    """Why a ruling of the operator's does nothing."""
+
+    NOT_SHIPPED = "not-shipped"
+    NO_CUSTOMER = "no-customer"
+    NO_NETWORK = "no-network"
+    NOT_DELIVERED = "not-delivered"
+
+
+def find_idle(
+    rulings: Iterable[Ruling], delivered: Collection[str], customers: Collection[str] | None = None
+) -> list[tuple[Ruling, Idleness]]:
+    """Return the rulings that do nothing, and why.
+
+    `delivered` are the networks that carriers deliver to; `customers` the names of all, None where they are not known.
+    """
+    found = ((ruling, _idleness(ruling, delivered, customers)) for ruling in rulings)
+    return [(ruling, why) for ruling, why in found if why is not None]
+
+
+def _idleness(ruling: Ruling, delivered: Collection[str], customers: Collection[str] | None) -> Idleness | None:
+    countries = known_countries()
+    country = countries.get(ruling.country)
+    named = [country] if country is not None else countries.values()
+    if not ruling.value and not any(one.said(ruling.name) for one in named):
+        return Idleness.NOT_SHIPPED
+    if ruling.customer and customers is not None and ruling.customer not in customers:
+        return Idleness.NO_CUSTOMER
+    if country is not None and not all(network.startswith(tuple(country.mcc.split())) for network in ruling.networks):
+        return Idleness.NO_NETWORK
+    return Idleness.NOT_DELIVERED if ruling.networks and not {*ruling.networks} & {*delivered} else None
 
 
 def judge_by(rulings: Sequence[Ruling] = ()) -> Judge:

@@ -230,6 +230,23 @@ def test_a_mode_for_a_rule_that_is_not_shipped_is_named(operator):
     assert "countries.toml, line 1: no rule validity is shipped for BE" in run("country", "check", "--config", operator)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('rule = "alpha"\ncustomer = "Demo"', "there is no customer «Demo»: the rule does nothing"),
+        ('rule = "ucs2"\nvalue = "no"\nnetworks = ["26201"]', "not all of the networks 26201 are of BE"),
+        ('rule = "ucs2"\nvalue = "no"\nnetworks = ["20601"]', "no carrier has one of the networks 20601"),
+        ('rule = "validity"', "no rule validity is shipped for BE"),
+        ('rule = "alpha"\ncustomer = "demo"', ""),
+    ],
+)
+def test_a_rule_that_does_nothing_is_warned_of(operator, more, said):
+    write_rules(operator, f'[[rule]]\ncountry = "BE"\n{more}\n')
+    told = run("check", "--config", operator)
+    assert told.endswith("ok\n")
+    assert (said in told) if said else "countries.toml, line" not in told
+
+
 def test_countries_are_listed():
     listed = json.loads(CliRunner().invoke(main, ["country", "list", "--json"]).output)
     assert len(listed) == 220
