@@ -57,6 +57,8 @@ _USE_CASES: Final = MappingProxyType(
         "TRANSACTIONAL": UseCase.TRANSACTIONAL,
         "MARKETING": UseCase.MARKETING,
         "ONETIMECODE": UseCase.ONE_TIME_CODE,
+        # As the setting and REST spell it.
+        "ONE-TIME-CODE": UseCase.ONE_TIME_CODE,
     }
 )
 _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(

@@ -10,7 +10,7 @@ from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
 from sms.schedule import Blackout
-from sms.settings import FIELDS, StatusReport, Unencodable
+from sms.settings import FIELDS, StatusReport, Unencodable, UseCase
 
 
 def options_of(subject, **given):
@@ -39,6 +39,9 @@ def options_of(subject, **given):
         ("[CODING:GSM7]", {"coding": Alphabet.GSM7}),
         ("[UNENCODABLE:reject]", {"unencodable": Unencodable.REJECT}),
         ("[UNENCODABLE:TRANSLITERATE]", {"unencodable": Unencodable.SMART}),
+        ("[USECASE:ONETIMECODE]", {"use_case": UseCase.ONE_TIME_CODE}),
+        ("[UseCase:one-time-code]", {"use_case": UseCase.ONE_TIME_CODE}),
+        ("[USECASE:marketing]", {"use_case": UseCase.MARKETING}),
         ("[MAXPARTS:20]", {"max_parts": 20}),
         ("[PARAMETERS:Template_ID = 1107]", {"parameters": ("template_id=1107",)}),
         ("[PARAMETERS:a=1, b@ACME=2 x]", {"parameters": ("a=1", "b@ACME=2 x")}),
@@ -63,6 +66,7 @@ def test_an_option_is_a_setting_that_a_message_may_have(option, patch):
         ("[VALIDITY:٤]", "0 to 168"),
         ("[VALIDITY:4h]", "0 to 168"),
         ("[QOS:FAST]", "EXPRESS or NORMAL"),
+        ("[USECASE:MARKETNG]", "TRANSACTIONAL, MARKETING or ONETIMECODE"),
         ("[JOBPERIOD:tomorrow]", "an instant such as"),
         ("[JOBPERIOD:0001-01-01T00:00:00+14:00]", "an instant such as"),
         ("[SRC:far too long a name]", "up to 11 letters"),
