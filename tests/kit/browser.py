@@ -56,7 +56,10 @@ async def open_browser(folder: Path) -> AsyncIterator[Browser]:
 
 
 async def press(page: Page, selector: str) -> None:
-    """Press what leads to another page, and wait until that one stands there: a reading right after it never sees the one before."""
+    """Press what leads to another page, and wait until that one stands there.
+
+    So a reading right after it never sees the one before.
+    """
     async with page.expect_navigation():
         await page.click(selector)
 
@@ -74,8 +77,8 @@ async def open_portal(
 ) -> AsyncIterator[Page]:
     """Open a page of the portal, whose paths begin with /portal, in a browser of its own.
 
-    It has signed in as `visitor`, and takes any certificate. A word on the console, such as of something that the content policy refused, ends the
-    test.
+    It has signed in as `visitor`, and takes any certificate. A word on the console, such as of something that the
+    content policy refused, ends the test.
     """
     context = await browser.new_context(
         base_url=site.origin,

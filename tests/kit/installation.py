@@ -124,7 +124,8 @@ class Installation(StoreReaders):
     async def start(self, *, killed_at: str = "", only: str = "") -> None:
         """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead.
 
-        `only` is what it shall do, such as http, and then it returns when it does that. It is killed when it calls the function `killed_at` (tests.kit.killed_at).
+        `only` is what it shall do, such as http, and then it returns when it does that. It is killed when it calls the
+        function `killed_at` (tests.kit.killed_at).
         """
         program = ("tests.kit.killed_at", killed_at) if killed_at else ("cli",)
         self._process = ForkedProgram(

@@ -11,6 +11,8 @@ from tests.kit.testbed import make_house, open_core
 
 OTHER = "447700900456"
 
+pytestmark = pytest.mark.usefixtures("kept_children")
+
 
 @pytest.fixture
 async def site(tmp_path, gateway_database):
