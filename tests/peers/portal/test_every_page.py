@@ -96,6 +96,10 @@ async def test_a_form_with_errors_has_nothing_serious(site, tmp_path, size, colo
             if await first.count():
                 await first.first.click()
                 assert await page.evaluate("document.activeElement.id.startsWith('f-')"), path
+        for path in ("/reports", "/reports/received", "/inbound/stops"):
+            await page.goto(f"{at}{path}?number={LONG}&phone={LONG}")
+            assert await page.locator(".errors").count() == 1, path
+            found += await judged(page, path)
         assert found == []
 
 
