@@ -74,6 +74,11 @@ class HttpServer:
         """The port on which it listens, once started."""
         return self._listener.addresses[0][1] if self._listener is not None else self._port
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._listener.connections if self._listener is not None else 0
+
     async def start(self) -> None:
         """Listen. Raises OSError, naming the address, where that can't be."""
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
+from store.carrier_links import CarrierLinkRow
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.mute_server import mute_server
 from tests.kit.ports import free_port
@@ -191,7 +192,7 @@ async def test_the_links_of_an_account_with_two_hosts_are_shown_with_host_and_ti
     hosts = [f"127.0.0.1:{each.port}" for each in (first, second)]
     await site.open(links=2, hosts=hosts)
     await site.start()
-    await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link WHERE is_up") == [(2,)])
+    await site.until(lambda: len(site.stored(CarrierLinkRow, is_up=True)) == 2)
     since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
     listed = await site.command("carrier", "list")
     for number, host in enumerate(hosts, 1):
@@ -215,7 +216,7 @@ async def test_the_links_of_an_account_with_two_hosts_are_shown_with_host_and_ti
 async def test_a_carrier_whose_host_is_away_is_told_with_the_cause_where_an_operator_looks(site):
     await site.open(port=free_port())
     await site.start()
-    await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link WHERE NOT is_up") == [(1,)])
+    await site.until(lambda: len(site.stored(CarrierLinkRow, is_up=False)) == 1)
     cause = "connection refused: nothing listens there, or a firewall is between"
     (link,) = json.loads(await site.command("carrier", "list", "--json"))[0]["links"]
     assert (link["is_up"], link["trouble"]) == (False, cause)

@@ -14,6 +14,7 @@ from reports.tables import TableForm
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
+from store.downloads import DownloadRow
 from tests.kit.inbound_harness import OWN, PHONE, furnish_site
 from tests.kit.installation import SENDER
 
@@ -73,9 +74,9 @@ async def test_nothing_in_any_table_or_file_has_the_number_or_its_texts_after_it
         change(lambda edit: answer_request(edit, str(opened.facts["request"]), text=answer, desk=DESK))
         for wanted in (DetailFilter(customer_key=demo, number=NUMBER), InboundFilter(customer_key=demo)):
             change(partial(ask_download, customer="demo", wanted=wanted, form=TableForm.CSV, language="en", zone="UTC"))
-    await site.until(lambda: site.rows("SELECT count(*) FROM download WHERE state = 'ready'") == [(2,)])
+    await site.until(lambda: len(site.stored(DownloadRow, state="ready")) == 2)
     await site.until_all_told()
-    await site.until(lambda: site.rows("SELECT count(*) FROM outbox WHERE ended_at IS NULL") == [(0,)])
+    await site.until(lambda: site.outbox_rows(ended_at=None) == [])
     before = columns_with(site, NUMBER, SENT, CAME)
     assert {"message.number", "message.body", "inbound_sms.body", "download.wanted", "support_post.text"} <= before
     assert "sms.csv" in files_with(site.folder, NUMBER)

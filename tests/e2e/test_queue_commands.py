@@ -9,6 +9,7 @@ import pytest
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.bodies import DeliverSm
 from smpp.wire.statuses import Status
+from store.carrier_links import CarrierLinkRow
 from store.engine.keys import to_stored
 from tests.kit.installation import Installation
 from tests.kit.ports import free_port
@@ -240,7 +241,7 @@ async def test_a_carrier_that_is_away_is_named_as_what_a_message_waits_for_and_s
     await site.start()
     try:
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link") == [(1,)])
+        await site.until(lambda: len(site.stored(CarrierLinkRow)) == 1)
         listed = await site.command("queue", "list")
         assert re.search(r"  no link to alpha since \S+ \S+: connection refused: nothing listens there", listed)
         await site.stop()

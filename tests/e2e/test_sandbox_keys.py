@@ -8,6 +8,7 @@ import pytest
 
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from smpp.simulator.script import Script
+from store.usage import UsageRow
 from tests.e2e.test_sandbox_numbers import ENDS
 from tests.kit.application import Application
 from tests.kit.ports import free_port
@@ -69,7 +70,7 @@ async def test_a_sandbox_key_plays_every_outcome_by_number_and_its_job_is_marked
 
     await site.until(lambda: {number: seen()[number] for number in NUMBERS} == wanted)
     assert site.carrier.record.taken == []
-    assert site.rows("SELECT count(*) FROM usage") == [(0,)]
+    assert site.stored(UsageRow) == []
     assert (await playing.ask(f"/api/v2/jobs/{job}"))["sandbox"] is True
     assert (await playing.ask("/api/v2/jobs"))["jobs"][0]["sandbox"] is True
     status = await site.command("status", job)

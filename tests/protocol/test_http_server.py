@@ -348,7 +348,7 @@ async def test_who_does_not_read_the_answer_is_cut():
         await house.begun.wait()
         lost = peer.writer.transport
         peer.reader._transport.pause_reading()
-        while house.server._listener.connections:
+        while house.server.connections:
             await asyncio.sleep(0.01)  # until the server's next look
         lost.abort()
 
@@ -368,7 +368,7 @@ async def test_one_client_has_so_many_connections_and_the_next_hears_503():
             refused = await (await connect()).hear()
             assert (refused.status, refused.headers["connection"]) == (503, "close")
             first.writer.close()
-            while house.server._listener.connections > 1:
+            while house.server.connections > 1:
                 await asyncio.sleep(0.01)  # until the server has seen the end
             assert (await (await connect()).say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
     assert [line["rip"] for line in lines if line["event"] == "connection_refused"] == ["127.0.0.1"]
@@ -449,7 +449,7 @@ async def test_a_handshake_that_does_not_end_is_cut_and_so_is_http_without_tls()
             clear.writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
             assert b"HTTP" not in await clear.ended()
             assert await silent.ended() == b""
-            assert house.server._listener.connections == 0
+            assert house.server.connections == 0
             house.server._listener.limits = QUICK
             assert (
                 await (await connect(ssl=trusting(authority))).say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")

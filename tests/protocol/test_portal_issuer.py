@@ -59,9 +59,7 @@ class Here:
         return await self.site.core.database.read(partial(find_account, address=address))
 
     def audit(self, action):
-        return self.site.core.database.read_now(
-            lambda tx: tx.rows("SELECT who, target, detail, after FROM audit WHERE action = ? ORDER BY key", (action,))
-        )
+        return [(row.who, row.target, row.detail, row.after) for row in self.site.core.audit(action=action)]
 
 
 @pytest.fixture

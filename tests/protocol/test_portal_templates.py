@@ -7,6 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from addressbook.rights import Role
+from store.inbound_tables import ActionRow
+from store.mail_rules_tables import TemplateVersionRow
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.received import came
 from tests.kit.testbed import ANNA, make_house, open_core
@@ -201,10 +203,6 @@ async def test_what_is_not_contracted_and_whose_profile_there_is_not_are_not_the
 LOUD = '{"from": {{ src }}, "said": {{ text }}, "by": {{ pushId }}}'
 
 
-async def read(core, statement):
-    return await core.database.read(lambda tx: tx.rows(statement))
-
-
 async def acted(site, *more):
     """Have an action push inbound SMS; returns the path of its template, and its query."""
     await site.administer(
@@ -256,8 +254,8 @@ async def test_the_push_of_an_action_is_written_with_its_form_refused_with_a_lin
     assert (await work(visitor, path, LOUD, "save", push_form="json", **mine)).status_code == 303
     assert "Content-Type: application/json" in await shown()
     assert '{"from": "+447700900123", "said": ' in await shown()
-    (kept,) = await read(core, "SELECT settings FROM inbound_action")
-    assert '"form":"json"' in kept[0]
+    (kept,) = core.stored(ActionRow)
+    assert '"form":"json"' in kept.settings
     page = text_of(await visitor.get(f"{path}?{whose}"))
     assert page.count("Put back") == 1
     assert (await visitor.post(f"{path}/restore", {"number": "1", **mine})).status_code == 303
@@ -308,9 +306,9 @@ async def test_versions_of_an_action_are_those_that_commands_made_too_and_go_wit
     assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 1
     await site.administer("action set orders --customer acme method=PUT")
     assert text_of(await visitor.get(f"{path}?{whose}")).count("Put back") == 1
-    assert len(await read(core, "SELECT 1 FROM template_version")) == 2
+    assert len(core.stored(TemplateVersionRow)) == 2
     await site.administer("action remove orders --customer acme")
-    assert await read(core, "SELECT 1 FROM template_version") == []
+    assert core.stored(TemplateVersionRow) == []
 
 
 async def sms(site, text, **more):

@@ -14,6 +14,7 @@ from gateway.directory_mails import DIRECTORY_MAIL, DirectoryMails, DirectoryTel
 from gateway.outbox_kinds import KINDS
 from gateway.ports import DirectoryMail
 from sms.report import Channel
+from store.directory_tables import DirectoryRunRow
 from store.outbox import Outbox, Places, TakeDue
 from templates.directory_view import DirectoryNews
 from tests.kit.sync_harness import SyncHarness, entry, reading_of
@@ -90,8 +91,8 @@ async def test_what_waits_is_told_with_its_difference_and_the_command_in_the_cus
     assert news.settings.language == "de"
     assert {reason.code for reason in news.reasons} == {"changed"}
     assert len(news.lines) == 10
-    held = office.look(lambda tx: tx.value("SELECT digest FROM directory_run WHERE state = 'held'"))
-    assert news.command == f"mail2sms dirsync approve {held[:12]} --config /etc/mail2sms.toml"
+    (held,) = office.tables.stored(DirectoryRunRow, state="held")
+    assert news.command == f"mail2sms dirsync approve {held.digest[:12]} --config /etc/mail2sms.toml"
 
 
 async def test_what_waits_no_longer_is_not_told_any_more(office):

@@ -16,7 +16,7 @@ from gateway.support_address import read_address, write_address
 from gateway.support_mails import SupportMails
 from mta.support_mail import SupportDoor
 from sms.outcome import Refusal, Refused
-from store.support import find_request, posts_of
+from store.support import SupportPostRow, SupportRequestRow, find_request, posts_of
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.clock import Clock
 from tests.kit.testbed import judge, open_core
@@ -145,7 +145,7 @@ async def test_an_answer_by_mail_reaches_the_request_once_with_its_own_words(off
     kicks = []
     mails = SupportMails(
         database=office.database,
-        keys=office.admin._keys,
+        keys=office.keys,
         clock=Clock(),
         desk=DESK,
         written=lambda: kicks.append(1),
@@ -171,9 +171,7 @@ async def test_an_answer_by_mail_reaches_the_request_once_with_its_own_words(off
 async def test_what_a_machine_wrote_ends_silently_so_that_no_loop_begins(office, fields, reverse_path):
     request = opened(office)
     local = letters(office)[0][1]["reply_to"].partition("@")[0]
-    mails = SupportMails(
-        database=office.database, keys=office.admin._keys, clock=Clock(), desk=DESK, written=lambda: None
-    )
+    mails = SupportMails(database=office.database, keys=office.keys, clock=Clock(), desk=DESK, written=lambda: None)
     door = SupportDoor(mails, own_message_id=lambda _: False)
     text = "Mail delivery failed" if not reverse_path else "I am away."
     sender = "MAILER-DAEMON@example.com" if not reverse_path else "anna@example.com"
@@ -185,9 +183,7 @@ async def test_what_a_machine_wrote_ends_silently_so_that_no_loop_begins(office,
 async def test_an_address_that_nobody_signed_and_a_closed_request_take_no_answer(office):
     request = opened(office)
     local = letters(office)[0][1]["reply_to"].partition("@")[0]
-    mails = SupportMails(
-        database=office.database, keys=office.admin._keys, clock=Clock(), desk=DESK, written=lambda: None
-    )
+    mails = SupportMails(database=office.database, keys=office.keys, clock=Clock(), desk=DESK, written=lambda: None)
     for wrong in ("support+aaaa", local[:-2] + "aa"):
         refused = await mails.take(wrong, "mallory@example.org", "Hello", "d")
         assert isinstance(refused, Refused)
@@ -201,5 +197,4 @@ async def test_an_address_that_nobody_signed_and_a_closed_request_take_no_answer
 def test_a_removed_customer_leaves_no_request_and_no_post(office):
     opened(office)
     office.do(customers.remove_customer, "acme")
-    for table in ("support_request", "support_post"):
-        assert office.database.read_now(lambda tx, table=table: tx.value(f"SELECT COUNT(*) FROM {table}")) == 0
+    assert office.tables.stored(SupportRequestRow) == office.tables.stored(SupportPostRow) == []

@@ -21,6 +21,7 @@ from gateway.admin.tls_rules import (
 )
 from gateway.mail_rules import MailRules, StoredStsCache
 from store.engine.database import Database
+from store.meta import read_meta
 from tests.kit.admin_harness import NOW, AdminHarness
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import (
@@ -199,7 +200,7 @@ def test_rules_that_were_sealed_before_requiretls_was_known_are_still_whole(offi
     columns = "customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by"
     rows = office.database.read_now(lambda tx: tx.rows(f"SELECT {columns} FROM tls_rule"))
     seal = hashlib.sha256(json.dumps([list(row) for row in rows]).encode()).hexdigest()
-    stored = office.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'tls_rules_seal'"))
+    stored = office.database.read_now(lambda tx: read_meta(tx, "tls_rules_seal"))
     assert stored == seal
 
 

@@ -48,8 +48,8 @@ class House:
             ],
             credentials=[Credential(login=ROBOT, customer_id=1, kind=CredentialKind.PASSWORD, verifier="")],
         )
-        keys = IssuerKeys(IssuerFetcher(lambda: context), self.clock.monotonic)
-        self.tokens = Tokens(directory=lambda: self.directory, keys=keys, clock=self.clock)
+        self.keys = IssuerKeys(IssuerFetcher(lambda: context), self.clock.monotonic)
+        self.tokens = Tokens(directory=lambda: self.directory, keys=self.keys, clock=self.clock)
 
     async def prove(self, identity: str = "", token: str = "", **claims: Any) -> tuple[int, int | None, str] | Refusal:
         found = await self.tokens.prove(TokenClaim(identity, token or self.issuer.token(**claims)))
@@ -240,6 +240,6 @@ async def test_a_refused_token_is_explained_by_a_challenge_before_the_reply(hous
 
 
 async def test_tokens_are_offered_where_a_customer_has_an_issuer_and_the_extra_is_installed(house):
-    without = Tokens(directory=Directory, keys=house.tokens._keys, clock=house.clock)
-    no_extra = Tokens(directory=lambda: house.directory, keys=house.tokens._keys, clock=house.clock, available=False)
+    without = Tokens(directory=Directory, keys=house.keys, clock=house.clock)
+    no_extra = Tokens(directory=lambda: house.directory, keys=house.keys, clock=house.clock, available=False)
     assert [item.is_offered for item in (house.tokens, without, no_extra)] == [True, False, False]
