@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct, structs
+
 if TYPE_CHECKING:
     from addressbook.hierarchy import Explained
     from store.carrier_links import CarrierLink
@@ -58,7 +60,7 @@ def plain(value: object) -> object:
         return value.decode("utf-8", "replace")
     if isinstance(value, Enum):
         return value.value
-    return str(value)
+    return structs.asdict(value) if isinstance(value, Struct) else str(value)
 
 
 def constraint_words(restrictions: Mapping[str, Any]) -> str:
