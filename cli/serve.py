@@ -29,8 +29,6 @@ from tls.contexts import ContextError
 
 log = structlog.get_logger()
 
-_TURN = 0.0005  # seconds
-
 
 @click.command()
 @config_option
@@ -81,7 +79,7 @@ async def serve_until_told(config: Config, *, only_http: bool = False) -> None:
         for change in await asyncio.to_thread(keep_issue, config.server.data_dir):
             log.warning("country_rule_changed", change=change_sentence(change), stricter=change.is_stricter)
         loop.add_signal_handler(signal.SIGHUP, gateway.reload)
-        tune_interpreter()
+        tune_gc()
         notify_system("READY=1")
         await _first(told, gateway.lost)
         notify_system("STOPPING=1")
@@ -99,17 +97,14 @@ async def _first(*events: asyncio.Event) -> None:
         wait.cancel()
 
 
-def tune_interpreter() -> None:
-    """Leave what was loaded at the start out of garbage collection, collect in larger portions, and take short turns.
+def tune_gc() -> None:
+    """Leave what was loaded at the start out of garbage collection, and collect young objects in larger portions.
 
-    A mail or an SMS leaves no cycles behind; at the default threshold the collector costs a third of a receipt. A
-    thread that computes, such as one that writes a table of a million rows, lets the loop go on after half a
-    millisecond: a mail needs several turns, and waited up to the default of 5 ms for each.
+    A mail or an SMS leaves no cycles behind; at the default threshold the collector costs a third of a receipt.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    sys.setswitchinterval(_TURN)
 
 
 def _read_at_start() -> None:

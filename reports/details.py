@@ -5,10 +5,11 @@ One customer's at a time, whoever asks. Not here: how it is searched fast (store
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from time import monotonic, sleep
 from typing import Final
 
 from gateway.admin.jobs import read_number, read_sender, read_sender_id
@@ -25,6 +26,7 @@ from store.views import Trace
 __all__ = [
     "COLUMNS",
     "PORTION",
+    "REST",
     "Detail",
     "DetailFilter",
     "DetailPage",
@@ -36,6 +38,7 @@ __all__ = [
     "read_portion",
     "read_query",
     "trace_details",
+    "unhurried",
 ]
 
 Detail = Mapping[str, Cell]
@@ -48,8 +51,13 @@ COLUMNS: Final = (
 )
 """The columns of a table of details, in their order."""
 
-PORTION: Final = 500
+PORTION: Final = 50
 """So many rows of a table are read at once."""
+
+REST: Final = 4.0
+"""So many times as long as a portion took is the rest after it."""
+
+_LONGEST_REST: Final = 0.1
 
 _LARGEST_KEY: Final = 2**63 - 1
 
@@ -114,6 +122,20 @@ def read_portion(tx: Transaction, wanted: DetailFilter, after: Place | None) -> 
     return Portion(rows=rows, place=found[-1].place if found else after, more=len(found) == PORTION)
 
 
+def unhurried(read: Callable[[Place | None], Portion]) -> Iterator[Sequence[Cell]]:
+    """Yield the rows of a table, of which `read` returns the portion behind a place; for a thread of its own.
+
+    After each portion it rests, so that a mail that comes meanwhile waits for one portion at most.
+    """
+    portion = Portion()
+    while portion.more:
+        began = monotonic()
+        portion = read(portion.place)
+        yield from portion.rows
+        if portion.more:
+            sleep(min((monotonic() - began) * REST, _LONGEST_REST))
+
+
 class Details:
     """The use case; a long question of it holds up no short one."""
 
@@ -131,11 +153,8 @@ class Details:
         )
 
     def rows(self, wanted: DetailFilter) -> Iterator[Sequence[Cell]]:
-        """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
-        portion = Portion()
-        while portion.more:
-            portion = self._database.read_long_now(partial(read_portion, wanted=wanted, after=portion.place))
-            yield from portion.rows
+        """Return all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
+        return unhurried(lambda place: self._database.read_long_now(partial(read_portion, wanted=wanted, after=place)))
 
 
 def trace_details(tx: Transaction, customer_key: int, name: str) -> Trace | None:

@@ -23,7 +23,7 @@ from gateway.letters import letter_row
 from gateway.limits import DiskReserve
 from gateway.ports import Clock
 from gateway.worker import Worker
-from reports.details import COLUMNS, DetailFilter, Portion, read_portion
+from reports.details import COLUMNS, REST, DetailFilter, Portion, read_portion
 from reports.downloads import KEPT, SHARE, Direction, Wanted, count_lines, place_of, sweep_files
 from reports.inbound_details import INBOUND_COLUMNS, InboundFilter, read_inbound_portion
 from reports.tables import TableForm, TableWriter
@@ -40,12 +40,12 @@ from store.downloads import (
 )
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_instant, to_stored
+from store.engine.turns import short_turns
 from store.outbox import NewRow, Outbox
 
 log = structlog.get_logger()
 
 _LOOK_EVERY: Final = 2.0
-_REST: Final = 1.0
 _NOTED: Final = 10  # portions between two notes of how far it is
 _MOST_ATTEMPTS: Final = 20
 _SILENT: Final = timedelta(minutes=15)
@@ -73,6 +73,11 @@ class _Writing:
     place: Place | None = None
     lines: int = 0
     portions: int = 0
+
+
+def _write(writer: TableWriter, portion: Portion) -> None:
+    with short_turns():
+        writer.write(portion.rows)
 
 
 class DownloadWriter:
@@ -105,7 +110,7 @@ class DownloadWriter:
         self._heads = heads
         self._written = written
         self._writing: _Writing | None = None
-        self._worker = Worker("downloads", self.step, look_every=_LOOK_EVERY, rest=_REST)
+        self._worker = Worker("downloads", self.step, look_every=_LOOK_EVERY, rest=REST)
 
     def start(self) -> None:
         """Begin to look."""
@@ -171,7 +176,7 @@ class DownloadWriter:
             await self._end(writing, DownloadState.FAILED, problem=problem)
             return
         portion = await self._database.read_long(partial(_read, wanted=writing.wanted, after=writing.place))
-        await asyncio.to_thread(writing.writer.write, portion.rows)
+        await asyncio.to_thread(_write, writing.writer, portion)
         writing.place, writing.lines = portion.place, writing.lines + len(portion.rows)
         writing.portions += 1
         is_noted = not portion.more or writing.portions % _NOTED == 0

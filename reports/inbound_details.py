@@ -13,7 +13,7 @@ from gateway.admin.faults import AdminFault
 from gateway.admin.jobs import read_number, read_sender
 from gateway.admin.lookup import get_customer
 from gateway.phone_names import find_names
-from reports.details import PORTION, DetailPage, Portion, name_place, read_place
+from reports.details import PORTION, DetailPage, Portion, name_place, read_place, unhurried
 from reports.tables import Cell
 from sms.typed_numbers import clean_number
 from store.details import Place
@@ -102,11 +102,10 @@ class InboundDetails:
         return DetailPage(details=tuple(rows[:most]), after=name_place(found[most - 1].place) if more else "")
 
     def rows(self, wanted: InboundFilter) -> Iterator[Sequence[Cell]]:
-        """Yield all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
-        portion = Portion()
-        while portion.more:
-            portion = self._database.read_long_now(partial(read_inbound_portion, wanted=wanted, after=portion.place))
-            yield from portion.rows
+        """Return all that fits as cells of a table, read in portions: no transaction lasts as long as the table."""
+        return unhurried(
+            lambda place: self._database.read_long_now(partial(read_inbound_portion, wanted=wanted, after=place))
+        )
 
 
 def list_inbound(  # noqa: PLR0913 - every filter by name

@@ -17,7 +17,7 @@ from store.engine.database import Database, Transaction
 from store.sums import AT_ONCE, SumStep, add_sums, find_due_jobs, find_unsummed_sms, read_lines, read_ruled
 
 _LOOK_EVERY: Final = 5.0
-_REST: Final = 2.0
+_REST: Final = 4.0
 
 
 class Summing:

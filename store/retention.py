@@ -14,9 +14,9 @@ from store.outbox import words_of
 from store.rulings import forget_rulings
 from store.sums import SUM_KEYS, customers_of_sums, take_turn
 
-AT_ONCE: Final = 50
+AT_ONCE: Final = 20
 """So many messages, or rows of another table, go in one step."""
-_JOBS: Final = 50
+_JOBS: Final = 20
 _TURN: Final = "retention"
 _LOOK_AGAIN: Final = 3_600 * 1_000_000
 

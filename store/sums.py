@@ -20,7 +20,7 @@ from store.engine.statements import Insert, Row, Update
 from store.meta import begin_meta
 from store.sums_tables import JobSumRow, RulingSumRow, TrafficSumRow
 
-AT_ONCE: Final = 50
+AT_ONCE: Final = 8
 """So many jobs, and so many inbound SMS, are summed in one step."""
 _TURN: Final = "sums"
 

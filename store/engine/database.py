@@ -118,7 +118,7 @@ class Database:
         self._calls: queue.SimpleQueue[_Call[Any, Any] | None] = queue.SimpleQueue()
         self._given: deque[_Call[Any, Any]] = deque()
         self._reader = ReadingConnection(url, password, "store-read")
-        self._long_reader = ReadingConnection(url, password, "store-read-long")
+        self._long_reader = ReadingConnection(url, password, "store-read-long", long=True)
         self._thread: threading.Thread | None = None
         self._closed = False
         self._lock: int | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import peewee
@@ -10,15 +11,20 @@ import peewee
 from store.engine.log import log
 from store.engine.opening import connect
 from store.engine.transaction import Transaction
+from store.engine.turns import short_turns
 
 R = TypeVar("R")
 
 
 class ReadingConnection:
-    """Runs one query after the other, each in one consistent snapshot; it connects with the first."""
+    """Runs one query after the other, each in one consistent snapshot; it connects with the first.
 
-    def __init__(self, url: str, password: str, name: str) -> None:
+    Where what it is asked takes `long`, all threads take short turns meanwhile.
+    """
+
+    def __init__(self, url: str, password: str, name: str, *, long: bool = False) -> None:
         self._url = url
+        self._turns = short_turns if long else nullcontext
         self._password = password
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._peewee: peewee.Database | None = None
@@ -57,7 +63,8 @@ class ReadingConnection:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if transaction.postgresql else "BEGIN"
         transaction.execute(begin)
         try:
-            return query(transaction)
+            with self._turns():
+                return query(transaction)
         finally:
             if not is_lost(database):
                 transaction.execute("ROLLBACK")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from cli.serve import run, tune_interpreter
+from cli.serve import run, tune_gc
 from tests.benchmarks.figures import percentile
 
 _CONNECTIONS = 20
@@ -77,7 +77,7 @@ async def _load(port: int, count: int, request: bytes, status: bytes) -> None:
 
 def _main(which: str, port: int, count: int, credentials: str) -> None:
     write, status = _REQUESTS[which]
-    tune_interpreter()
+    tune_gc()
     run(_load(port, count, write(credentials), status))
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from cli.serve import run, tune_interpreter
+from cli.serve import run, tune_gc
 from gateway.ports import LinkState
 from process.clock import SystemClock
 from smpp.client.account import CarrierAccount, CarrierHost
@@ -179,7 +179,7 @@ def _main(which: str, port: int, count: int) -> None:
         "answers": lambda: run(_ours(port, count, receipts=False)),
         "smpplib": lambda: _smpplib(port, count),
     }
-    tune_interpreter()  # as the gateway does; to smpplib the same
+    tune_gc()  # as the gateway does; to smpplib the same
     loads[which]()
 
 
