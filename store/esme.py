@@ -352,9 +352,9 @@ def _keep_ruling(tx: Transaction, new: Replacing, findings: Findings) -> str:
     """Keep what the rules of a message's country did, and return its digest; empty where they did nothing."""
     if not findings:
         return ""
-    row = ruling_row(new.country, findings, to_instant(new.accepted_at))
+    digest, row = ruling_row(new.country, findings, to_instant(new.accepted_at))
     tx.insert(RULINGS, [row])
-    return str(row[0])
+    return digest
 
 
 _WAITS = (

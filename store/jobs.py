@@ -230,8 +230,7 @@ class Outbound:
         state = waiting if message.encoded else MessageState.REJECTED
         ruling = ""
         if message.findings:
-            found = ruling_row(message.country, message.findings, job.accepted_at)
-            ruling = str(found[0])
+            ruling, found = ruling_row(message.country, message.findings, job.accepted_at)
             rows.rulings[ruling] = found
         row = new_row(
             public_id=self._ids.take("S", job.accepted_at),

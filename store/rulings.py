@@ -50,12 +50,12 @@ _FORGET = "DELETE FROM ruling WHERE digest IN (SELECT digest FROM ruling WHERE m
 _READ = query(Ruling, "FROM ruling WHERE digest IN (??) ORDER BY digest")
 
 
-def ruling_row(country: str, findings: Findings, accepted_at: datetime) -> Row:
-    """Return the row of what was found for a job accepted then; its first column is the digest."""
+def ruling_row(country: str, findings: Findings, accepted_at: datetime) -> tuple[str, Row]:
+    """Return the digest and the row of what was found for a job accepted then."""
     content = json.encode(findings).decode()
     month = _month_of(accepted_at)
     digest = sha256(f"{month:%Y-%m} {country} {content}".encode()).hexdigest()[:16]
-    return RULINGS.row(digest=digest, country=country, findings=content, made_at=to_stored(accepted_at))
+    return digest, RULINGS.row(digest=digest, country=country, findings=content, made_at=to_stored(accepted_at))
 
 
 def forget_rulings(tx: Transaction, until: int, most: int) -> int:
