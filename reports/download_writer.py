@@ -46,7 +46,7 @@ from store.outbox import NewRow, Outbox
 log = structlog.get_logger()
 
 _LOOK_EVERY: Final = 2.0
-_NOTED: Final = 10  # portions between two notes of how far it is
+_NOTED: Final = 100  # portions between two notes of how far it is
 _MOST_ATTEMPTS: Final = 20
 _SILENT: Final = timedelta(minutes=15)
 _MOST_COUNTED: Final = 10_000_000
