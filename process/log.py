@@ -9,7 +9,8 @@ import os
 import sys
 import threading
 import time
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -90,6 +91,26 @@ def _tell_of_thread(error: threading.ExceptHookArgs) -> None:
     structlog.get_logger().error("thread_failed", thread=thread, exc_info=value)
 
 
+class _Unbroken:
+    """Standard error for the log: if its reader is gone or its disk full, lines are missing and nothing else.
+
+    Whoever logs is in the middle of something: an error there would end a connection or leave a mail half taken.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write a line, or not."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Write what is buffered, or leave it there."""
+        with suppress(OSError):
+            self._file.flush()
+
+
 def configure_log(options: LogOptions) -> None:
     """Set structlog up for the process; call it once, before anything is logged."""
     root = logging.getLogger()
@@ -112,6 +133,6 @@ def configure_log(options: LogOptions) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unbroken(sys.stderr))),
         cache_logger_on_first_use=True,
     )

@@ -4,8 +4,11 @@ import argparse
 import asyncio
 import signal
 import ssl
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from smpp.dialect.dialect import Dialect, IdBase, WireAlphabet
 from smpp.simulator.script import Cut, ReceiptForm, ReceiptTime, Script
@@ -97,4 +100,5 @@ async def _run(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(_run(_arguments().parse_args()))

@@ -243,8 +243,8 @@ async def centre(tmp_path):
     yield start
     for program, lines in running:
         program.send_signal(signal.SIGTERM)
-        await lines.aclose()
         await program.wait()
+        await lines.aclose()
 
 
 async def try_carrier(site, *options: str, code: int = 0) -> str:

@@ -77,6 +77,34 @@ def test_what_libraries_log_and_nobody_catches_is_one_line_each_that_nothing_in_
     assert "worker" in lines[1]
 
 
+UNREAD = """
+import sys
+import structlog
+from config.model import LogFormat, LogOptions
+from process.log import configure_log
+configure_log(LogOptions(format=LogFormat.CONSOLE))
+sys.stdin.read()
+for number in range(1000):
+    structlog.get_logger().error("unread", number=number)
+print("went on")
+"""
+
+
+def test_a_log_that_nobody_reads_any_more_ends_nothing_that_writes_it():
+    arguments = [sys.executable, "-c", UNREAD]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        arguments, cwd=Path(__file__).parents[2], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stderr.close()
+        program.stdin.close()
+        assert program.stdout.read() == "went on\n"
+    assert program.returncode == 0
+
+
 def test_a_stamp_is_the_time_in_utc_to_the_microsecond():
     stamp = TimeStamper()
     before = datetime.now(UTC)
