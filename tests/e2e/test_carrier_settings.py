@@ -104,7 +104,7 @@ async def replied(site, number: str, code: int) -> bytes:
 
     async with asyncio.timeout(60):
         while (answer := await asyncio.to_thread(offer))[0] != code:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
     return bytes(answer[1])
 
 
