@@ -24,7 +24,7 @@ DETAILS_KEPT: Final = timedelta(days=92)
 REQUESTS_KEPT: Final = timedelta(days=183)
 """So long a support request is kept after it was solved or closed."""
 _LOOK_EVERY: Final = 600.0
-_REST: Final = 4.0
+_REST: Final = 20.0
 
 
 class Retention:
