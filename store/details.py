@@ -274,7 +274,7 @@ def _conditions(wanted: DetailFilter) -> tuple[list[str], list[Any]]:
         values += sorted(wanted.services)
     if wanted.reference:
         part = f"%{escape_like(wanted.reference)}%"
-        has_it = "lower({}) LIKE lower(?) ESCAPE '!'"
+        has_it = "{} ILIKE ? ESCAPE '!'"
         conditions.append(f"({has_it.format('d.reference')} OR {has_it.format('d.customer_ref')})")
         values += [part] * 2
     if wanted.sender:

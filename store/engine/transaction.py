@@ -42,8 +42,8 @@ def is_full(error: BaseException) -> bool:
 
 @lru_cache(maxsize=1024)
 def _for_sqlite(sql: str) -> str:
-    """Return a query without its lock: with SQLite there is one writer."""
-    return _LOCK.sub("", sql)
+    """Return a query without its lock: with SQLite there is one writer. Its LIKE finds ASCII letters in any case."""
+    return _LOCK.sub("", sql).replace(" ILIKE ", " LIKE ")
 
 
 @lru_cache(maxsize=1024)

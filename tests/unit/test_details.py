@@ -59,6 +59,8 @@ def numbers(world, **wanted):
         ({"sender_id": "Alert"}, [CLARA, BEN]),
         ({"cost_centre": "4711"}, [ANNA]),
         ({"reference": "order 7"}, [ANNA]),
+        ({"reference": "RDER"}, [ANNA]),
+        ({"reference": "o_der"}, []),
         ({"country": "DE"}, []),
     ],
 )
