@@ -17,7 +17,7 @@ from sms.settings import UseCase
 
 if TYPE_CHECKING:
     from gateway.admin.edit import Changed
-    from gateway.admin.registration_wishes import Wish
+    from gateway.admin.requested_registration import RequestedRegistration
 
 _REGISTRATION = click.argument("registration", metavar="ID")
 _WISH = (
@@ -37,7 +37,7 @@ _WISH = (
 
 
 def _wish_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say what is wished."""
+    """Give a command the options that say what is requested."""
     for option in _WISH:
         function = option(function)
     return function
@@ -102,7 +102,7 @@ def request(*, file: Path, customer: str, **typed: Any) -> None:
             partial(
                 registrations.request_registration,
                 customer=customer,
-                wish=_wish(typed),
+                requested=_requested(typed),
                 registrar=session.registrar,
             )
         )
@@ -119,16 +119,16 @@ def edit(*, file: Path, registration: str, **typed: Any) -> None:
             partial(
                 registrations.edit_registration,
                 registration=registration,
-                wish=_wish(typed),
+                requested=_requested(typed),
                 registrar=session.registrar,
             )
         )
 
 
-def _wish(typed: dict[str, Any]) -> "Wish":
-    from gateway.admin.registration_wishes import Wish
+def _requested(typed: dict[str, Any]) -> "RequestedRegistration":
+    from gateway.admin.requested_registration import RequestedRegistration
 
-    return Wish(**typed)
+    return RequestedRegistration(**typed)
 
 
 def _step(name: str, sentence: str, use_case: "Callable[..., Changed]", *options: Any) -> click.Command:

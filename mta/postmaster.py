@@ -98,7 +98,7 @@ class PostmasterDoor:
                 client=session.client_address,
                 helo=for_log(session.host_name or ""),
                 content=received + raw,
-                # No stranger says that mail to the operator needs no TLS: only the stronger wish is heeded.
+                # No stranger says that mail to the operator needs no TLS: only what asks for more is heeded.
                 tls_tag=TlsTag.REQUIRED if envelope.require_tls else TlsTag.NONE,
             )
         )

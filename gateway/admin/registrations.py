@@ -22,7 +22,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.numbers import change_number, make_number
 from gateway.admin.registration_letters import Registrar, tell_customer, tell_desk, what_of
-from gateway.admin.registration_wishes import Wish, check_wish
+from gateway.admin.requested_registration import RequestedRegistration, check_requested
 from gateway.admin.suspensions import is_reason
 from sms.number import SenderId, SenderKind, parse_sender_id
 from store.directory_lookup import find_customer_by_key
@@ -58,15 +58,15 @@ _KIND_OF: Final[Mapping[RegistrationKind, NumberKind]] = {
 }
 
 
-def request_registration(edit: Edit, customer: str, wish: Wish, registrar: Registrar) -> Changed:
+def request_registration(edit: Edit, customer: str, requested: RequestedRegistration, registrar: Registrar) -> Changed:
     """Begin a draft for a customer (empty: for everybody) in the name of who asks."""
     owner = get_customer(edit.tx, customer) if customer else None
     row = StoredRegistration(
         key=edit.keys.take(),
         public_id=public_id("G", edit.now),
         customer_key=owner.key if owner is not None else EVERYBODY,
-        kind=RegistrationKind(wish.kind),
-        **check_wish(wish, registrar.carriers),
+        kind=RegistrationKind(requested.kind),
+        **check_requested(requested, registrar.carriers),
         state=RegistrationState.DRAFT,
         reason="",
         asked_by=edit.who,
@@ -86,11 +86,11 @@ def request_registration(edit: Edit, customer: str, wish: Wish, registrar: Regis
 
 
 def edit_registration(
-    edit: Edit, registration: str, wish: Wish, registrar: Registrar, *, customer: str = ""
+    edit: Edit, registration: str, requested: RequestedRegistration, registrar: Registrar, *, customer: str = ""
 ) -> Changed:
     """Change a draft, or what was refused; its kind stays. Where `customer` is named, only one of its own."""
     before = get_registration(edit.tx, registration, customer, EDITABLE)
-    checked = check_wish(replace(wish, kind=before.kind.value), registrar.carriers)
+    checked = check_requested(replace(requested, kind=before.kind.value), registrar.carriers)
     row = structs.replace(before, **checked, changed_at=to_stored(edit.now))
     _check_new(edit.tx, row)
     put_registration(edit.tx, row)

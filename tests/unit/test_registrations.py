@@ -16,7 +16,7 @@ from gateway.admin.countries import judge_by
 from gateway.admin.edit import Administration, AuditAction
 from gateway.admin.faults import FaultCode
 from gateway.admin.registration_letters import Registrar
-from gateway.admin.registration_wishes import Wish
+from gateway.admin.requested_registration import RequestedRegistration
 from gateway.admin.support import SupportDesk
 from gateway.care_watch import CareWatch
 from sms.number import parse_sender_id
@@ -34,8 +34,10 @@ PDF = b"%PDF-1.7\n%%EOF\n"
 TODAY = NOW.date()
 
 
-def wish(country="ES", value="Acme", **given):
-    return Wish(**{"country": country, "value": value, "company": "Acme plc", "samples": SAMPLES, **given})
+def requested(country="ES", value="Acme", **given):
+    return RequestedRegistration(
+        **{"country": country, "value": value, "company": "Acme plc", "samples": SAMPLES, **given}
+    )
 
 
 class Register(AdminHarness):
@@ -75,7 +77,10 @@ class Register(AdminHarness):
     def ask(self, customer="acme", **given):
         """Make a draft and return its id."""
         change = partial(
-            registrations.request_registration, customer=customer, wish=wish(**given), registrar=self.registrar
+            registrations.request_registration,
+            customer=customer,
+            requested=requested(**given),
+            registrar=self.registrar,
         )
         (done,) = self.account.change_now(change)
         return done.facts["registration"]
@@ -202,7 +207,7 @@ def test_two_customers_have_one_name_only_where_the_operator_says_so(office):
 
 def test_the_same_is_not_asked_for_twice_but_again_after_it_was_refused_or_has_ended(office):
     first = office.submitted()
-    code, facts = office.refuse(registrations.request_registration, "acme", wish(), office.registrar)
+    code, facts = office.refuse(registrations.request_registration, "acme", requested(), office.registrar)
     assert (code, facts["registration"]) == (FaultCode.REGISTRATION_EXISTS, first)
     office.step(registrations.refuse_registration, first, reason="the company is not known there")
     second = office.submitted()
@@ -219,7 +224,7 @@ def test_what_the_country_asks_for_and_is_missing_is_named(office):
         FaultCode.REGISTRATION_INCOMPLETE,
         {"country": "QA", "missing": ("company", "samples", "letter")},
     )
-    office.do(registrations.edit_registration, found, wish(country="QA"), office.registrar)
+    office.do(registrations.edit_registration, found, requested(country="QA"), office.registrar)
     office.do(registration_papers.put_paper, found, name="letter.pdf", content=PDF)
     assert office.refuse(registrations.submit_registration, found, office.registrar)[1]["missing"] == ("letter",)
     office.do(registration_papers.put_paper, found, name="letter.pdf", content=PDF, is_letter=True)
@@ -262,7 +267,7 @@ def test_a_name_that_no_registration_helps_is_not_submitted(office):
     ],
 )
 def test_what_nothing_can_be_made_of_is_refused_and_changes_nothing(office, given, code):
-    asked = wish(**given)
+    asked = requested(**given)
     assert office.refuse(registrations.request_registration, "acme", asked, office.registrar)[0] is code
 
 
@@ -288,7 +293,7 @@ def test_a_step_that_does_not_fit_the_state_is_refused(office):
         assert (code, facts["state"]) == (FaultCode.REGISTRATION_NOT_SO, "draft")
     office.step(registrations.submit_registration, found)
     assert (
-        office.refuse(registrations.edit_registration, found, wish(), office.registrar)[0]
+        office.refuse(registrations.edit_registration, found, requested(), office.registrar)[0]
         is FaultCode.REGISTRATION_NOT_SO
     )
     yesterday = TODAY - DAY

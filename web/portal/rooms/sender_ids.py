@@ -18,7 +18,7 @@ from gateway.admin.edit import Changed
 from gateway.admin.faults import AdminFault
 from gateway.admin.registration_papers import LARGEST_PAPER, drop_paper, open_paper, put_paper
 from gateway.admin.registration_views import WholeRegistration, shown_registrations, whole_registration
-from gateway.admin.registration_wishes import Wish
+from gateway.admin.requested_registration import RequestedRegistration
 from sms.settings import UseCase
 from web.attachments import attachment_headers
 from web.portal.page import CUSTOMER, POST, Page
@@ -60,7 +60,7 @@ async def request(visit: Visit) -> Response:
             partial(
                 registrations.request_registration,
                 customer=_whose(visit),
-                wish=_wish(visit),
+                requested=_requested(visit),
                 registrar=visit.desk.registrar,
             )
         )
@@ -210,10 +210,10 @@ def _name_of(visit: Visit, letters: str) -> str:
     return visit.look.territory(visit.language, letters) or (known[letters].name if letters in known else letters)
 
 
-def _wish(visit: Visit) -> Wish:
+def _requested(visit: Visit) -> RequestedRegistration:
     form = visit.form
     volume = "".join(form.line("volume").split())
-    return Wish(
+    return RequestedRegistration(
         country=form.line("country"),
         kind=form.line("kind") if form.line("kind") in set(RegistrationKind) else RegistrationKind.NAME.value,
         value=form.text("value").strip(),
@@ -238,7 +238,9 @@ def _step(use_case: Callable[..., Changed]) -> Callable[[Visit], Callable[..., C
 
 
 def _edit(visit: Visit) -> Callable[..., Changed]:
-    return partial(registrations.edit_registration, **_about(visit), wish=_wish(visit), customer=_whose(visit))
+    return partial(
+        registrations.edit_registration, **_about(visit), requested=_requested(visit), customer=_whose(visit)
+    )
 
 
 def _approve(visit: Visit) -> Callable[..., Changed]:
