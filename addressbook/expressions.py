@@ -87,7 +87,7 @@ class _Alternative(NamedTuple):
     steps: tuple[_Step, ...]
 
 
-class Found(NamedTuple):
+class FoundValue(NamedTuple):
     """A value, never empty, and the attribute that it is of, as the expression spells it; empty for a literal."""
 
     text: str
@@ -112,7 +112,7 @@ class Expression:
         """The attribute that is asked first, as the expression spells it; empty for a literal."""
         return self._alternatives[0].written
 
-    def read(self, attributes: Mapping[str, tuple[bytes, ...]], around: Circumstances) -> Found | None:
+    def read(self, attributes: Mapping[str, tuple[bytes, ...]], around: Circumstances) -> FoundValue | None:
         """Return what the attributes of an entry say, None if nothing. Raises UnreadableError."""
         for attribute, written, literal, steps in self._alternatives:
             values = map(_text_of, attributes.get(attribute, ())) if attribute else iter((literal,))
@@ -122,7 +122,7 @@ class Expression:
                 for value in values:
                     text = value.strip()
                     if text:
-                        return Found(text, written)
+                        return FoundValue(text, written)
             except UnreadableError as error:
                 error.attribute = written
                 raise

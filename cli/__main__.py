@@ -170,7 +170,7 @@ PLACES: Final = {
 }
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """The group of all commands, each of which is loaded when it is called; the overview loads none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's own)
@@ -200,11 +200,11 @@ class Commands(click.Group):
         """Write the overview as click does, from the sentences that stand here."""
         width = formatter.width - 6 - max(map(len, PLACES))
         overview = {name: click.Command(name, help=PLACES[name].sentence) for name in sorted(PLACES)}
-        with formatter.section("Commands"):
+        with formatter.section("CommandGroup"):
             formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in overview.items()])
 
 
-@click.group(cls=Commands)
+@click.group(cls=CommandGroup)
 @click.version_option(package_name="mail2sms", prog_name="mail2sms")
 def main() -> None:
     """Run and administer a mail transfer agent between e-mail and SMS.

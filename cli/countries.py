@@ -15,7 +15,7 @@ from cli.admin_session import csv_option, json_option, one_customer_option, prin
 from cli.context import CONFIG_VARIABLE, default_config, read_config
 from cli.country_words import MODES, change_sentence, idle_sentence, origin_of
 from cli.shapes import table_command
-from countries.book import Place, RuleBook, RuleInForce, Ruling
+from countries.book import OperatorRule, RuleBook, RuleInForce, RuleSubject
 from countries.changes import RuleChange, find_changes
 from countries.rules import Country, RuleName
 from countries.tables import TableFault
@@ -76,7 +76,7 @@ def show_one(  # noqa: PLR0913 - what the command is given
     found = find_country(country)
     if found is None:
         raise click.ClickException(_unknown(country))
-    place = Place(country=found.letters, use_case=UseCase(use_case), customer=customer, carrier=carrier)
+    place = RuleSubject(country=found.letters, use_case=UseCase(use_case), customer=customer, carrier=carrier)
     book, today = RuleBook(known_countries(), _rulings(file)), datetime.now(UTC).date()
     rules = [_rule(rule) for rule in book.rules_at(place) if not rule.has_ended(today)]
     if as_json:
@@ -161,7 +161,7 @@ def _names_of(country: Country) -> set[str]:
     return {country.name.casefold(), *(each.territory(country.letters).casefold() for each in words)}
 
 
-def _rulings(file: Path | None) -> tuple[Ruling, ...]:
+def _rulings(file: Path | None) -> tuple[OperatorRule, ...]:
     return read_config(file).rulings if file is not None else ()
 
 

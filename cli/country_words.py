@@ -1,6 +1,6 @@
 """What commands say of countries' rules. Not here: the rules (countries), sentences about messages (templates)."""
 
-from countries.book import Mode, RuleInForce, Ruling, built_in_mode
+from countries.book import Mode, OperatorRule, RuleInForce, built_in_mode
 from countries.changes import RuleChange
 from countries.rules import Rule
 from gateway.admin.countries import Idleness
@@ -14,7 +14,7 @@ def change_sentence(change: RuleChange) -> str:
     return f"{said}; it is applied from now on: messages may be changed or refused" if change.is_stricter else said
 
 
-def idle_sentence(ruling: Ruling, why: Idleness) -> str:
+def idle_sentence(ruling: OperatorRule, why: Idleness) -> str:
     """Say why a decision of the operator's does nothing."""
     said = {
         Idleness.NOT_SHIPPED: f"no rule {ruling.name} is shipped for {ruling.country}: its mode does nothing",

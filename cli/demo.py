@@ -31,7 +31,7 @@ from gateway.admin.settings import CustomerScope, set_settings
 from mta.sandbox import Sandbox, StoredMail
 from process.gateway import running_gateway
 from process.log import configure_log
-from smpp.simulator.record import Shown
+from smpp.simulator.record import ShownMessage
 from smpp.simulator.simulator import Simulator
 from templates.pages import Pages
 from web.demo import Unusable, demo_routes
@@ -186,7 +186,7 @@ async def _send(desk: DemoDesk, mail: EmailMessage) -> None:
     click.echo(f"   The gateway says: {code} {said}\n")
 
 
-async def _phone(sandbox: Simulator, count: int = 1) -> Shown:
+async def _phone(sandbox: Simulator, count: int = 1) -> ShownMessage:
     """Return the SMS of this number, from 1, once the phone has it."""
     try:
         async with asyncio.timeout(PATIENCE):

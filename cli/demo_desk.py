@@ -17,7 +17,7 @@ from itertools import count, starmap
 
 from cli.setup import DOMAIN
 from mta.sandbox import Sandbox, StoredMail
-from smpp.simulator.record import PhoneSms, Shown, join_parts
+from smpp.simulator.record import PhoneSms, ShownMessage, join_parts
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
@@ -194,7 +194,7 @@ def _submit(mail: EmailMessage, port: int, password: str) -> tuple[int, str]:
     return code, answer.decode("utf-8", "replace")
 
 
-def _bubble(shown: Shown) -> Bubble:
+def _bubble(shown: ShownMessage) -> Bubble:
     waiting = f", {len(shown.missing)} still to come" if shown.missing else ""
     return Bubble(
         key=f"sms-{shown.nth}{'-' * len(shown.missing)}",

@@ -45,7 +45,7 @@ _UNITS: Final = {Alphabet.GSM7: "septets", Alphabet.UCS2: "units of 16 bits"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExplainedLine:
     """A line before it is wrapped: `title` stands in front once, None takes no room for one.
 
     `verbatim` keeps blanks and line ends, for texts.
@@ -57,7 +57,7 @@ class Line:
     verbatim: bool = False
 
 
-def print_text(lines: Iterable[Line]) -> None:
+def print_text(lines: Iterable[ExplainedLine]) -> None:
     """Print lines as wide as the terminal is, coloured where it is one and NO_COLOR is not set."""
     width = max(shutil.get_terminal_size().columns, _NARROWEST)
     # https://no-color.org: set, and not empty.
@@ -69,7 +69,7 @@ def print_text(lines: Iterable[Line]) -> None:
             click.echo(click.style(shown, fg=line.colour, bold=True) if line.colour else shown, color=colour)
 
 
-def lay_out(line: Line, width: int) -> Iterator[str]:
+def lay_out(line: ExplainedLine, width: int) -> Iterator[str]:
     """Return a line as rows of at most `width` columns; what a terminal would obey is shown by its name."""
     title = f"{line.title:<{_TITLE}}" if line.title is not None else ""
     margin = "│ " if line.verbatim else ""
@@ -104,10 +104,10 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def explained_lines(told: View, judgement: Decision, sender: str) -> Iterator[Line]:
+def explained_lines(told: View, judgement: Decision, sender: str) -> Iterator[ExplainedLine]:
     """Return the lines for what JSON says (`told`): the verdict first, how to get the rest last."""
     yield from _verdict(told, judgement)
-    yield Line("")
+    yield ExplainedLine("")
     yield from _who(told, sender)
     yield from _how(told, judgement.resolved)
     yield from _recipients(told, judgement)
@@ -116,29 +116,29 @@ def explained_lines(told: View, judgement: Decision, sender: str) -> Iterator[Li
     yield from _limits(told["limits"])
     if judgement.resolved is not None:
         yield from _settings(judgement.resolved)
-    yield Line("")
-    yield Line("--json prints everything.")
+    yield ExplainedLine("")
+    yield ExplainedLine("--json prints everything.")
 
 
-def _verdict(told: View, judgement: Decision) -> Iterator[Line]:
+def _verdict(told: View, judgement: Decision) -> Iterator[ExplainedLine]:
     taken = [item for item in told["recipients"] if item["refusal"] is None and item["duplicate_of"] is None]
     refused = sum(item["refusal"] is not None for item in told["recipients"])
     amount = f"{len(taken)} SMS in {count(sum(len(item['parts']) for item in taken), 'part')}"
     but = f"; {count(refused, 'recipient')} refused" if refused else ""
     if judgement.refused is not None:
-        yield Line(f"Would be refused: {told['reason']}", colour="red")
-        yield Line(_reply(judgement), "SMTP reply")
+        yield ExplainedLine(f"Would be refused: {told['reason']}", colour="red")
+        yield ExplainedLine(_reply(judgement), "SMTP reply")
     elif judgement.verdict is Disposition.CANCEL:
-        yield Line(f"Would take back the job {TakenBack(**told['cancels'])}", colour="yellow")
+        yield ExplainedLine(f"Would take back the job {TakenBack(**told['cancels'])}", colour="yellow")
     elif judgement.verdict is Disposition.DROP:
-        yield Line(f"Would be accepted and not sent: it is {DROPPED_AS[told['reason']]}", colour="yellow")
-        yield Line(told["mark"], "by its field")
+        yield ExplainedLine(f"Would be accepted and not sent: it is {DROPPED_AS[told['reason']]}", colour="yellow")
+        yield ExplainedLine(told["mark"], "by its field")
     elif told["dry_run"]:
-        yield Line(f"Dry run: nothing would be sent; the answer would say: {amount}{but}", colour="yellow")
+        yield ExplainedLine(f"Dry run: nothing would be sent; the answer would say: {amount}{but}", colour="yellow")
     else:
-        yield Line(f"Would be sent: {amount}{but}", colour="yellow" if refused else "green")
+        yield ExplainedLine(f"Would be sent: {amount}{but}", colour="yellow" if refused else "green")
     for fault in told["faults"][:_MOST_SHOWN]:
-        yield Line(f"{fault['row']}: {fault['text']}", "fault in row")
+        yield ExplainedLine(f"{fault['row']}: {fault['text']}", "fault in row")
     yield from _rest(len(told["faults"]), "faults")
 
 
@@ -148,7 +148,7 @@ def _reply(judgement: Decision) -> str:
     return f"{reply.code} {reply.enhanced} {reply.text}"
 
 
-def _who(told: View, sender: str) -> Iterator[Line]:
+def _who(told: View, sender: str) -> Iterator[ExplainedLine]:
     held = [step for step in told["proofs"] if step["held"]]
     if told["customer"] is None:
         whose = "of no customer" if not told["proofs"] else "not proven"
@@ -158,57 +158,59 @@ def _who(told: View, sender: str) -> Iterator[Line]:
         whose = f"customer {told['customer']}, taken as proven (--as)"
     else:
         whose = f"customer {told['customer']} by the address; not proven: the server demands a login first"
-    yield Line(f"<{sender}>, {whose}", "from")
+    yield ExplainedLine(f"<{sender}>, {whose}", "from")
     for index, step in enumerate(told["proofs"]):
-        yield Line(
+        yield ExplainedLine(
             f"{step['kind']} {'held' if step['held'] else 'did not hold'}: {step['said']}", "" if index else "proofs"
         )
 
 
-def _how(told: View, resolved: Resolved | None) -> Iterator[Line]:
+def _how(told: View, resolved: Resolved | None) -> Iterator[ExplainedLine]:
     if told["service"] is not None:
-        yield Line(f"{told['service']} ({told['service_by']})", "service")
+        yield ExplainedLine(f"{told['service']} ({told['service_by']})", "service")
     if resolved is not None:
         yield from _times(told, resolved.settings.time_zone)
     if resolved is not None and told["service"] is not None:
         chosen = resolved.settings.sender_id
         unanswerable = f"; no answer to it comes back: {told['unanswerable']}" if told["unanswerable"] else ""
         shown = "the carrier's" if chosen is None else show_number(spoken_value(chosen))
-        yield Line(f"{shown}{unanswerable}", "sender ID")
+        yield ExplainedLine(f"{shown}{unanswerable}", "sender ID")
     yield from _tls(told["tls"])
     if told["text_source"] is not None:
-        yield Line(told["text_source"], "text from")
+        yield ExplainedLine(told["text_source"], "text from")
     if told["reference"]:
-        yield Line(told["reference"], "reference")
+        yield ExplainedLine(told["reference"], "reference")
     if told["lists"]:
-        yield Line(join(told["lists"]), "lists")
+        yield ExplainedLine(join(told["lists"]), "lists")
     if told["options"]:
-        yield Line(join(f"{name}: {value}" if value else name for name, value in told["options"].items()), "options")
+        yield ExplainedLine(
+            join(f"{name}: {value}" if value else name for name, value in told["options"].items()), "options"
+        )
     if told["ignored_options"]:
-        yield Line(f"{join(told['ignored_options'])}: subject_options is off", "ignored")
+        yield ExplainedLine(f"{join(told['ignored_options'])}: subject_options is off", "ignored")
 
 
-def _tls(tls: View) -> Iterator[Line]:
+def _tls(tls: View) -> Iterator[ExplainedLine]:
     if tls["asked"]:
-        yield Line(TLS_ASKED[tls["asked"]], "TLS asked")
+        yield ExplainedLine(TLS_ASKED[tls["asked"]], "TLS asked")
     if tls["demanded_by"]:
-        yield Line(f"{join(tls['demanded_by'])}; without TLS it is refused", "TLS by")
+        yield ExplainedLine(f"{join(tls['demanded_by'])}; without TLS it is refused", "TLS by")
 
 
-def _times(told: View, zone: str) -> Iterator[Line]:
+def _times(told: View, zone: str) -> Iterator[ExplainedLine]:
     if told["due_at"] is not None and told["verdict"] == Disposition.SEND:
         at_once = datetime.fromisoformat(told["due_at"]) <= datetime.now(UTC)
         due = "at once" if at_once else f"at {_local(told['due_at'], zone)}"
-        yield Line(f"{due}, valid until {_local(told['expires_at'], zone)} ({zone})", "goes out")
+        yield ExplainedLine(f"{due}, valid until {_local(told['expires_at'], zone)} ({zone})", "goes out")
         for period in told["blackouts"]:
-            yield Line(f"from {_local(period['start_at'], zone)} to {_local(period['end_at'], zone)}", "not")
+            yield ExplainedLine(f"from {_local(period['start_at'], zone)} to {_local(period['end_at'], zone)}", "not")
 
 
 def _local(instant: str, zone: str) -> str:
     return when(datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)))
 
 
-def _recipients(told: View, judgement: Decision) -> Iterator[Line]:
+def _recipients(told: View, judgement: Decision) -> Iterator[ExplainedLine]:
     whole = _reply(judgement) if judgement.refused is not None else ""
     routes = {route["number"]: route for route in told["routes"]}
     for index, item in enumerate(told["recipients"][:_MOST_SHOWN]):
@@ -230,11 +232,11 @@ def _recipients(told: View, judgement: Decision) -> Iterator[Line]:
                 said.append(f"goes out at {_local(item['due_at'], zone)} ({zone})")
         if sender.get("layer") == "conversation":
             said.append(f"sender ID {show_number(sender['value'])}, which {sender['origin']} came to")
-        yield Line("; ".join(said), "" if index else "to")
+        yield ExplainedLine("; ".join(said), "" if index else "to")
     yield from _rest(len(told["recipients"]), "recipients")
 
 
-def _rules(recipients: Sequence[View]) -> Iterator[Line]:
+def _rules(recipients: Sequence[View]) -> Iterator[ExplainedLine]:
     """Return what rules of countries would do, each once, with how many recipients it is about where not all."""
     met = dict[str, int]()
     for item in recipients:
@@ -243,7 +245,7 @@ def _rules(recipients: Sequence[View]) -> Iterator[Line]:
             met[line] = met.get(line, 0) + 1
     for index, (line, times) in enumerate(list(met.items())[:_MOST_SHOWN]):
         whom = f" For {count(times, 'recipient')}." if times < len(recipients) else ""
-        yield Line(f"{line}{whom}", "" if index else "rules")
+        yield ExplainedLine(f"{line}{whom}", "" if index else "rules")
     yield from _rest(len(met), "rules")
 
 
@@ -264,7 +266,7 @@ def _way(route: View) -> str:
     return f"by {', else '.join(ways)}" + (f" with {join(more)}" if more else "")
 
 
-def _texts(recipients: Sequence[View]) -> Iterator[Line]:
+def _texts(recipients: Sequence[View]) -> Iterator[ExplainedLine]:
     texts = dict[tuple[str, str, str], list[View]]()
     for item in recipients:
         if item["parts"] and item["duplicate_of"] is None:
@@ -273,30 +275,30 @@ def _texts(recipients: Sequence[View]) -> Iterator[Line]:
         first = same[0]
         whom = f" for {show_number(first['number'])}" if len(texts) > 1 else ""
         whom += f" and {len(same) - 1} more" if whom and len(same) > 1 else ""
-        yield Line("")
+        yield ExplainedLine("")
         yield from _text(first, whom)
     yield from _rest(len(texts), "texts")
 
 
-def _text(item: View, whom: str) -> Iterator[Line]:
+def _text(item: View, whom: str) -> Iterator[ExplainedLine]:
     alphabet, parts = Alphabet(item["coding"]), item["parts"]
     national = f" with the national tables of {item['languages']}" if item["languages"] else ""
     why = f", for {_some(map(_named, item['coding_for']))}" if item["coding_for"] else ""
-    yield Line(f"{count(len(parts), 'part')}{whom}, {_ALPHABETS[alphabet]}{national}{why}", "text")
+    yield ExplainedLine(f"{count(len(parts), 'part')}{whom}, {_ALPHABETS[alphabet]}{national}{why}", "text")
     for index, part in enumerate(parts, 1):
         size = 1 if alphabet is Alphabet.GSM7 else 2
         used = len(part["payload"]) // 2 // size
         room = room_beside(len(part["udh"]) // 2, alphabet) // size
         counted = f"{count(len(part['text']), 'character')}, {used} of {room} {_UNITS[alphabet]}"
-        yield Line(counted, f"part {index}/{len(parts)}")
-        yield Line(part["text"], "", verbatim=True)
+        yield ExplainedLine(counted, f"part {index}/{len(parts)}")
+        yield ExplainedLine(part["text"], "", verbatim=True)
     if item["replaced"]:
-        yield Line(_some(map(_replacement, item["replaced"])), "replaced")
+        yield ExplainedLine(_some(map(_replacement, item["replaced"])), "replaced")
     if item["cut"]:
         cut = item["cut"]
         shown = f"{cut[:_LONGEST_CUT]}…" if len(cut) > _LONGEST_CUT else cut
-        yield Line(f"{count(len(cut), 'character')} would not be sent:", "cut", "red")
-        yield Line(shown, "", verbatim=True)
+        yield ExplainedLine(f"{count(len(cut), 'character')} would not be sent:", "cut", "red")
+        yield ExplainedLine(shown, "", verbatim=True)
 
 
 def _replacement(item: View) -> str:
@@ -320,27 +322,27 @@ def _some(words: Iterable[str]) -> str:
     return "; ".join(shown[:_MOST_NAMED]) + more
 
 
-def _limits(limits: Sequence[View]) -> Iterator[Line]:
+def _limits(limits: Sequence[View]) -> Iterator[ExplainedLine]:
     if limits:
-        yield Line("")
+        yield ExplainedLine("")
     for index, item in enumerate(limits):
         told = f"{item['limit']} of {item['of']}: {item['used']} of {item['most']} used, {item['left']} left"
         told += f", this mail asks for {item['wanted']}" if item["wanted"] else ""
         told += f"; begins anew {item['begins_anew']}" if item["begins_anew"] else ""
-        yield Line(told, "" if index else "limits", "red" if item["wanted"] > item["left"] else "")
+        yield ExplainedLine(told, "" if index else "limits", "red" if item["wanted"] > item["left"] else "")
 
 
-def _settings(resolved: Resolved) -> Iterator[Line]:
+def _settings(resolved: Resolved) -> Iterator[ExplainedLine]:
     own = {name: item for name, item in resolved.explained.items() if item.layer is not LayerKind.BUILT_IN}
-    yield Line("")
+    yield ExplainedLine("")
     if not own:
-        yield Line("all are built-in", "settings")
+        yield ExplainedLine("all are built-in", "settings")
     for index, (name, item) in enumerate(own.items()):
         ended = ", which stops inheritance" if item.ended else ""
         value = spoken_value(item.value) or "(empty)"
-        yield Line(f"{name} = {value} from {origin_words(item)}{ended}", "" if index else "settings")
+        yield ExplainedLine(f"{name} = {value} from {origin_words(item)}{ended}", "" if index else "settings")
 
 
-def _rest(all_of_them: int, what: str) -> Iterator[Line]:
+def _rest(all_of_them: int, what: str) -> Iterator[ExplainedLine]:
     if all_of_them > _MOST_SHOWN:
-        yield Line(f"… and {all_of_them - _MOST_SHOWN} more {what}", "")
+        yield ExplainedLine(f"… and {all_of_them - _MOST_SHOWN} more {what}", "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.admin.requested_registration import RequestedRegistration
 
 _REGISTRATION = click.argument("registration", metavar="ID")
-_WISH = (
+_OF_REQUEST = (
     click.option("--carrier", default="", metavar="NAME", help="Only by this carrier; else by each."),
     click.option(
         "--use-case", default="", metavar="USE-CASE", help=f"Only for this, else for each: {', '.join(UseCase)}."
@@ -36,9 +36,9 @@ _WISH = (
 )
 
 
-def _wish_options(function: Callable[..., None]) -> Callable[..., None]:
+def _request_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say what is requested."""
-    for option in _WISH:
+    for option in _OF_REQUEST:
         function = option(function)
     return function
 
@@ -94,7 +94,7 @@ def show_one(file: Path, registration: str, *, as_json: bool) -> None:
 @click.option(
     "--kind", default=RegistrationKind.NAME.value, type=click.Choice([*map(str, RegistrationKind)]), help="Of what."
 )
-@_wish_options
+@_request_options
 def request(*, file: Path, customer: str, **typed: Any) -> None:
     """Begin a draft of a registration; a code has no name, it is assigned when it is approved."""
     with admin_session(file) as session:
@@ -111,7 +111,7 @@ def request(*, file: Path, customer: str, **typed: Any) -> None:
 @click.command("edit")
 @config_option
 @_REGISTRATION
-@_wish_options
+@_request_options
 def edit(*, file: Path, registration: str, **typed: Any) -> None:
     """Change a draft, or one that was refused: all of it but its kind is as the options say."""
     with admin_session(file) as session:

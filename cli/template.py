@@ -32,11 +32,11 @@ from gateway.admin.mail_templates import (
 )
 from sms.message import Origin
 from sms.settings import Settings
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.graphics import Graphic
 from templates.render import TemplateBroken, standard_template
 
-_form = click.argument("form", metavar="KIND", type=click.Choice([*map(str, Form)]))
+_form = click.argument("form", metavar="KIND", type=click.Choice([*map(str, MailForm)]))
 _source = click.argument("source_file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _customer = click.option("--customer", required=True, metavar="NAME", help="Whose mails.")
 _profile = click.option("--profile", default="", metavar="NAME", help="Only those of this profile.")
@@ -52,17 +52,17 @@ def _workshop() -> Iterator[Workshop]:
 
 
 @click.command("show")
-@click.argument("form", metavar="[KIND]", type=click.Choice([*map(str, Form)]), default=str(Form.RESULT))
+@click.argument("form", metavar="[KIND]", type=click.Choice([*map(str, MailForm)]), default=str(MailForm.RESULT))
 @click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="The operator's file.")
 @click.option("--customer", default="", metavar="NAME", help="Its own one rather than the standard one.")
 @_profile
 def show(form: str, file: Path | None, customer: str, profile: str) -> None:
     """Print the standard template, from which own ones start, or a customer's own one."""
     if not customer:
-        click.echo(standard_template(Form(form)), nl=False)
+        click.echo(standard_template(MailForm(form)), nl=False)
         return
     with admin_session(file or used_config()) as session:
-        source = session.look(lambda tx: find_source(tx, TemplateOwner(customer, profile), Form(form)))
+        source = session.look(lambda tx: find_source(tx, TemplateOwner(customer, profile), MailForm(form)))
     click.echo(source, nl=False)
 
 
@@ -77,8 +77,8 @@ def set_one(file: Path, customer: str, profile: str, form: str, source_file: Pat
     owner, source = TemplateOwner(customer, profile), read_text(source_file)
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, owner)
-        _refuse_broken(source_file, check_source(source, Form(form), graphics, workshop))
-        session.change(lambda edit: set_template(edit, owner, Form(form), source, graphics))
+        _refuse_broken(source_file, check_source(source, MailForm(form), graphics, workshop))
+        session.change(lambda edit: set_template(edit, owner, MailForm(form), source, graphics))
 
 
 @click.command("restore")
@@ -93,11 +93,11 @@ def restore(file: Path, customer: str, profile: str, form: str, number: int) -> 
     with admin_session(file) as session, _workshop() as workshop:
         version = session.look(lambda tx: find_version(tx, owner, form, number))
         if not version.source:
-            session.change(lambda edit: reset_template(edit, owner, Form(form)))
+            session.change(lambda edit: reset_template(edit, owner, MailForm(form)))
             return
         graphics = _graphics(session, owner)
-        _refuse_broken(Path(f"version {number}"), check_source(version.source, Form(form), graphics, workshop))
-        session.change(lambda edit: set_template(edit, owner, Form(form), version.source, graphics))
+        _refuse_broken(Path(f"version {number}"), check_source(version.source, MailForm(form), graphics, workshop))
+        session.change(lambda edit: set_template(edit, owner, MailForm(form), version.source, graphics))
 
 
 @click.command("check")
@@ -110,7 +110,7 @@ def check(file: Path, customer: str, profile: str, form: str, source_file: Path)
     """Try FILE as «set» would, and keep nothing."""
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, TemplateOwner(customer, profile))
-        _refuse_broken(source_file, check_source(read_text(source_file), Form(form), graphics, workshop))
+        _refuse_broken(source_file, check_source(read_text(source_file), MailForm(form), graphics, workshop))
     click.echo(f"{source_file}: good for the form «{form}».")
 
 
@@ -129,9 +129,9 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     output = output or source_file.with_suffix(".preview.html")
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, owner)
-        settings = _settings_of(session, owner, Form(form))
+        settings = _settings_of(session, owner, MailForm(form))
         try:
-            mails = list(workshop.preview(read_text(source_file), Form(form), settings, graphics))
+            mails = list(workshop.preview(read_text(source_file), MailForm(form), settings, graphics))
         except TemplateBroken as broken:
             _refuse_broken(source_file, [str(broken)])
     with file_faults():
@@ -163,7 +163,7 @@ def _refuse_broken(source_file: Path, faults: list[str]) -> None:
         sys.exit(1)
 
 
-def _settings_of(session: AdminSession, owner: TemplateOwner, form: Form) -> Settings:
+def _settings_of(session: AdminSession, owner: TemplateOwner, form: MailForm) -> Settings:
     """Return the settings in force for a user of this customer and profile, so that samples speak their language."""
     directory, layers = session.in_force()
     customer = directory.customer_named(owner.customer)
@@ -171,7 +171,7 @@ def _settings_of(session: AdminSession, owner: TemplateOwner, form: Form) -> Set
         return Settings()
     profile = directory.profile_named(customer.key, owner.profile) if owner.profile else None
     profile_key = profile.key if profile is not None else customer.default_profile_id
-    service = Origin.INBOUND if form is Form.INBOUND else Origin.MAIL
+    service = Origin.INBOUND if form is MailForm.INBOUND else Origin.MAIL
     return layers.resolve(customer.key, service.value, profile_key, None).settings
 
 
@@ -219,7 +219,9 @@ template = click.Group(
         change_command(
             "reset",
             "Take an own template away; the next weaker or the standard one goes out again.",
-            lambda edit, customer, profile, form: reset_template(edit, TemplateOwner(customer, profile), Form(form)),
+            lambda edit, customer, profile, form: reset_template(
+                edit, TemplateOwner(customer, profile), MailForm(form)
+            ),
             _customer,
             _profile,
             _form,

@@ -21,7 +21,7 @@ from sms.report import ReportedMessage
 from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
-from store.views import Trace, TracedAttempt, TracedReceipt
+from store.views import Trace, TracedPartAttempt, TracedReceipt
 from templates.country_words import say_finding
 from templates.words import FALLBACK, Dictionary
 
@@ -185,7 +185,7 @@ def _rules(message: ReportedMessage) -> list[str]:
     ]
 
 
-def _given_back(attempt: TracedAttempt) -> str:
+def _given_back(attempt: TracedPartAttempt) -> str:
     accepted = f", id {attempt.carrier_id or '-'}" if attempt.submitted_at else ""
     said = "".join(
         f", {name} {value}"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from config.field_types import FieldType, Name, ReadableFile, ShortText, option, text_like
 from config.reader import ConfigIssue
-from countries.book import EVERY_COUNTRY, Mode, Ruling
+from countries.book import EVERY_COUNTRY, Mode, OperatorRule
 from countries.quiet import leaves_an_hour
 from countries.rules import RuleName, expected_of, has_one_value, is_well_formed
 from sms.number import is_country
@@ -72,9 +72,9 @@ class CountryRule:
         if not self.value and (self.networks or self.begins):
             yield ConfigIssue("value", "expected a value with networks or from: the shipped rule has its own")
 
-    def ruling(self, by: str) -> Ruling:
+    def ruling(self, by: str) -> OperatorRule:
         """Return what the rule book makes of it; `by` says where it stands."""
-        return Ruling(
+        return OperatorRule(
             country=self.country,
             name=self.rule,
             mode=self.mode,

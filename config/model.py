@@ -41,7 +41,7 @@ from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
 from config.smpp_server import SmppServerOptions
-from countries.book import Ruling
+from countries.book import OperatorRule
 from sms.setting_texts import is_loopback
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
 from tls.listening import CertificateRequest, ListenerTls, TlsMode
@@ -287,7 +287,7 @@ class Config:
         "«mail2sms customer set» knows the same names.",
         default=dict,
     )
-    rulings: tuple[Ruling, ...] = field(default=(), metadata={"hidden": True})
+    rulings: tuple[OperatorRule, ...] = field(default=(), metadata={"hidden": True})
     warnings: tuple[ConfigProblem, ...] = field(default=(), metadata={"hidden": True})
     file: Path = field(default=Path(), metadata={"hidden": True})
 
@@ -379,7 +379,7 @@ def load_config(path: Path) -> Config | list[ConfigProblem]:
     reader, table = found
     config = reader.read(Config, table)
     problems = sorted(reader.problems, key=lambda problem: problem.line)
-    rulings: tuple[Ruling, ...] = ()
+    rulings: tuple[OperatorRule, ...] = ()
     if config is not None and config.countries.rules_file is not None:
         rulings, wrong = _read_rulings(config.countries.rules_file, config)
         problems += wrong
@@ -388,7 +388,7 @@ def load_config(path: Path) -> Config | list[ConfigProblem]:
     return replace(config, rulings=rulings, warnings=tuple(problems), file=reader.file)
 
 
-def _read_rulings(file: Path, config: Config) -> tuple[tuple[Ruling, ...], list[ConfigProblem]]:
+def _read_rulings(file: Path, config: Config) -> tuple[tuple[OperatorRule, ...], list[ConfigProblem]]:
     """Return what the operator decides of countries, and everything that is wrong with the file."""
     found = read_toml(file)
     if isinstance(found, ConfigProblem):

@@ -24,7 +24,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class OperatorRule:
     """One decision of the operator: a rule of its own where it has a `value`, else the `mode` of what is shipped.
 
     `country` is its letters or EVERY_COUNTRY. What is empty or None asks for nothing: it counts for every use case,
@@ -69,7 +69,7 @@ class RuleInForce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RuleSubject:
     """Where a message goes, and for whom: a country's letters, a customer, the use case, the carrier that is first.
 
     `networks` are those that this carrier delivers to, none where that is not known.
@@ -85,11 +85,11 @@ class Place:
 class RuleBook:
     """The countries as shipped with the operator's decisions over them; it never changes."""
 
-    def __init__(self, countries: Mapping[str, Country], rulings: Sequence[Ruling] = ()) -> None:
+    def __init__(self, countries: Mapping[str, Country], rulings: Sequence[OperatorRule] = ()) -> None:
         self.countries = countries
         self.rulings = tuple(rulings)
 
-    def rules_at(self, place: Place) -> tuple[RuleInForce, ...]:
+    def rules_at(self, place: RuleSubject) -> tuple[RuleInForce, ...]:
         """Return every rule that counts at a place, `off` ones too, in the order of the tables.
 
         Of the operator's values the nearest stands in place of the others and of what is shipped, from its day on.
@@ -108,7 +108,7 @@ class RuleBook:
         ]
         return (*shipped, *own)
 
-    def find(self, place: Place, name: RuleName, value: str) -> RuleInForce | None:
+    def find(self, place: RuleSubject, name: RuleName, value: str) -> RuleInForce | None:
         """Return the rule of a name that says this at a place, None where none does any more.
 
         What a finding adds to the value, behind a colon or in brackets, is no part of what the rule says.
@@ -125,7 +125,7 @@ class RuleBook:
         found = {
             (rule.name, rule.value, rule.use_case, rule.networks): rule
             for use_case in reversed(list(UseCase))
-            for rule in self.rules_at(Place(country=country, customer=customer, use_case=use_case))
+            for rule in self.rules_at(RuleSubject(country=country, customer=customer, use_case=use_case))
             if not rule.has_ended(day)
         }
         order = {name: number for number, name in enumerate(RuleName)}
@@ -137,7 +137,7 @@ def built_in_mode(rule: Rule) -> Mode:
     return Mode.APPLY if rule.confidence is Confidence.HIGH else Mode.NOTE
 
 
-def _fits(ruling: Ruling, place: Place) -> bool:
+def _fits(ruling: OperatorRule, place: RuleSubject) -> bool:
     return (
         ruling.country in (place.country, EVERY_COUNTRY)
         and ruling.use_case in (None, place.use_case)
@@ -149,21 +149,21 @@ def _fits(ruling: Ruling, place: Place) -> bool:
 _Nearness = tuple[bool, bool, bool, bool]
 
 
-def _nearness(ruling: Ruling) -> _Nearness:
+def _nearness(ruling: OperatorRule) -> _Nearness:
     return bool(ruling.customer), bool(ruling.carrier), ruling.use_case is not None, ruling.country != EVERY_COUNTRY
 
 
-def _begin_of(rule: Rule | Ruling) -> date:
+def _begin_of(rule: Rule | OperatorRule) -> date:
     return rule.in_force_at or date.min
 
 
-def _end_of(rule: Rule | Ruling, rulings: Iterable[Ruling]) -> date | None:
+def _end_of(rule: Rule | OperatorRule, rulings: Iterable[OperatorRule]) -> date | None:
     """Return the first day on which a decision with a value stands in place of a rule, None where none ever does."""
     ends = [_begin_of(other) for other in rulings if other.value and _replaces(other, rule)]
     return min(ends, default=None)
 
 
-def _replaces(other: Ruling, rule: Rule | Ruling) -> bool:
+def _replaces(other: OperatorRule, rule: Rule | OperatorRule) -> bool:
     """Return whether a decision is nearer than a rule, or as near and of a later day, and about its networks.
 
     What is shipped is further than any decision.
@@ -171,7 +171,9 @@ def _replaces(other: Ruling, rule: Rule | Ruling) -> bool:
     if other.name != rule.name:
         return False
     is_nearer = isinstance(rule, Rule) or _nearness(other) > _nearness(rule)
-    is_later = isinstance(rule, Ruling) and _nearness(other) == _nearness(rule) and _begin_of(other) > _begin_of(rule)
+    is_later = (
+        isinstance(rule, OperatorRule) and _nearness(other) == _nearness(rule) and _begin_of(other) > _begin_of(rule)
+    )
     if not (is_nearer or is_later):
         return False
     if not other.networks:
@@ -179,14 +181,14 @@ def _replaces(other: Ruling, rule: Rule | Ruling) -> bool:
     return bool(rule.networks) and set(rule.networks) <= set(other.networks)
 
 
-def _mode_of(name: RuleName, nearness: _Nearness | None, rulings: Iterable[Ruling]) -> Ruling | None:
+def _mode_of(name: RuleName, nearness: _Nearness | None, rulings: Iterable[OperatorRule]) -> OperatorRule | None:
     """Return the nearest decision about the mode of a rule, None where none is nearer than the rule itself."""
     deciding = [ruling for ruling in rulings if ruling.name == name and not ruling.value]
     nearest = max(deciding, key=_nearness, default=None)
     return None if nearest is not None and nearness is not None and _nearness(nearest) <= nearness else nearest
 
 
-def _shipped(rule: Rule, rulings: Iterable[Ruling], ends_at: date | None) -> RuleInForce:
+def _shipped(rule: Rule, rulings: Iterable[OperatorRule], ends_at: date | None) -> RuleInForce:
     """Return a shipped rule in the mode of the nearest decision about it: customer, carrier, use case, country."""
     nearest = _mode_of(rule.name, None, rulings)
     return RuleInForce(
@@ -203,7 +205,7 @@ def _shipped(rule: Rule, rulings: Iterable[Ruling], ends_at: date | None) -> Rul
     )
 
 
-def _own(ruling: Ruling, rulings: Iterable[Ruling], ends_at: date | None) -> RuleInForce:
+def _own(ruling: OperatorRule, rulings: Iterable[OperatorRule], ends_at: date | None) -> RuleInForce:
     """Return a rule of the operator's, in its mode or that of a nearer decision."""
     deciding = _mode_of(ruling.name, _nearness(ruling), rulings) or ruling
     return RuleInForce(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
-from countries.book import Mode, Place, RuleBook, RuleInForce
+from countries.book import Mode, RuleBook, RuleInForce, RuleSubject
 from countries.findings import Effect, Finding
 from countries.rules import KindOfSender, RuleName, validity_range
 from countries.wording import Wording, wording_of
@@ -146,7 +146,7 @@ class Judge:
         return NOTHING if self.is_idle else self._judge(case)
 
     def _decide(self, case: Case) -> Judgement:
-        place = Place(
+        place = RuleSubject(
             country=case.country,
             customer=case.customer,
             use_case=case.use_case,

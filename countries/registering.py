@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from countries.book import Mode, Place, RuleInForce
+from countries.book import Mode, RuleInForce, RuleSubject
 from countries.judge import Case, Judge, Registration
 from countries.rules import RuleName
 from sms.number import SenderId
@@ -61,7 +61,7 @@ class Demands:
     rules: tuple[RuleInForce, ...]
 
 
-def demands_of(judge: Judge, place: Place, sender_id: SenderId | None, day: date) -> Demands:
+def demands_of(judge: Judge, place: RuleSubject, sender_id: SenderId | None, day: date) -> Demands:
     """Return what the country of a place asks for, for a sender ID (None: one that is not known yet) on a day."""
     found: dict[RuleName, list[RuleInForce]] = {}
     for rule in judge.book.rules_at(place):

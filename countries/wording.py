@@ -64,7 +64,7 @@ class Wording:
         object.__setattr__(self, "shapes", tuple(rule for name, rule in self.rules.items() if name in _BREAKS))
 
 
-class Look(NamedTuple):
+class WordingVerdict(NamedTuple):
     """What comes of a text before it is encoded: words to be put around it, or why it can't go."""
 
     before: str = ""
@@ -73,7 +73,7 @@ class Look(NamedTuple):
     refused: Refused | None = None
 
 
-NOTHING_SEEN: Final = Look()
+NOTHING_SEEN: Final = WordingVerdict()
 
 
 def wording_of(  # noqa: PLR0913 - what a text is judged by
@@ -170,7 +170,7 @@ def is_about_text(finding: Finding) -> bool:
     return finding.rule in _WANTS
 
 
-def look_at(contents: Contents, wording: Wording, *, is_fixed: bool = False) -> Look:
+def look_at(contents: Contents, wording: Wording, *, is_fixed: bool = False) -> WordingVerdict:
     """Return what comes of a text before it is encoded.
 
     One that is fixed, since its sender divided it, is never changed: what it lacks is noted.
@@ -197,7 +197,7 @@ def look_at(contents: Contents, wording: Wording, *, is_fixed: bool = False) -> 
         findings.append(Finding(rule.name, Effect.CHANGED if is_put else Effect.NOTED, value))
     if (opt_out := wording.rules.get(RuleName.OPT_OUT)) is not None and opt_out.value != _REQUIRED:
         findings.append(Finding(opt_out.name, Effect.NOTED, opt_out.value))
-    return Look(" ".join(before), " ".join(after), tuple(findings), refused)
+    return WordingVerdict(" ".join(before), " ".join(after), tuple(findings), refused)
 
 
 def _broken_by(contents: Contents, wording: Wording) -> list[tuple[RuleInForce, str, bool]]:

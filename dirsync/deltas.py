@@ -35,13 +35,13 @@ from dirsync.controls import (
 from dirsync.ldap_messages import PASSING
 from dirsync.source import (
     NO_REFERENCES,
-    Answer,
     DirectoryReader,
     LdapEntry,
     ReadFault,
     ReadFaultCode,
-    Scope,
+    SearchAnswer,
     SearchRequest,
+    SearchScope,
 )
 from dirsync.strings import any_of, is_within, normal_dn
 from sms.facts import Code, Fact
@@ -201,7 +201,7 @@ class _Syncrepl:
                 entries[anchor] = LdapEntry(dn=found.dn, anchor=anchor, attributes=found.attributes)
         return list(entries.values()), gone - entries.keys(), following or cookie
 
-    def _answer(self, cookie: bytes, search_filter: str) -> Answer:
+    def _answer(self, cookie: bytes, search_filter: str) -> SearchAnswer:
         request = SearchRequest(
             base=self._source.base,
             filter=search_filter,
@@ -239,7 +239,7 @@ class _ActiveDirectory:
         return f"{self._service} {b''.join(values.get('invocationid', ())).hex()}".strip()
 
     def _values_of(self, dn: str, attributes: tuple[str, ...]) -> Mapping[str, tuple[bytes, ...]]:
-        request = SearchRequest(base=dn, scope=Scope.BASE, attributes=attributes)
+        request = SearchRequest(base=dn, scope=SearchScope.BASE, attributes=attributes)
         answer = _unless_passing(self._reader.ask(request))
         return answer.found[0].attributes if answer.found else {}
 
@@ -295,7 +295,7 @@ class _DirSync(_ActiveDirectory):
                 raise Doubt(DoubtCode.ENDLESS)
             seen.add(cookie)
 
-    def _answer(self, cookie: bytes, search_filter: str, flags: int) -> Answer:
+    def _answer(self, cookie: bytes, search_filter: str, flags: int) -> SearchAnswer:
         control = (DIRSYNC, True, dirsync_request(flags, _OCTETS_OF_ANSWER, cookie))
         attributes = {*self._attributes, *_IN_FILTER.findall(self._source.filter), "name", "isDeleted", "objectGUID"}
         request = SearchRequest(
@@ -372,7 +372,7 @@ def _expect_no_back_link(attributes: Sequence[str]) -> None:
             raise Doubt(DoubtCode.BACK_LINK, attribute=attribute)
 
 
-def _unless_passing(answer: Answer) -> Answer:
+def _unless_passing(answer: SearchAnswer) -> SearchAnswer:
     """Raise ReadFault where the server cannot answer at the moment: reading everything would be no better."""
     if answer.code in PASSING:
         raise ReadFault(ReadFaultCode.BUSY, is_passing=True, result=answer.said, entries=len(answer.found))

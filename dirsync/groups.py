@@ -12,7 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dirsync.source import NO_REFERENCES, DirectoryReader, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
+from dirsync.source import (
+    NO_REFERENCES,
+    DirectoryReader,
+    LdapEntry,
+    ReadFault,
+    ReadFaultCode,
+    SearchRequest,
+    SearchScope,
+)
 from dirsync.strings import any_of, in_filter, is_within, normal_dn, out_of_filter
 
 DEEPEST: Final = 10
@@ -128,12 +136,12 @@ class _Search:
         """Whether the server finds a member of a group by the rule: one that does not know it finds nothing."""
         wanted = f"(memberOf:{_IN_CHAIN}:={in_filter(group.dn)})"
         return any(
-            self._reader.ask(SearchRequest(base=dn, scope=Scope.BASE, filter=wanted, attributes=("1.1",))).found
+            self._reader.ask(SearchRequest(base=dn, scope=SearchScope.BASE, filter=wanted, attributes=("1.1",))).found
             for dn in group.some
         )
 
     def _contexts(self) -> list[str]:
-        root = self._reader.ask(SearchRequest(base="", scope=Scope.BASE, attributes=("namingContexts",)))
+        root = self._reader.ask(SearchRequest(base="", scope=SearchScope.BASE, attributes=("namingContexts",)))
         values = (value for found in root.found for value in found.attributes.get("namingcontexts", ()))
         return [value.decode("utf-8", "replace") for value in values]
 
@@ -171,7 +179,7 @@ class _Search:
         return values
 
     def _entry(self, dn: str, attributes: tuple[str, ...]) -> LdapEntry:
-        request = SearchRequest(base=dn, scope=Scope.BASE, attributes=attributes)
+        request = SearchRequest(base=dn, scope=SearchScope.BASE, attributes=attributes)
         try:
             return next(entry for page in self._reader.search(request) for entry in page)
         except StopIteration:

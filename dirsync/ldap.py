@@ -18,13 +18,13 @@ from dirsync.controls import PAGED_RESULTS, paged_cookie, paged_request
 from dirsync.ldap_connection import LdapConnection, say
 from dirsync.ldap_messages import (
     PASSING,
-    Kind,
+    LdapMessageKind,
     read_entry,
     read_intermediate,
     read_reference,
     read_result,
 )
-from dirsync.source import Answer, Found, LdapEntry, ReadFault, ReadFaultCode, SearchRequest
+from dirsync.source import FoundEntry, LdapEntry, ReadFault, ReadFaultCode, SearchAnswer, SearchRequest
 
 ANCHORS: Final[Mapping[SourceKind, str]] = {SourceKind.OPENLDAP: "entryUUID", SourceKind.ACTIVE_DIRECTORY: "objectGUID"}
 """The attribute that stays with an entry whatever it is called and wherever it moves."""
@@ -112,25 +112,25 @@ class LdapReader:
                 raise ReadFault(ReadFaultCode.COOKIE_REPEATS, entries=self.entries)
             cookies.add(cookie)
 
-    def ask(self, request: SearchRequest) -> Answer:
+    def ask(self, request: SearchRequest) -> SearchAnswer:
         """Return the answer to a search without pages, whatever its result is."""
-        found: list[Found] = []
+        found: list[FoundEntry] = []
         told: list[tuple[str, bytes]] = []
         try:
             for message in self._connection.search(request):
-                if message.kind == Kind.ENTRY:
+                if message.kind == LdapMessageKind.ENTRY:
                     dn, values = read_entry(message)
-                    found.append(Found(dn=dn, attributes=values, controls=message.controls))
+                    found.append(FoundEntry(dn=dn, attributes=values, controls=message.controls))
                     self._connection.entries += 1
-                elif message.kind == Kind.REFERENCE:
+                elif message.kind == LdapMessageKind.REFERENCE:
                     self._refuse_foreign(read_reference(message))
-                elif message.kind == Kind.INTERMEDIATE:
+                elif message.kind == LdapMessageKind.INTERMEDIATE:
                     told.append(read_intermediate(message))
             result = read_result(message)
         except NotBer as error:
             cause = str(error)
             raise ReadFault(ReadFaultCode.CUT, is_passing=True, entries=self.entries, cause=cause) from error
-        return Answer(
+        return SearchAnswer(
             code=result.code,
             said=say(result),
             referrals=result.referrals,
@@ -147,7 +147,7 @@ class LdapReader:
         if ignored.isdisjoint(uri.casefold() for uri in uris):
             raise ReadFault(ReadFaultCode.REFERRAL, uri=" ".join(uris))
 
-    def _check(self, answer: Answer, base: str) -> None:
+    def _check(self, answer: SearchAnswer, base: str) -> None:
         """Raise ReadFault unless the result is success."""
         code, entries = answer.code, self.entries
         if code == _SUCCESS:
@@ -168,13 +168,13 @@ class LdapReader:
             raise ReadFault(ReadFaultCode.BUSY, is_passing=True, result=answer.said, entries=entries)
         raise ReadFault(ReadFaultCode.OTHER, result=answer.said, entries=entries)
 
-    def _entry_of(self, found: Found) -> LdapEntry:
+    def _entry_of(self, found: FoundEntry) -> LdapEntry:
         attributes = dict(found.attributes)
         values = attributes.pop(self._anchor.lower(), ())
         anchor = _anchor_of(values[0], self._kind) if len(values) == 1 else ""
         return LdapEntry(dn=found.dn, anchor=anchor, attributes=attributes)
 
-    def _next_cookie(self, answer: Answer) -> bytes:
+    def _next_cookie(self, answer: SearchAnswer) -> bytes:
         value = answer.controls.get(PAGED_RESULTS)
         if value is None:  # the criticality was not honoured: nobody knows whether that was all
             raise ReadFault(ReadFaultCode.NO_PAGING, entries=self.entries)

@@ -29,7 +29,7 @@ from ldap3.utils.asn1 import encode
 
 from addressbook.sources import BindMethod, LdapSource, LdapTls
 from dirsync.ber import NotBer
-from dirsync.ldap_messages import PASSING, Inbox, Message, Result, read_result
+from dirsync.ldap_messages import PASSING, Message, MessageCutter, Result, read_result
 from dirsync.ldap_tls import secure
 from dirsync.source import Controls, ReadFault, ReadFaultCode, SearchRequest
 
@@ -51,7 +51,7 @@ class LdapConnection:
         self._monotonic = monotonic
         self._ends = monotonic() + source.deadline_seconds
         self._ids = count(1)
-        self._inbox = Inbox()
+        self._inbox = MessageCutter()
         self._socket: socket.socket | None = None
         self.entries = 0
 

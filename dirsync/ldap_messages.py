@@ -34,7 +34,7 @@ _LONG: Final = 0x80  # X.690 §8.1.3: from here on the octet says how many octet
 _NO_CONTROLS: Mapping[str, bytes] = MappingProxyType({})
 
 
-class Kind(IntEnum):
+class LdapMessageKind(IntEnum):
     """The messages that a server sends to a client that only reads, by their tag (RFC 4511 §4.2.2 to §4.13)."""
 
     BIND = 0x61
@@ -61,7 +61,7 @@ class Message(NamedTuple):
         return self.kind in _LAST
 
 
-_LAST: Final = frozenset({Kind.BIND, Kind.DONE, Kind.EXTENDED})
+_LAST: Final = frozenset({LdapMessageKind.BIND, LdapMessageKind.DONE, LdapMessageKind.EXTENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Result:
     controls: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class Inbox:
+class MessageCutter:
     """Cuts messages from octets as they arrive."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from addressbook.canonical import canonical_address
 from addressbook.changes import ChangeFault, ChangeFaultCode, ReadList, UserChange
 from addressbook.exchange import read_phone
-from addressbook.expressions import DN, Circumstances, Expression, Found, UnreadableError, parse_expression
+from addressbook.expressions import DN, Circumstances, Expression, FoundValue, UnreadableError, parse_expression
 from addressbook.lists import ListMember
 from addressbook.source_table import ACTIVE, ADDRESS, NAME, PHONE, PROFILE
 from addressbook.sources import CustomerDirectory, GroupList
@@ -107,7 +107,7 @@ class Mapper:
         lists = tuple(item.name for item in self._directory.lists if item.group in groups)
         return MappedEntry(change=change, faults=tuple(reader.faults), lists=lists)
 
-    def _profile(self, found: Mapping[str, Found | None], groups: frozenset[str]) -> str | None:
+    def _profile(self, found: Mapping[str, FoundValue | None], groups: frozenset[str]) -> str | None:
         """Return the profile of the first rule whose group the entry is in, else what the mapping says."""
         for rule in self._directory.profiles:
             if rule.group in groups:
@@ -128,7 +128,7 @@ class _EntryReader:
         self.columns: dict[str, str] = {}
         self.faults: list[ChangeFault] = []
 
-    def find(self, name: str, expression: Expression, around: Circumstances) -> Found | None:
+    def find(self, name: str, expression: Expression, around: Circumstances) -> FoundValue | None:
         """Return what an expression finds, None if nothing or where it cannot be read."""
         self.columns[name] = expression.first_attribute
         try:
@@ -151,7 +151,7 @@ class _EntryReader:
             return UNSET
         return value
 
-    def address(self, found: Found | None, attribute: str) -> str:
+    def address(self, found: FoundValue | None, attribute: str) -> str:
         """Return the canonical address, empty where there is none."""
         address = None if found is None else canonical_address(found.text)
         if address is not None:
@@ -162,7 +162,7 @@ class _EntryReader:
             self._fault(attribute, ChangeFaultCode.NO_ADDRESS, {})
         return ""
 
-    def phone(self, found: Found | None, country: str, expression: Expression) -> str:
+    def phone(self, found: FoundValue | None, country: str, expression: Expression) -> str:
         """Return the digits of a number, empty where there is none."""
         if found is None or found.text == NONE:
             return ""
@@ -174,7 +174,7 @@ class _EntryReader:
         self._fault(found.attribute, *read)
         return ""
 
-    def active(self, found: Found | None) -> bool:
+    def active(self, found: FoundValue | None) -> bool:
         """Return whether a user may send; nothing that speaks against it means yes."""
         if found is None:
             return True
@@ -209,5 +209,5 @@ def _members_of(changes: Iterable[UserChange]) -> tuple[ListMember, ...]:
     return tuple(found[number] for number in sorted(found))
 
 
-def _name_of(found: Found | None) -> str:
+def _name_of(found: FoundValue | None) -> str:
     return "" if found is None or found.text == NONE else " ".join(found.text.split())[:_LONGEST_NAME]

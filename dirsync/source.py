@@ -20,7 +20,7 @@ class LdapEntry:
     attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
-class Scope(StrEnum):
+class SearchScope(StrEnum):
     """Which entries a search is about (RFC 4511 §4.5.1.2)."""
 
     BASE = "BASE"
@@ -44,14 +44,14 @@ class SearchRequest:
 
     base: str
     filter: str = "(objectClass=*)"
-    scope: Scope = Scope.SUBTREE
+    scope: SearchScope = SearchScope.SUBTREE
     attributes: tuple[str, ...] = ()
     controls: Controls = ()
     most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundEntry:
     """One entry of an answer as it came; `controls` has the value of each control by OID."""
 
     dn: str
@@ -60,7 +60,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SearchAnswer:
     """A whole answer to one search, whatever its result `code` is; `said` is the server's own word for it.
 
     `messages` are the intermediate ones in their order, each an OID and a value (RFC 4511 §4.13).
@@ -69,7 +69,7 @@ class Answer:
     code: int
     said: str = ""
     referrals: tuple[str, ...] = ()
-    found: tuple[Found, ...] = ()
+    found: tuple[FoundEntry, ...] = ()
     messages: tuple[tuple[str, bytes], ...] = ()
     controls: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class DirectoryReader(Protocol):
     def search(self, request: SearchRequest) -> Iterable[list[LdapEntry]]:
         """Yield the entries of each page of an answer, with their anchors; raises ReadFault where it is not whole."""
 
-    def ask(self, request: SearchRequest) -> Answer:
+    def ask(self, request: SearchRequest) -> SearchAnswer:
         """Return the answer to one search that is not paged, whatever its result is."""
 
 

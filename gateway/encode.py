@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 
 from countries.contents import Contents
 from countries.findings import Finding
-from countries.wording import Look, Wording, judge_encoded, judge_joined, look_at
+from countries.wording import Wording, WordingVerdict, judge_encoded, judge_joined, look_at
 from gateway.routing import Repertoire
 from inbound.words import offers_stop
 from smpp.dialect.fragments import read_place
@@ -42,18 +42,18 @@ class Texts(Struct, frozen=True, kw_only=True):
     findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
-class Demand(NamedTuple):
+class TextDemand(NamedTuple):
     """What a recipient's text must suit: what the carriers of its route can say, and what its country wants."""
 
     repertoire: Repertoire = Repertoire()
     wording: Wording | None = None
 
 
-Demands = Mapping[int, Demand]
+Demands = Mapping[int, TextDemand]
 """By index of the recipient; empty where all carriers say GSM-7 and nothing more, and no country wants anything."""
 
 _ALIKE: Demands = MappingProxyType({})
-_NO_DEMAND = Demand()
+_NO_DEMAND = TextDemand()
 
 
 class _Made(NamedTuple):
@@ -111,7 +111,7 @@ class _Source:
         return known
 
 
-def _make(source: _Source, demand: Demand) -> _Made | Refused:
+def _make(source: _Source, demand: TextDemand) -> _Made | Refused:
     """Return a text that suits a demand; Refused where it can go to no country."""
     plain, settings, wording = source.encode(demand.repertoire), source.settings, demand.wording
     if wording is None or isinstance(plain, Refused):
@@ -130,7 +130,9 @@ def _make(source: _Source, demand: Demand) -> _Made | Refused:
     return _Made(encoded, (*look.findings, *judge_encoded(plain, encoded, wording)))
 
 
-def _encode_worded(source: _Source, look: Look, repertoire: Repertoire, wording: Wording) -> EncodedText | Refused:
+def _encode_worded(
+    source: _Source, look: WordingVerdict, repertoire: Repertoire, wording: Wording
+) -> EncodedText | Refused:
     """Return a text between the words of its country, within its limits; the text is cut, its words never are."""
     text, settings = source.contents.text, source.settings
     before = f"{look.before} " if look.before else ""
@@ -304,7 +306,7 @@ def _make_row(  # noqa: PLR0913 - as above
     row: str,
     values: Mapping[str, str],
     settings: Settings,
-    demand: Demand,
+    demand: TextDemand,
     *,
     wide: bool,
 ) -> _Made | _Fault:

@@ -6,7 +6,7 @@ Not here: the rules and what they do (countries), the rest of the shape (explain
 from functools import cache
 from typing import Any
 
-from countries.book import Place, RuleBook
+from countries.book import RuleBook, RuleSubject
 from gateway.planned import PlannedMessage
 from sms.number import country_of, show_number
 from sms.route import first_carrier
@@ -21,7 +21,7 @@ def explain_rules(message: PlannedMessage, customer: str, settings: Settings, bo
     if number is None or not message.findings:
         return []
     country = country_of(number)
-    place = Place(
+    place = RuleSubject(
         country=country,
         customer=customer,
         use_case=settings.use_case,

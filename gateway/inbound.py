@@ -34,8 +34,8 @@ from store.engine.database import Database, StorageError, Transaction
 from store.engine.keys import PublicIds, node_of, to_stored
 from store.inbound import (
     InboundStore,
-    Kept,
     NewInbound,
+    StoredInbound,
     find_repeated,
     forget_answers,
     read_fragments,
@@ -169,9 +169,9 @@ class Inbound:
             batch = []
             unstored: StorageError | None = None
             for item, outcome in zip(prepared, outcomes, strict=True):
-                if outcome is Kept.STALE:
+                if outcome is StoredInbound.STALE:
                     batch.append(item.text)
-                elif outcome is Kept.STORED:
+                elif outcome is StoredInbound.STORED:
                     self._tell(item)
                 elif isinstance(outcome, StorageError):
                     unstored = outcome  # the database takes nothing: no SMS is to blame

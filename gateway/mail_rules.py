@@ -29,7 +29,7 @@ from store.mail_rules import (
     read_tls_rules,
 )
 from store.mail_templates import TemplateRef, find_graphic, graphics_of, list_templates, read_template
-from templates.forms import Form, forms_in_order
+from templates.forms import MailForm, forms_in_order
 from templates.graphics import Graphic
 from tls.mtasts import CachedPolicy
 from tls.policy import PolicyEntry, PolicyTable, PolicyUnavailableError, TlsLevel, TlsPolicy
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
 _KEPT_TEMPLATES = 32
-_FORMS = frozenset(map(str, Form))
+_FORMS = frozenset(map(str, MailForm))
 
 
 def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_folder: Path | None = None) -> PolicyTable:
@@ -105,7 +105,7 @@ class FoundTemplate:
     graphics: Mapping[str, Graphic]
 
 
-_Places = Mapping[tuple[str, str, Form], TemplateRef]
+_Places = Mapping[tuple[str, str, MailForm], TemplateRef]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class MailRules:
             return self._snapshot
         table = join_rules(self._operator, read_tls_rules(tx), self._ca_folder)
         templates = {
-            (found.customer, found.profile, Form(found.ref.form)): found.ref
+            (found.customer, found.profile, MailForm(found.ref.form)): found.ref
             for found in list_templates(tx)
             if found.ref.form in _FORMS
         }
@@ -203,7 +203,7 @@ class MailRules:
                 self._graphics.popitem(last=False)
         return self._graphics[wanted]
 
-    async def find_template(self, customer: str, profile: str, form: Form) -> FoundTemplate | None:
+    async def find_template(self, customer: str, profile: str, form: MailForm) -> FoundTemplate | None:
         """Return the template for a form of mail: the profile's before the customer's, within each the form's own."""
         places = self._snapshot.templates
         owners = (profile, "") if profile else ("",)

@@ -50,7 +50,7 @@ Report = JobReport | InboundReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class OutboxKind:
     """How a row of one kind is opened, with the report of its job or SMS if it has one, and how an attempt is logged.
 
     `is_overtaken` tells that it need not be sent any more. `gives_up_loudly`: the administrator is told of one that
@@ -289,21 +289,21 @@ def _log_letter(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     )
 
 
-_NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
-KINDS: Mapping[str, Kind] = MappingProxyType(
+_NOTICE = OutboxKind(open=_notice, log=_log_notice, gives_up_loudly=True)
+KINDS: Mapping[str, OutboxKind] = MappingProxyType(
     {
         **dict.fromkeys(cast("list[str]", list(NoticeKind)), _NOTICE),
-        NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
-        MESSAGE_PUSH: Kind(open=_message_push, log=_log_notice, gives_up_loudly=True),
-        LETTER: Kind(open=lambda taken, _: open_letter(taken), log=_log_letter, gives_up_loudly=True),
-        ALERT: Kind(open=_alert, log=_log_alert),
-        POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
-        INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),
-        INBOUND_MAIL: Kind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
-        INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
-        DIRECTORY_MAIL: Kind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
-        ESME_RECEIPT: Kind(open=lambda taken, _: open_receipt(taken), log=_log_delivery),
-        ESME_INBOUND: Kind(open=_esme_inbound, log=_log_delivery),
-        TLS_REPORT: Kind(open=_tls_report, log=_log_tls_report),
+        NoticeKind.DELAYED: OutboxKind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
+        MESSAGE_PUSH: OutboxKind(open=_message_push, log=_log_notice, gives_up_loudly=True),
+        LETTER: OutboxKind(open=lambda taken, _: open_letter(taken), log=_log_letter, gives_up_loudly=True),
+        ALERT: OutboxKind(open=_alert, log=_log_alert),
+        POSTMASTER: OutboxKind(open=_postmaster_mail, log=_log_postmaster_mail),
+        INBOUND_PUSH: OutboxKind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),
+        INBOUND_MAIL: OutboxKind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
+        INBOUND_LIST: OutboxKind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
+        DIRECTORY_MAIL: OutboxKind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
+        ESME_RECEIPT: OutboxKind(open=lambda taken, _: open_receipt(taken), log=_log_delivery),
+        ESME_INBOUND: OutboxKind(open=_esme_inbound, log=_log_delivery),
+        TLS_REPORT: OutboxKind(open=_tls_report, log=_log_tls_report),
     }
 )

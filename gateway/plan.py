@@ -16,7 +16,7 @@ from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.country_rules import CountryRules
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Demand, Demands, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
+from gateway.encode import Demands, TextDemand, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
 from gateway.scheduling import AskedTimes, decide_schedules
@@ -234,7 +234,7 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
 
 
 def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Demands:
-    known: dict[tuple[str, int], Demand] = {}
+    known: dict[tuple[str, int], TextDemand] = {}
     demands = {}
     for index, message in enumerate(messages):
         if message.route and not message.duplicate_of:
@@ -242,7 +242,9 @@ def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> De
             key = message.route, id(wording)
             if key not in known:
                 known[key] = (
-                    Demand(wording=wording) if routes.are_alike else Demand(routes.repertoire_of(key[0]), wording)
+                    TextDemand(wording=wording)
+                    if routes.are_alike
+                    else TextDemand(routes.repertoire_of(key[0]), wording)
                 )
             demands[index] = known[key]
     return demands

@@ -256,7 +256,7 @@ class ItemSender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PushAllowance:
+class PushNetworks:
     """Networks that pushes may go to though they are not public, and over plain http.
 
     `source_address` is where such a connection comes from, empty: any. `ca_file` has the authorities that count there
@@ -297,7 +297,7 @@ class PushRequest:
     password: str = ""
     certificate: ClientCertificate | None = None
     keys: tuple[bytes, ...] = ()
-    allowances: tuple[PushAllowance, ...] = ()
+    allowances: tuple[PushNetworks, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from addressbook.canonical import canonical_name
 from addressbook.hierarchy import LayerKind
-from gateway.ports import InboundPush, Item, MailAttempt, PushAllowance, PushCredential, PushRequest, TlsReport
+from gateway.ports import InboundPush, Item, MailAttempt, PushCredential, PushNetworks, PushRequest, TlsReport
 from gateway.report_pool import LargeReports
 from gateway.tls_reports import TLS_REPORT_TYPE
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
@@ -52,7 +52,7 @@ class Pushes:
         rules: Callable[[], Awaitable[InboundRules | None]],
         template_of: TemplateOf,
         terms_of: TermsOf,
-        allowances_of: Mapping[str, tuple[PushAllowance, ...]],
+        allowances_of: Mapping[str, tuple[PushNetworks, ...]],
         credentials_of: Mapping[str, tuple[PushCredential, ...]],
         large: LargeReports,
     ) -> None:

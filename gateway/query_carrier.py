@@ -21,7 +21,7 @@ from sms.number import SenderId, parse_sender_id
 from sms.outcome import Outcome, ProblemCode, Retry
 from store.engine.database import Database
 from store.engine.keys import to_stored
-from store.query_carrier import Look, Unreported, find_unreported
+from store.query_carrier import CarrierLook, Unreported, find_unreported
 from store.tables import FAR
 
 log = structlog.get_logger()
@@ -106,7 +106,7 @@ class _Asker:
         await self._tell()
         now = self._clock.now()
         self._place = max(self._place, (to_stored(now), 0))
-        look = Look(
+        look = CarrierLook(
             carrier=self.name,
             after=self._place,
             until=to_stored(now + self._lead),
@@ -148,7 +148,9 @@ class _Asker:
 
 async def unreported_ids(database: Database, clock: Clock, carrier: str) -> list[str]:
     """Return a carrier's ids of parts whose receipt has not come, some thousands at most, those that end first."""
-    look = Look(carrier=carrier, after=(to_stored(clock.now()), 0), until=FAR, expired_by=FAR, most=_MOST_AFTER_START)
+    look = CarrierLook(
+        carrier=carrier, after=(to_stored(clock.now()), 0), until=FAR, expired_by=FAR, most=_MOST_AFTER_START
+    )
     return [part.carrier_id for part in await database.read(partial(find_unreported, look=look))]
 
 

@@ -15,7 +15,7 @@ from countries.findings import Effect, Finding
 from countries.rules import RuleName
 from countries.wording import is_about_text
 from gateway.country_rules import CountryRules
-from gateway.encode import Demand, encode_shared
+from gateway.encode import TextDemand, encode_shared
 from gateway.planned import PlannedMessage
 from gateway.routing import CarrierRoutes
 from gateway.scheduling import AskedTimes, decide_schedules
@@ -70,7 +70,7 @@ class Replacements:
         judgement = CountryRules(self.snapshot, self.customer, settings, self.routes, self.now).judge(
             country, _sender_id(submitted.sender) if submitted.sender else None, submitted.route
         )
-        demand = Demand(self.routes.repertoire_of(submitted.route), judgement.wording)
+        demand = TextDemand(self.routes.repertoire_of(submitted.route), judgement.wording)
         texts = encode_shared(new.text, _for_one_part(settings, sms), demands={0: demand})
         refused = texts.refused or texts.barred.get(0)
         encoded = texts.own.get(0, texts.shared)

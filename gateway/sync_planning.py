@@ -25,7 +25,7 @@ from store.directories import find_directory_by_key
 from store.directory import read_version
 from store.directory_changes import CellToStore
 from store.directory_lookup import find_customer_by_key
-from store.directory_runs import ListSet, PlannedRun, Portion, Run, UserVersion, applied_since, find_held
+from store.directory_runs import ListSet, PlannedRun, Run, StagedPortion, UserVersion, applied_since, find_held
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.lists import find_list, read_members
@@ -143,7 +143,7 @@ def _list_set(planned: PlannedList, places: Mapping[str, ListPlace], keys: Keys)
     )
 
 
-def portions(found: PlannedSync, run: Run, keys: Keys, most: int, now: int) -> Iterator[Portion]:
+def portions(found: PlannedSync, run: Run, keys: Keys, most: int, now: int) -> Iterator[StagedPortion]:
     """Yield a plan in portions of up to so many users, each for a transaction of its own."""
     removed = found.plan.removed
     # Neighbours in the index of addresses are written together: fewer pages for each commit.
@@ -154,15 +154,15 @@ def portions(found: PlannedSync, run: Run, keys: Keys, most: int, now: int) -> I
     ]
     moving = frozenset(version.user_key for version in versions)
     for start in range(0, len(versions), most):
-        yield Portion(run=run, users=versions[start : start + most], moving=moving)
+        yield StagedPortion(run=run, users=versions[start : start + most], moving=moving)
     lines = found.plan.lines
     for start in range(0, len(lines), _LINES_IN_A_PORTION):
-        yield Portion(run=run, lines=lines[start : start + _LINES_IN_A_PORTION], moving=moving)
+        yield StagedPortion(run=run, lines=lines[start : start + _LINES_IN_A_PORTION], moving=moving)
     for item, planned in zip(run.sets, found.plan.lists, strict=True):
         numbered: list[tuple[int, ListMember]] = list(enumerate(planned.read.members, start=1))
         for start in range(0, len(numbered), _MEMBERS_IN_A_PORTION):
             members = numbered[start : start + _MEMBERS_IN_A_PORTION]
-            yield Portion(run=run, members={item.members_key: members}, moving=moving)
+            yield StagedPortion(run=run, members={item.members_key: members}, moving=moving)
 
 
 def _version(planned: PlannedUser, found: PlannedSync, keys: Keys, now: int) -> UserVersion:

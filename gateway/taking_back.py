@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequest:
+class CancelMail:
     """A mail that takes a job back: `sender` is the canonical address of its proven author.
 
     `directory_version` is that by which the author was proven.
@@ -68,7 +68,7 @@ class TakingBack:
         self._offering = offering
         self._progress = ResultStore(keys, Rules())
 
-    async def take(self, request: CancelRequest) -> TakenBack | SnapshotChanged | Refused:
+    async def take(self, request: CancelMail) -> TakenBack | SnapshotChanged | Refused:
         """Take a job back. After `TakenBack` it is committed; the other answers changed nothing."""
         try:
             taken = await self._database.write(self._take_all, request)
@@ -79,11 +79,11 @@ class TakingBack:
             log.info("job_cancelled", job=taken.job, cancelled=taken.cancelled, asked=taken.asked, late=taken.late)
         return taken
 
-    def look_now(self, request: CancelRequest) -> TakenBack | Refused:
+    def look_now(self, request: CancelMail) -> TakenBack | Refused:
         """Return what a request would do, without an event loop."""
         return self._database.read_now(partial(self._look, request=request))[1]
 
-    def _look(self, tx: Transaction, request: CancelRequest) -> tuple[JobToCancel, TakenBack | Refused]:
+    def _look(self, tx: Transaction, request: CancelMail) -> tuple[JobToCancel, TakenBack | Refused]:
         found = find_job_to_cancel(tx, request.job)
         owner = found.user_address or canonical_address(found.header_from)
         if found.customer_key != request.customer_id or owner != request.sender:
@@ -99,14 +99,14 @@ class TakingBack:
         )
         return found, would if would.cancelled or would.asked or would.before else _refuse_late(request.job)
 
-    def _take_all(self, tx: Transaction, requests: list[CancelRequest]) -> list[TakenBack | SnapshotChanged | Refused]:
+    def _take_all(self, tx: Transaction, requests: list[CancelMail]) -> list[TakenBack | SnapshotChanged | Refused]:
         version = read_version(tx)
         return [
             self._take(tx, request) if request.directory_version == version else SnapshotChanged()
             for request in requests
         ]
 
-    def _take(self, tx: Transaction, request: CancelRequest) -> TakenBack | Refused:
+    def _take(self, tx: Transaction, request: CancelMail) -> TakenBack | Refused:
         found, would = self._look(tx, request)
         if isinstance(would, Refused) or not (would.cancelled or would.asked):
             return would

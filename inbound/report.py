@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Direction(StrEnum):
+class TurnDirection(StrEnum):
     """Whose words they are: the handset's or ours."""
 
     IN = "in"
@@ -22,7 +22,7 @@ class Exchanged:
     `name` is the public id of the SMS that came, or of the job of one that went; `key` is that of its row.
     """
 
-    direction: Direction
+    direction: TurnDirection
     at: datetime
     text: str
     by: str = ""

@@ -27,7 +27,7 @@ from gateway.planned import JobPlan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
-from gateway.taking_back import CancelRequest
+from gateway.taking_back import CancelMail
 from gateway.usage_claims import SpentLimits, refuse
 from mta.answering import AnsweredSms, Answering, continues_thread
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
@@ -72,7 +72,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     verdict: Disposition
     dropped: DroppedMail | None = None
-    cancel: CancelRequest | None = None
+    cancel: CancelMail | None = None
     refused: Refused | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     resolved: Resolved | None = None
@@ -423,7 +423,7 @@ def _choose_service(principal: Principal, mail: ParsedMail) -> tuple[Origin, str
     return (Origin.SAP, "X-Mailer of the mail") if sap else (Origin.MAIL, "nothing else: it is a mail")
 
 
-def _decide_cancel(asked: CancelRequest | Refused) -> Decision:
+def _decide_cancel(asked: CancelMail | Refused) -> Decision:
     return _refuse(asked) if isinstance(asked, Refused) else Decision(verdict=Disposition.CANCEL, cancel=asked)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from addressbook.canonical import canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.taking_back import CancelRequest
+from gateway.taking_back import CancelMail
 from mta.reading.automatic import find_automatic
 from mta.reading.mime import ParsedMail
 from mta.recipients import RecipientTarget, TargetKind
@@ -22,7 +22,7 @@ def asks_to_cancel(targets: Iterable[RecipientTarget]) -> bool:
 
 def judge_cancel(
     job: str, mail: ParsedMail, reverse_path: str, sender: Sender, snapshot: Snapshot
-) -> CancelRequest | Refused:
+) -> CancelMail | Refused:
     """Return what a proven author asks for, or why it is not done; the mail's text and options do not count.
 
     `job` is empty for a mail with several recipients.
@@ -32,7 +32,7 @@ def judge_cancel(
         return Refused(refusal=Refusal.ADDRESS_MALFORMED, detail=detail)
     if mark := find_automatic(mail, reverse_path):
         return Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=f"only a person cancels, and the mail has {mark}")
-    return CancelRequest(
+    return CancelMail(
         job=job,
         customer_id=sender.customer.key,
         sender=canonical_address(mail.author) or "",

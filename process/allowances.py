@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from addressbook.canonical import canonical_name
 from config.push import PushOptions
-from gateway.ports import PushAllowance, PushCredential
+from gateway.ports import PushCredential, PushNetworks
 from tls.contexts import ClientCertificate
 
 T = TypeVar("T")
@@ -22,12 +22,12 @@ def networks_of(options: PushOptions) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def allowances_of(options: PushOptions) -> Mapping[str, tuple[PushAllowance, ...]]:
+def allowances_of(options: PushOptions) -> Mapping[str, tuple[PushNetworks, ...]]:
     """Return what is allowed to each customer's pushes, by its canonical name."""
     return _grouped(
         (
             each.customer,
-            PushAllowance(networks=each.networks, source_address=each.source_address or "", ca_file=each.ca_file),
+            PushNetworks(networks=each.networks, source_address=each.source_address or "", ca_file=each.ca_file),
         )
         for each in options.allowances
     )

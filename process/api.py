@@ -16,7 +16,7 @@ from process.doors import Doors
 from process.push import try_push
 from web.api_v2.calls import Resource
 from web.api_v2.cancels import Cancels
-from web.api_v2.inbound import Inbox
+from web.api_v2.inbound import InboundCalls
 from web.api_v2.jobs import Jobs
 from web.api_v2.pushes import PushViews
 from web.api_v2.routes import RestV2
@@ -59,7 +59,7 @@ def _resources(core: AcceptPath, doors: Doors, status: ApplicationStatus) -> lis
     return [
         Jobs(applications=applications, explaining=explaining, status=status),
         Cancels(cancelling),
-        Inbox(ApplicationInbound(database)),
+        InboundCalls(ApplicationInbound(database)),
         Stops(office),
         Users(office),
         Webhooks(office, networks_of(core.config.push), partial(try_push, core.config, database)),

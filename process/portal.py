@@ -20,8 +20,8 @@ from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
 from gateway.portal.desk import Desk
 from gateway.portal.issuers import IssuerSignIn
-from gateway.portal.operation import Operation
-from gateway.portal.sessions import Sessions
+from gateway.portal.operation import OperatorDesk
+from gateway.portal.sessions import PortalSessions
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
 from gateway.worker import Worker
@@ -57,7 +57,7 @@ def portal_services(config: Config, gate: Gate) -> Sequence[Service]:
 
 def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = lambda: ()) -> Desk:
     """Return what all pages share; `bound` tells which ESMEs are bound at this process."""
-    sessions = Sessions(database=core.database, keys=core.keys, clock=core.clock)
+    sessions = PortalSessions(database=core.database, keys=core.keys, clock=core.clock)
     telling = DirectoryTelling(core.keys, config.mail.admin_address or "")
     return Desk(
         database=core.database,
@@ -95,7 +95,7 @@ def portal_desk(config: Config, core: AcceptPath, doors: Doors, bound: Bound = l
         bound=bound,
         check_push_url=partial(check_push_url, networks_of=networks_of(config.push)),
         push_now=partial(try_push, config, core.database),
-        operation=Operation(
+        operation=OperatorDesk(
             look_around=lambda: look_around(config, str(os.getpid())),
             alerts=config.alerts,
             rerouting=partial(rerouting_of, core),

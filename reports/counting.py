@@ -34,7 +34,7 @@ RECEIVED: Final = "received"
 """The state of an inbound SMS."""
 
 
-class Place(NamedTuple):
+class SumPlace(NamedTuple):
     """What the messages of one job differ by in the sums."""
 
     country: str
@@ -68,7 +68,7 @@ class Counted(msgspec.Struct, frozen=True):
 
     day: str
     zone: str
-    lines: tuple[tuple[Place, Figures], ...]
+    lines: tuple[tuple[SumPlace, Figures], ...]
 
 
 class _Frozen(msgspec.Struct, frozen=True):
@@ -78,11 +78,11 @@ class _Frozen(msgspec.Struct, frozen=True):
     text_days: int = 0
 
 
-def count_lines(lines: Iterable[CountedLine]) -> dict[int, dict[Place, Figures]]:
+def count_lines(lines: Iterable[CountedLine]) -> dict[int, dict[SumPlace, Figures]]:
     """Return the figures of each job, by key; lines are of messages, parts and attempts in any order."""
-    jobs: dict[int, dict[Place, Figures]] = defaultdict(lambda: defaultdict(Figures))
+    jobs: dict[int, dict[SumPlace, Figures]] = defaultdict(lambda: defaultdict(Figures))
     for line in lines:
-        place = Place(line.country or country_of_digits(line.number), line.carrier, line.state)
+        place = SumPlace(line.country or country_of_digits(line.number), line.carrier, line.state)
         figures = jobs[line.job_key]
         figures[place] = figures[place].plus(Figures(line.messages, line.parts, line.billed, line.unanswered))
     return jobs
@@ -104,7 +104,7 @@ def country_of_digits(digits: str) -> str:
 
 
 def sum_job(
-    job: DueJob, figures: Mapping[Place, Figures], ruled: Mapping[Ruled, int], zone: ZoneInfo, now: datetime
+    job: DueJob, figures: Mapping[SumPlace, Figures], ruled: Mapping[Ruled, int], zone: ZoneInfo, now: datetime
 ) -> SumRecord:
     """Return what is added to the sums for a job, and what then stands in them.
 

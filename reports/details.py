@@ -17,7 +17,7 @@ from gateway.admin.trace import find_trace
 from reports.tables import Cell
 from sms.lifecycle import MessageState
 from store.application_views import find_job_of, find_message_of
-from store.details import DetailFilter, FoundDetail, Place, search_details
+from store.details import DetailFilter, DetailPlace, FoundDetail, search_details
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
 from store.queue_views import when_due
@@ -31,8 +31,8 @@ __all__ = [
     "DetailFilter",
     "DetailPage",
     "DetailQuery",
-    "Details",
-    "Portion",
+    "RowPortion",
+    "SentDetails",
     "name_place",
     "read_place",
     "read_portion",
@@ -107,27 +107,27 @@ def read_query(customer_key: int, query: DetailQuery, country: str = "") -> Deta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
+class RowPortion:
     """Some rows of a table; the next ones are behind `place`, where there are `more`."""
 
     rows: Sequence[Sequence[Cell]] = ()
-    place: Place | None = None
+    place: DetailPlace | None = None
     more: bool = True
 
 
-def read_portion(tx: Transaction, wanted: DetailFilter, after: Place | None) -> Portion:
+def read_portion(tx: Transaction, wanted: DetailFilter, after: DetailPlace | None) -> RowPortion:
     """Return the rows of a table that come after a place."""
     found = search_details(tx, wanted, PORTION, after)
     rows = [tuple(_detail(one).values()) for one in found]
-    return Portion(rows=rows, place=found[-1].place if found else after, more=len(found) == PORTION)
+    return RowPortion(rows=rows, place=found[-1].place if found else after, more=len(found) == PORTION)
 
 
-def unhurried(read: Callable[[Place | None], Portion]) -> Iterator[Sequence[Cell]]:
+def unhurried(read: Callable[[DetailPlace | None], RowPortion]) -> Iterator[Sequence[Cell]]:
     """Yield the rows of a table, of which `read` returns the portion behind a place; for a thread of its own.
 
     After each portion it rests, so that a mail that comes meanwhile waits for one portion at most.
     """
-    portion = Portion()
+    portion = RowPortion()
     while portion.more:
         began = monotonic()
         portion = read(portion.place)
@@ -136,7 +136,7 @@ def unhurried(read: Callable[[Place | None], Portion]) -> Iterator[Sequence[Cell
             sleep(min((monotonic() - began) * REST, _LONGEST_REST))
 
 
-class Details:
+class SentDetails:
     """The use case; a long question of it holds up no short one."""
 
     def __init__(self, database: Database) -> None:
@@ -192,12 +192,12 @@ def _detail(found: FoundDetail) -> Detail:
     )
 
 
-def name_place(place: Place) -> str:
+def name_place(place: DetailPlace) -> str:
     """Return a place as an address has it."""
     return f"{place.accepted_at}-{place.key}"
 
 
-def read_place(name: str) -> Place | None:
+def read_place(name: str) -> DetailPlace | None:
     """Return the place that `name_place` names, None for anything else."""
     found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,19})", name, re.ASCII)
-    return Place(int(found[1]), int(found[2])) if found is not None and int(found[2]) <= _LARGEST_KEY else None
+    return DetailPlace(int(found[1]), int(found[2])) if found is not None and int(found[2]) <= _LARGEST_KEY else None

@@ -23,11 +23,12 @@ from gateway.letters import letter_row
 from gateway.limits import DiskReserve
 from gateway.ports import Clock
 from gateway.worker import Worker
-from reports.details import COLUMNS, REST, DetailFilter, Portion, read_portion
-from reports.downloads import KEPT, SHARE, Direction, Wanted, count_lines, place_of, sweep_files
+from reports.counting import Direction
+from reports.details import COLUMNS, REST, DetailFilter, RowPortion, read_portion
+from reports.downloads import KEPT, SHARE, Wanted, count_lines, place_of, sweep_files
 from reports.inbound_details import INBOUND_COLUMNS, InboundFilter, read_inbound_portion
 from reports.tables import TableForm, TableWriter
-from store.details import Place
+from store.details import DetailPlace
 from store.downloads import (
     DownloadState,
     StoredDownload,
@@ -52,7 +53,7 @@ _SILENT: Final = timedelta(minutes=15)
 _MOST_COUNTED: Final = 10_000_000
 
 
-class Problem(StrEnum):
+class DownloadProblem(StrEnum):
     """Why there is no file."""
 
     TOO_LARGE = "too-large"
@@ -70,12 +71,12 @@ class _Writing:
     left: int
     file: IO[bytes]
     writer: TableWriter
-    place: Place | None = None
+    place: DetailPlace | None = None
     lines: int = 0
     portions: int = 0
 
 
-def _write(writer: TableWriter, portion: Portion) -> None:
+def _write(writer: TableWriter, portion: RowPortion) -> None:
     with short_turns():
         writer.write(portion.rows)
 
@@ -142,7 +143,7 @@ class DownloadWriter:
         if download is None:
             return False
         if download.attempt > _MOST_ATTEMPTS:
-            await self._note(download, 0, DownloadState.FAILED, problem=Problem.ERROR)
+            await self._note(download, 0, DownloadState.FAILED, problem=DownloadProblem.ERROR)
             return True
         wanted, columns = _read_request(download)
         about = await self._database.read_long(partial(count_lines, wanted=wanted, most=_MOST_COUNTED))
@@ -186,10 +187,10 @@ class DownloadWriter:
             await asyncio.to_thread(self._complete, writing)
             await self._end(writing, DownloadState.READY)
 
-    def _problem_of(self, writing: _Writing) -> Problem | None:
+    def _problem_of(self, writing: _Writing) -> DownloadProblem | None:
         if writing.file.tell() > writing.left:
-            return Problem.TOO_LARGE
-        return None if self._disk.enough() else Problem.NO_ROOM
+            return DownloadProblem.TOO_LARGE
+        return None if self._disk.enough() else DownloadProblem.NO_ROOM
 
     @staticmethod
     def _complete(writing: _Writing) -> None:
@@ -197,10 +198,10 @@ class DownloadWriter:
         writing.file.flush()
         os.fsync(writing.file.fileno())
 
-    async def _end(self, writing: _Writing, state: DownloadState, problem: Problem | None = None) -> None:
+    async def _end(self, writing: _Writing, state: DownloadState, problem: DownloadProblem | None = None) -> None:
         octets = writing.file.tell() if state is DownloadState.READY else 0
         if octets > writing.left:
-            state, problem, octets = DownloadState.FAILED, Problem.TOO_LARGE, 0
+            state, problem, octets = DownloadState.FAILED, DownloadProblem.TOO_LARGE, 0
         await self._note(writing.download, writing.lines, state, about=writing.about, octets=octets, problem=problem)
         self._abandon()
 
@@ -212,7 +213,7 @@ class DownloadWriter:
         *,
         about: int = 0,
         octets: int = 0,
-        problem: Problem | None = None,
+        problem: DownloadProblem | None = None,
     ) -> bool:
         now = self._clock.now()
         call = WrittenLines(
@@ -265,7 +266,7 @@ def _read_request(download: StoredDownload) -> tuple[Wanted, Sequence[str]]:
     return msgspec.json.decode(download.wanted, type=InboundFilter), INBOUND_COLUMNS
 
 
-def _read(tx: Transaction, wanted: Wanted, after: Place | None) -> Portion:
+def _read(tx: Transaction, wanted: Wanted, after: DetailPlace | None) -> RowPortion:
     if isinstance(wanted, DetailFilter):
         return read_portion(tx, wanted, after)
     return read_inbound_portion(tx, wanted, after)

@@ -7,7 +7,6 @@ data folder, for the gateway's user alone. Not here: who writes it (download_wri
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ import msgspec
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
+from reports.counting import Direction
 from reports.details import DetailFilter
 from reports.inbound_details import InboundFilter
 from reports.tables import TableForm
@@ -48,13 +48,6 @@ SHARE: Final = 1 << 30
 MOST_OPEN: Final = 5
 """So many of a customer may wait at a time."""
 _FOLDER: Final = "downloads"
-
-
-class Direction(StrEnum):
-    """Which table it is."""
-
-    SENT = "sent"
-    RECEIVED = "received"
 
 
 Wanted = DetailFilter | InboundFilter

@@ -13,10 +13,10 @@ from gateway.admin.faults import AdminFault
 from gateway.admin.jobs import read_number, read_sender
 from gateway.admin.lookup import get_customer
 from gateway.phone_names import find_names
-from reports.details import PORTION, DetailPage, Portion, name_place, read_place, unhurried
+from reports.details import PORTION, DetailPage, RowPortion, name_place, read_place, unhurried
 from reports.tables import Cell
 from sms.typed_numbers import clean_number
-from store.details import Place
+from store.details import DetailPlace
 from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_stored
@@ -81,11 +81,11 @@ def _own_number(text: str, country: str) -> str:
         return clean_number(text).removeprefix("+").replace(" ", "")
 
 
-def read_inbound_portion(tx: Transaction, wanted: InboundFilter, after: Place | None) -> Portion:
+def read_inbound_portion(tx: Transaction, wanted: InboundFilter, after: DetailPlace | None) -> RowPortion:
     """Return the rows of a table that come after a place."""
     found, rows = _portion(tx, wanted, PORTION, after)
     place = found[-1].place if found else after
-    return Portion(rows=[tuple(row.values()) for row in rows], place=place, more=len(found) == PORTION)
+    return RowPortion(rows=[tuple(row.values()) for row in rows], place=place, more=len(found) == PORTION)
 
 
 class InboundDetails:
@@ -136,7 +136,7 @@ def trace_inbound_details(tx: Transaction, customer_key: int, name: str) -> Inbo
 
 
 def _portion(
-    tx: Transaction, wanted: InboundFilter, most: int, after: Place | None
+    tx: Transaction, wanted: InboundFilter, most: int, after: DetailPlace | None
 ) -> tuple[list[ListedSms], list[Mapping[str, Cell]]]:
     found = search_inbound(tx, wanted, most, after)
     names = _names(tx, found)

@@ -15,7 +15,7 @@ from gateway.worker import Worker
 from reports.archive import MONTHS_KEPT, Month
 from store.engine.database import Database
 from store.engine.keys import to_stored
-from store.retention import Limits, find_old_days, forget_days, forget_details
+from store.retention import RetentionLimits, find_old_days, forget_days, forget_details
 
 log = structlog.get_logger()
 
@@ -52,11 +52,11 @@ class Retention:
         return await self._database.write(forget_days, old[0]) if old else 0
 
 
-def limits_at(now: datetime) -> Limits:
+def limits_at(now: datetime) -> RetentionLimits:
     """Return until when what is over goes."""
     months = Month.of(now.astimezone(UTC).date()).moved(-MONTHS_KEPT)
     conversations = datetime(months.year, months.month, 1, tzinfo=UTC)
-    return Limits(
+    return RetentionLimits(
         now=to_stored(now),
         details=to_stored(now - DETAILS_KEPT),
         conversations=to_stored(conversations),

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from inbound.report import Direction, Exchanged
+from inbound.report import Exchanged, TurnDirection
 from inbound.thread import Thread
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
@@ -165,7 +165,7 @@ def read_exchanged(  # noqa: PLR0913 - a conversation, and how much of it
     came = tx.select(_Exchanged, _CAME, (*window, conversation_key, limit))
     sql = _WENT.format(chosen=_CARRIED if carried else "")
     went = tx.select(_Exchanged, sql, (*window, customer_key, own_number, limit))
-    both = [(Direction.IN, item) for item in came] + [(Direction.OUT, item) for item in went]
+    both = [(TurnDirection.IN, item) for item in came] + [(TurnDirection.OUT, item) for item in went]
     both.sort(key=lambda one: (one[1].at, one[1].key), reverse=True)
     return tuple(
         Exchanged(

@@ -74,7 +74,7 @@ def detail_row(job: Any, message: Any, cost_centre: str, country: str) -> Row:
 ENDED_DETAILS = Update(DetailRow, "state", "carrier", "sent_at", "ended_at", key=("customer_key", "accepted_at", "key"))
 
 
-class Place(NamedTuple):
+class DetailPlace(NamedTuple):
     """Where a message stands in its customer's order: when it was accepted (microseconds), and its key."""
 
     accepted_at: int
@@ -142,9 +142,9 @@ class FoundDetail(Struct, frozen=True, array_like=True):
     ended_at: int | None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DetailPlace:
         """Where it stands; what is older begins behind it."""
-        return Place(self.accepted_at, self.key)
+        return DetailPlace(self.accepted_at, self.key)
 
 
 _ACCEPTED = "FROM detail WHERE customer_key = ? AND accepted_at >= ? AND accepted_at < ?"
@@ -176,16 +176,20 @@ _DETAILS = query(
 )
 
 
-def search_details(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[FoundDetail]:
+def search_details(
+    tx: Transaction, wanted: DetailFilter, most: int, after: DetailPlace | None = None
+) -> list[FoundDetail]:
     """Return the newest messages that fit, at most so many; those `after` a place are older than what stands there."""
     places = find_places(tx, wanted, most, after)
     found = {one.key: one for one in tx.select_in(FoundDetail, _DETAILS, [place.key for place in places])}
     return [found[place.key] for place in places if place.key in found]
 
 
-def find_places(tx: Transaction, wanted: DetailFilter, most: int, after: Place | None = None) -> list[Place]:
+def find_places(
+    tx: Transaction, wanted: DetailFilter, most: int, after: DetailPlace | None = None
+) -> list[DetailPlace]:
     """Return where such messages stand."""
-    places: set[Place] = set()
+    places: set[DetailPlace] = set()
     for source, conditions, values in _questions(wanted):
         if after is not None:
             conditions.append("(d.accepted_at, d.key) < (?, ?)")
@@ -194,7 +198,7 @@ def find_places(tx: Transaction, wanted: DetailFilter, most: int, after: Place |
             f"SELECT d.accepted_at, d.key FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608 - ours
             " ORDER BY d.accepted_at DESC, d.key DESC LIMIT ?"
         )
-        places |= {Place(*row) for row in tx.rows(sql, (*values, most))}
+        places |= {DetailPlace(*row) for row in tx.rows(sql, (*values, most))}
     return sorted(places, reverse=True)[:most]
 
 

@@ -166,7 +166,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
+class StagedPortion:
     """Some of what a run stages in one transaction. `moving` are all users that it changes."""
 
     run: Run
@@ -314,7 +314,7 @@ def lock_open_run(tx: Transaction, key: int) -> RunState | None:
     return None if found is None else RunState(found)
 
 
-def stage(tx: Transaction, keys: Keys, portion: Portion, who: str, now: int) -> None:
+def stage(tx: Transaction, keys: Keys, portion: StagedPortion, who: str, now: int) -> None:
     """Write a portion of a run. Raises StaleRunError where the address book is no longer what it was planned upon."""
     run = portion.run
     if lock_open_run(tx, run.key) is not RunState.STAGING:
@@ -340,7 +340,7 @@ def stage(tx: Transaction, keys: Keys, portion: Portion, who: str, now: int) -> 
     )
 
 
-def _check_unchanged(tx: Transaction, portion: Portion) -> None:
+def _check_unchanged(tx: Transaction, portion: StagedPortion) -> None:
     """Raise StaleRunError where something changed between the plan and now; what is staged is watched by itself."""
     since = portion.run.base_version
     if read_version(tx) - since > LOG_REACH:
@@ -364,7 +364,7 @@ def _end_versions(tx: Transaction, run: Run, users: Sequence[UserVersion]) -> No
     tx.execute_many("UPDATE mail_user SET until_run = ? WHERE key = ?", [(run.key, key) for key, _ in versions])
 
 
-def _check_addresses(tx: Transaction, portion: Portion) -> None:
+def _check_addresses(tx: Transaction, portion: StagedPortion) -> None:
     wanted = {user.address: user.user_key for user in portion.users if not user.ended}
     own = set(wanted.values())
     if any(owner not in own and owner not in portion.moving for _, owner in owner_rows(tx, wanted)):

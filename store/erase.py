@@ -27,7 +27,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptOfNumber:
     """What of a number stays: entries of stop lists, and where the address book has it."""
 
     stop_entries: int = 0
@@ -114,9 +114,9 @@ def jobs_of_user(tx: Transaction, address: str) -> list[int]:
     return [key for (key,) in tx.rows("SELECT key FROM job WHERE sender = ?", (address,))]
 
 
-def kept_of_number(tx: Transaction, digits: str) -> Kept:
+def kept_of_number(tx: Transaction, digits: str) -> KeptOfNumber:
     """Return what stays of a number."""
-    return Kept(
+    return KeptOfNumber(
         stop_entries=int(tx.value("SELECT count(*) FROM stop_entry WHERE number = ?", (digits,))),
         list_members=int(tx.value("SELECT count(*) FROM list_member WHERE number = ?", (digits,))),
         users=int(tx.value("SELECT count(DISTINCT user_key) FROM mail_user WHERE phone = ?", (digits,))),

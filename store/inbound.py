@@ -111,7 +111,7 @@ class NewInbound:
     alerts: tuple[NewRow, ...] = ()
 
 
-class Kept(StrEnum):
+class StoredInbound(StrEnum):
     """What became of a new inbound SMS: only `STORED` stored anything.
 
     `STALE`: the directory moved; plan again. `TAKEN`: another node was faster.
@@ -157,7 +157,7 @@ class InboundStore:
         tx.rows_in(_DELETE, {key for text in texts for key in text.keys})
         return [None] * len(texts)
 
-    def keep(self, tx: Transaction, items: list[NewInbound]) -> list[Kept]:
+    def keep(self, tx: Transaction, items: list[NewInbound]) -> list[StoredInbound]:
         """Store inbound SMS, no two of one handset, with all that follows, in place of their fragments."""
         # A row that another node holds is left out, not waited for: it is being handled there.
         there = {key for (key,) in tx.rows_in(_LOCKED, {key for item in items for key in item.text.keys})}
@@ -165,10 +165,16 @@ class InboundStore:
         kept = []
         for item in items:
             keys = set(item.text.keys)
-            outcome = Kept.TAKEN if not keys <= there else Kept.STALE if item.version != version else Kept.STORED
+            outcome = (
+                StoredInbound.TAKEN
+                if not keys <= there
+                else StoredInbound.STALE
+                if item.version != version
+                else StoredInbound.STORED
+            )
             there -= keys
             kept.append(outcome)
-        new = [item for item, outcome in zip(items, kept, strict=True) if outcome is Kept.STORED]
+        new = [item for item, outcome in zip(items, kept, strict=True) if outcome is StoredInbound.STORED]
         if new:
             self._store(tx, new)
             tx.rows_in(_DELETE, {key for item in new for key in item.text.keys})

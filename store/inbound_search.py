@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from store.details import Place
+from store.details import DetailPlace
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
@@ -48,7 +48,7 @@ class InboundFilter:
 class ListedSms:
     """An inbound SMS in a list. `handed` is None where it was for no mail and no push; `reason` why it is nobody's."""
 
-    place: Place
+    place: DetailPlace
     public_id: str
     received_at: datetime
     source: str
@@ -99,7 +99,9 @@ _HANDED: Final = {
 _MAILED = "EXISTS (SELECT 1 FROM inbound_effect e WHERE e.sms_key = s.key AND e.kind = 'mail' AND lower(e.target) = ?)"
 
 
-def search_inbound(tx: Transaction, wanted: InboundFilter, most: int, after: Place | None = None) -> list[ListedSms]:
+def search_inbound(
+    tx: Transaction, wanted: InboundFilter, most: int, after: DetailPlace | None = None
+) -> list[ListedSms]:
     """Return the newest inbound SMS that fit, at most so many; those `after` a place are older than what is there."""
     conditions, values = _conditions(wanted)
     if after is not None:
@@ -150,7 +152,7 @@ def _listed(row: _ListedSms) -> ListedSms:
     elif row.ended:
         handed = Handed.NO
     return ListedSms(
-        place=Place(row.received_at, row.key),
+        place=DetailPlace(row.received_at, row.key),
         public_id=row.public_id,
         received_at=to_instant(row.received_at),
         source=row.source,

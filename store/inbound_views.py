@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from inbound.report import Direction, Exchanged, InboundReport
+from inbound.report import Exchanged, InboundReport, TurnDirection
 from store.conversations import read_exchanged
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
@@ -76,7 +76,7 @@ def _report(tx: Transaction, row: _Sms) -> InboundReport:
 def _find_late_of(tx: Transaction, key: int) -> Exchanged | None:
     """Return the SMS that went out without a late part."""
     found = tx.rows("SELECT received_at, shown FROM inbound_sms WHERE key = ?", (key,))
-    return next((Exchanged(direction=Direction.IN, at=to_instant(at), text=text) for at, text in found), None)
+    return next((Exchanged(direction=TurnDirection.IN, at=to_instant(at), text=text) for at, text in found), None)
 
 
 def _earlier(tx: Transaction, row: _Sms, conversation_key: int) -> tuple[Exchanged, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from sms.lifecycle import OPEN, SUCCESS, MessageState
-from store.details import DetailFilter, Place, find_places, of_sender
+from store.details import DetailFilter, DetailPlace, find_places, of_sender
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_instant_if_set
 from store.engine.rows import query
@@ -224,7 +224,7 @@ def _jobs_of(tx: Transaction, customer_key: int, wanted: JobFilter, most: int) -
     proof = [wanted.proof] if wanted.proof else []
     portion = min(_PAGE, 4 * most)
     found: dict[int, int] = {}
-    after: Place | None = None
+    after: DetailPlace | None = None
     while len(found) < most:
         places = find_places(tx, asked, portion, after)
         job_of: dict[int, int] = dict(

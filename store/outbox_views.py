@@ -69,7 +69,7 @@ def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TracedAttempt:
+class TracedOutboxAttempt:
     """One attempt to send a row."""
 
     at: datetime
@@ -95,7 +95,7 @@ class TracedNotice:
     ended_at: datetime | None
     reason: str
     problem: str
-    attempts: tuple[TracedAttempt, ...]
+    attempts: tuple[TracedOutboxAttempt, ...]
 
 
 class _Attempt(Struct, array_like=True):
@@ -145,16 +145,16 @@ def trace_notice(tx: Transaction, name: str) -> TracedNotice | None:
     return next(iter(_trace(tx, tx.select(_Traced, _OF_NO_JOB, (name,)))), None)
 
 
-def trace_push(tx: Transaction, name: str) -> tuple[TracedAttempt, ...]:
+def trace_push(tx: Transaction, name: str) -> tuple[TracedOutboxAttempt, ...]:
     """Return the attempts of the push of this id, oldest first."""
     return next((found.attempts for found in _trace(tx, tx.select(_Traced, _PUSH, (name,)))), ())
 
 
 def _trace(tx: Transaction, rows: Sequence[_Traced]) -> tuple[TracedNotice, ...]:
-    attempts: dict[int, list[TracedAttempt]] = {}
+    attempts: dict[int, list[TracedOutboxAttempt]] = {}
     for attempt in tx.select_in(_Attempt, _ATTEMPTS, [row.key for row in rows]):
         attempts.setdefault(attempt.outbox_key, []).append(
-            TracedAttempt(
+            TracedOutboxAttempt(
                 at=to_instant(attempt.at),
                 outcome=attempt.outcome,
                 host=attempt.host,

@@ -13,7 +13,7 @@ from store.engine.rows import query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class CarrierLook:
     """A look at one carrier's parts that end by `until`, behind the place `after`; instants are microseconds.
 
     `expired_by` bounds the end of the validity: before it a part may still be waited for, whatever its message awaits.
@@ -56,7 +56,7 @@ _UNREPORTED = query(
 )
 
 
-def find_unreported(tx: Transaction, look: Look) -> list[Unreported]:
+def find_unreported(tx: Transaction, look: CarrierLook) -> list[Unreported]:
     """Return the next parts to ask about."""
     after, key = look.after
     values = (after, look.until, after, key, look.expired_by, look.carrier, look.most)

@@ -17,7 +17,7 @@ from store.tables import FAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundRows:
     """What a public id names: keys of messages that have not ended, and of notices that have not."""
 
     messages: tuple[int, ...] = ()
@@ -25,7 +25,7 @@ class Found:
     known: bool = False
 
 
-def find_waiting(tx: Transaction, name: str) -> Found:
+def find_waiting(tx: Transaction, name: str) -> FoundRows:
     """Return what still waits under the id of a job (J.), a message (S.) or a row of the outbox (N., A., P.)."""
     jobs = [key for (key,) in tx.rows("SELECT key FROM job WHERE public_id = ?", (name,))]
     messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT ended", (name,))
@@ -38,7 +38,7 @@ def find_waiting(tx: Transaction, name: str) -> Found:
             "SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM outbox WHERE public_id = ?", (name, name)
         )
     )
-    return Found(messages=tuple(key for (key,) in messages), notices=tuple(notices), known=known)
+    return FoundRows(messages=tuple(key for (key,) in messages), notices=tuple(notices), known=known)
 
 
 def find_customer_key(tx: Transaction, name: str) -> int | None:
@@ -54,7 +54,7 @@ def find_customer_key(tx: Transaction, name: str) -> int | None:
     return next((key for (key,) in found if key), None)
 
 
-def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
+def hold(tx: Transaction, requests: Sequence[FoundRows]) -> list[int]:
     """Hold what is queued; returns how many rows each request held."""
     return [
         _update(
@@ -72,7 +72,7 @@ def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
 class Release:
     """A request to release what is held; `now` is in microseconds."""
 
-    found: Found
+    found: FoundRows
     now: int
 
 
@@ -95,7 +95,7 @@ def release(tx: Transaction, requests: Sequence[Release]) -> list[int]:
 class Drop:
     """Which notices nobody is to be told; `now` is in microseconds."""
 
-    found: Found
+    found: FoundRows
     now: int
 
 

@@ -22,7 +22,7 @@ _LOOK_AGAIN: Final = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RetentionLimits:
     """Until when what is over goes, each instant in microseconds; texts, drafts and sessions are due by `now`."""
 
     now: int
@@ -79,7 +79,7 @@ _FORGET_SUM = "DELETE FROM traffic_sum WHERE " + " AND ".join(f"{name} = ?" for 
 _FIRST_DAY = "SELECT min(day) FROM traffic_sum WHERE customer_key = ?"
 
 
-def forget_details(tx: Transaction, requests: list[Limits]) -> list[int]:
+def forget_details(tx: Transaction, requests: list[RetentionLimits]) -> list[int]:
     """Delete what is over, of whatever kind; returns how many rows.
 
     Ask again until that is none. One node at a time does so.
@@ -87,7 +87,7 @@ def forget_details(tx: Transaction, requests: list[Limits]) -> list[int]:
     return [_forget(tx, request) if take_turn(tx, _TURN) else 0 for request in requests]
 
 
-def _forget(tx: Transaction, limits: Limits) -> int:
+def _forget(tx: Transaction, limits: RetentionLimits) -> int:
     return (
         _forget_jobs(tx, limits.details)
         or _forget_sms(tx, limits.details)

@@ -317,7 +317,7 @@ _RECEIPTS = query(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TracedAttempt:
+class TracedPartAttempt:
     """How a part ended at a carrier that gave it back before another got it; with `submitted_at` it was accepted."""
 
     message_id: str
@@ -372,7 +372,7 @@ class Trace:
 
     report: JobReport
     proof: TracedProof
-    attempts: tuple[TracedAttempt, ...]
+    attempts: tuple[TracedPartAttempt, ...]
     reroutes: tuple[TracedReroute, ...]
     receipts: tuple[TracedReceipt, ...]
     notices: tuple[TracedNotice, ...]
@@ -389,7 +389,7 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
         for row in tx.select(_Receipt, _RECEIPTS, (job_key,))
     ]
     attempts = [
-        TracedAttempt(
+        TracedPartAttempt(
             **asdict(row) | {"submitted_at": to_instant_if_set(row.submitted_at), "ended_at": to_instant(row.ended_at)}
         )
         for row in tx.select(_Attempt, _ATTEMPTS, (job_key,))

@@ -7,12 +7,12 @@ Not here: what a mail may contain (templates.markup), how it runs (templates.con
 from typing import Any
 
 from templates.confined import ConfinedTemplates
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.render import Renderer, TemplateBroken
 from templates.samples import views_to_try
 
 
-def check_template(source: str, form: Form, renderer: Renderer, confined: ConfinedTemplates) -> list[str]:
+def check_template(source: str, form: MailForm, renderer: Renderer, confined: ConfinedTemplates) -> list[str]:
     """Return the faults of a customer's template as sentences for its author; empty if there are none.
 
     It is tried with every kind of mail that it may make, so that a name missing in a rare state is found early.

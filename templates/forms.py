@@ -10,7 +10,7 @@ from types import MappingProxyType
 from sms.report import JobReport, NoticeKind
 
 
-class Form(StrEnum):
+class MailForm(StrEnum):
     """A form of mail: what was accepted, a result, its later correction, a delay, a result with failures.
 
     Then the answer to a dry run, and a received SMS, which is no status mail.
@@ -25,33 +25,33 @@ class Form(StrEnum):
     INBOUND = "inbound"
 
 
-_SUBSTITUTES: Mapping[Form, tuple[Form, ...]] = MappingProxyType(
-    {Form.FAILURE: (Form.RESULT,), Form.CORRECTION: (Form.RESULT,)}
+_SUBSTITUTES: Mapping[MailForm, tuple[MailForm, ...]] = MappingProxyType(
+    {MailForm.FAILURE: (MailForm.RESULT,), MailForm.CORRECTION: (MailForm.RESULT,)}
 )
-_KINDS: Mapping[Form, NoticeKind] = MappingProxyType(
+_KINDS: Mapping[MailForm, NoticeKind] = MappingProxyType(
     {
-        Form.ACCEPTED: NoticeKind.ACCEPTED,
-        Form.RESULT: NoticeKind.RESULT,
-        Form.CORRECTION: NoticeKind.CORRECTION,
-        Form.DELAYED: NoticeKind.DELAYED,
-        Form.FAILURE: NoticeKind.RESULT,
-        Form.DRY_RUN: NoticeKind.DRY_RUN,
+        MailForm.ACCEPTED: NoticeKind.ACCEPTED,
+        MailForm.RESULT: NoticeKind.RESULT,
+        MailForm.CORRECTION: NoticeKind.CORRECTION,
+        MailForm.DELAYED: NoticeKind.DELAYED,
+        MailForm.FAILURE: NoticeKind.RESULT,
+        MailForm.DRY_RUN: NoticeKind.DRY_RUN,
     }
 )
 
 
-def form_of(kind: NoticeKind, report: JobReport) -> Form:
+def form_of(kind: NoticeKind, report: JobReport) -> MailForm:
     """Return the form of a notice: a result with any failure is a failure."""
     if kind is NoticeKind.RESULT and report.summary.failed:
-        return Form.FAILURE
-    return Form(kind.value)
+        return MailForm.FAILURE
+    return MailForm(kind.value)
 
 
-def forms_in_order(form: Form) -> tuple[Form, ...]:
+def forms_in_order(form: MailForm) -> tuple[MailForm, ...]:
     """Return the forms whose template may be used, best first: a failure or correction also takes the result's."""
     return (form, *_SUBSTITUTES.get(form, ()))
 
 
-def kind_of(form: Form) -> NoticeKind:
+def kind_of(form: MailForm) -> NoticeKind:
     """Return the kind of notice of a form of status mail. Raises KeyError for another."""
     return _KINDS[form]

@@ -8,7 +8,7 @@ link, since whoever sends an SMS may name any.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inbound.report import Direction, Exchanged, InboundReport
+from inbound.report import Exchanged, InboundReport, TurnDirection
 from sms.lifecycle import MessageState
 from sms.number import show_number
 from sms.settings import Settings
@@ -150,9 +150,9 @@ def _facts(report: InboundReport, name: str, number: str, received: str, words: 
 def _earlier(earlier: Sequence[Exchanged], sender: str, words: Words, zone: str) -> tuple[ExchangedView, ...]:
     return tuple(
         ExchangedView(
-            incoming=each.direction is Direction.IN,
+            incoming=each.direction is TurnDirection.IN,
             who=sender
-            if each.direction is Direction.IN
+            if each.direction is TurnDirection.IN
             else show_line(each.by)[:SHOWN_NAME] or words.say("inbound.us"),
             when=words.time(each.at, zone),
             text=show(each.text)[:_LONGEST_EARLIER],

@@ -12,7 +12,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
-from templates.words import FALLBACK, Details, Words, locale_of
+from templates.words import FALLBACK, DetailSentences, Words, locale_of
 
 LANGUAGES: Final = ("en", "de", "fr", "es")
 _FOLDER: Final = files(__package__).joinpath("portal", "words")
@@ -22,7 +22,7 @@ _FOLDER: Final = files(__package__).joinpath("portal", "words")
 def portal_words(language: str) -> Words:
     """Return all words of a language, English ones for a language that there is not."""
     own = language if language in LANGUAGES else FALLBACK
-    return Words(own, locale_of(own), read_words(own), Details({}))
+    return Words(own, locale_of(own), read_words(own), DetailSentences({}))
 
 
 def read_words(language: str) -> Mapping[str, str | Mapping[str, str]]:

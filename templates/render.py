@@ -21,7 +21,7 @@ from sms.settings import Settings
 from templates.alert_view import AlertView
 from templates.brand import view_brand
 from templates.directory_view import DirectoryNews, DirectoryView, view_directory
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.graphics import Graphic
 from templates.inbound_view import InboundReader, InboundView, view_inbound
 from templates.status_view import view_report
@@ -254,9 +254,9 @@ class _Standard:
         self.text = _compiled(f"{name}.txt", autoescape=False)
 
 
-def standard_template(form: Form = Form.RESULT) -> str:
+def standard_template(form: MailForm = MailForm.RESULT) -> str:
     """Return the source of the standard mail of a form, from which customers start their own."""
-    return standard_source("inbound" if form is Form.INBOUND else "status")
+    return standard_source("inbound" if form is MailForm.INBOUND else "status")
 
 
 def standard_source(name: str) -> str:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inbound.report import Direction, Exchanged, InboundReport
+from inbound.report import Exchanged, InboundReport, TurnDirection
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
-from templates.forms import Form, kind_of
+from templates.forms import MailForm, kind_of
 from templates.graphics import Graphic
 from templates.inbound_view import InboundReader
 from templates.render import Renderer, View
@@ -51,13 +51,13 @@ _REASONS = {
 _NAMES = {0: "Anna Keller", 2: "Jonas Weber"}
 _EARLIER = (
     Exchanged(
-        direction=Direction.OUT,
+        direction=TurnDirection.OUT,
         at=_ACCEPTED_AT - timedelta(hours=2),
         text=_TEXT,
         by="anna.keller@example.com",
         state=MessageState.DELIVERED.value,
     ),
-    Exchanged(direction=Direction.IN, at=_ACCEPTED_AT - timedelta(hours=3), text="When does it come?"),
+    Exchanged(direction=TurnDirection.IN, at=_ACCEPTED_AT - timedelta(hours=3), text="When does it come?"),
 )
 
 
@@ -81,10 +81,10 @@ def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterat
     yield _report(base, *(_message(MessageState(state), index, kind) for index in range(60) for state in _STATES[kind]))
 
 
-def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[JobReport]:
+def sample_reports_of(form: MailForm, settings: Settings | None = None) -> Iterator[JobReport]:
     """Yield the reports of one form: with failures for the form of failures, without for a result."""
     for report in sample_reports(kind_of(form), settings):
-        if form not in {Form.RESULT, Form.FAILURE} or bool(report.summary.failed) is (form is Form.FAILURE):
+        if form not in {MailForm.RESULT, MailForm.FAILURE} or bool(report.summary.failed) is (form is MailForm.FAILURE):
             yield report
 
 
@@ -101,9 +101,9 @@ def sample_inbound(settings: Settings | None = None) -> Iterator[tuple[InboundRe
     yield _inbound(phone="INFO", keyword=""), InboundReader(settings=base, answerable=False)
 
 
-def views_to_try(form: Form, renderer: Renderer) -> Iterator[View]:
+def views_to_try(form: MailForm, renderer: Renderer) -> Iterator[View]:
     """Yield what a template of a form must work for: a status mail's for every kind, since it may stand for others."""
-    if form is Form.INBOUND:
+    if form is MailForm.INBOUND:
         yield from (renderer.view_inbound(report, reader) for report, reader in sample_inbound())
         return
     for kind in NoticeKind:
@@ -111,9 +111,9 @@ def views_to_try(form: Form, renderer: Renderer) -> Iterator[View]:
             yield renderer.view(kind, report)
 
 
-def views_of(form: Form, renderer: Renderer, settings: Settings, logo: Graphic | None) -> Iterator[View]:
+def views_of(form: MailForm, renderer: Renderer, settings: Settings, logo: Graphic | None) -> Iterator[View]:
     """Yield what a template of a form sees of that form's samples under these settings."""
-    if form is Form.INBOUND:
+    if form is MailForm.INBOUND:
         yield from (renderer.view_inbound(report, reader, logo=logo) for report, reader in sample_inbound(settings))
         return
     for report in sample_reports_of(form, settings):

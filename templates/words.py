@@ -46,7 +46,7 @@ class Words:
     """One language's catalogue: sentences by `section.key`, counted forms by CLDR plural category, dates."""
 
     def __init__(
-        self, language: str, locale: Locale, texts: Mapping[str, str | Mapping[str, str]], details: "Details"
+        self, language: str, locale: Locale, texts: Mapping[str, str | Mapping[str, str]], details: "DetailSentences"
     ) -> None:
         self.language = language
         self._details = details
@@ -117,7 +117,7 @@ def _pattern_of(locale: Locale) -> str:
     return str(locale.datetime_formats["medium"]).replace("{1}", date).replace("{0}", time)
 
 
-class Details:
+class DetailSentences:
     """The sentences of `[detail]` in the English catalogue, as patterns."""
 
     def __init__(self, english: Mapping[str, str | Mapping[str, str]]) -> None:
@@ -153,7 +153,7 @@ class Dictionary:
 
     def __init__(self) -> None:
         self._texts = {language: _read_catalogue(language) for language in find_languages()}
-        self._details = Details(self._texts[FALLBACK])
+        self._details = DetailSentences(self._texts[FALLBACK])
         self._words: dict[str, Words] = {}
 
     def words(self, tag: str) -> Words:

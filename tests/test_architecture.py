@@ -79,6 +79,20 @@ def test_names_that_mean_nothing_are_not_used():
     assert [name for name, _ in modules() if empty & set(name.replace("_", ".").split("."))] == []
 
 
+def test_the_name_of_a_class_means_one_thing():
+    homes: dict[str, list[str]] = {}
+    for name, file in modules():
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_mails_applications_and_people_request_and_nobody_wishes():
+    asked = [name for name, file in modules() if "wish" in file.read_text("utf-8").lower()]
+    assert asked == ["mta.reading.footer_words"]  # «best wishes»
+
+
 def test_no_file_grows_beyond_what_one_reader_holds():
     long = {name: len(file.read_text("utf-8").splitlines()) for name, file in modules()}
     assert {name: lines for name, lines in long.items() if lines > LONGEST} == {}

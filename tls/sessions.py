@@ -36,7 +36,7 @@ class _Kept:
     until: float
 
 
-class Sessions:
+class TlsSessions:
     """The sessions of one kind of client, a few per key; the least recently used keys are forgotten first."""
 
     def __init__(

@@ -76,7 +76,7 @@ class Unusable(Exception):  # noqa: N818  (reads as the sentence it carries)
     """What was typed can't be used; the message says why and how to write it."""
 
 
-class Desk(Protocol):
+class DemoOperations(Protocol):
     """What happens in the demo, and what can be done there."""
 
     def version(self) -> str:
@@ -95,7 +95,7 @@ class Desk(Protocol):
         """Answer a mail of the view. Raises Unusable."""
 
 
-def demo_routes(desk: Desk, render: Callable[..., str], read: Callable[[str], str]) -> list[BaseRoute]:
+def demo_routes(desk: DemoOperations, render: Callable[..., str], read: Callable[[str], str]) -> list[BaseRoute]:
     """Return the routes; `render` makes the page, `read` has the files that it names."""
     page = _DemoPage(desk, render, read)
     return [
@@ -109,7 +109,7 @@ def demo_routes(desk: Desk, render: Callable[..., str], read: Callable[[str], st
 
 
 class _DemoPage:
-    def __init__(self, desk: Desk, render: Callable[..., str], read: Callable[[str], str]) -> None:
+    def __init__(self, desk: DemoOperations, render: Callable[..., str], read: Callable[[str], str]) -> None:
         self._desk = desk
         self._render = render
         self._read = read

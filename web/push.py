@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx2
 
-from gateway.ports import Clock, Item, MailAttempt, PushAllowance, PushRequest
+from gateway.ports import Clock, Item, MailAttempt, PushNetworks, PushRequest
 from inbound.actions import PushLogin
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from tls.contexts import ClientCertificate, ContextError
@@ -175,13 +175,13 @@ def _login(push: PushRequest) -> httpx2.Auth:
             return httpx2.Auth()
 
 
-def _allowance_for(address: Address, allowances: Iterable[PushAllowance]) -> PushAllowance:
+def _allowance_for(address: Address, allowances: Iterable[PushNetworks]) -> PushNetworks:
     """Return the first one whose networks have the address."""
     fitting = (each for each in allowances if AddressGuard(allowed=each.networks).is_allowed(address))
-    return next(fitting, PushAllowance(networks=()))
+    return next(fitting, PushNetworks(networks=()))
 
 
-def _find_fault(url: httpx2.URL, address: Address, allowances: Iterable[PushAllowance]) -> str:
+def _find_fault(url: httpx2.URL, address: Address, allowances: Iterable[PushNetworks]) -> str:
     """Return why a push may not go there, empty if it may."""
     guard = AddressGuard(allowed=tuple(network for each in allowances for network in each.networks))
     if fault := guard.find_fault(address):

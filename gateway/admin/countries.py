@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from countries.book import RuleBook, Ruling
+from countries.book import OperatorRule, RuleBook
 from countries.changes import RuleChange, find_changes
 from countries.judge import Judge
 from countries.rules import Country, RuleName
@@ -99,8 +99,8 @@ class Idleness(StrEnum):
 
 
 def find_idle(
-    rulings: Iterable[Ruling], delivered: Collection[str], customers: Collection[str] | None = None
-) -> list[tuple[Ruling, Idleness]]:
+    rulings: Iterable[OperatorRule], delivered: Collection[str], customers: Collection[str] | None = None
+) -> list[tuple[OperatorRule, Idleness]]:
     """Return the rulings that do nothing, and why.
 
     `delivered` are the networks that carriers deliver to; `customers` the names of all, None where they are not known.
@@ -109,7 +109,7 @@ def find_idle(
     return [(ruling, why) for ruling, why in found if why is not None]
 
 
-def _idleness(ruling: Ruling, delivered: Collection[str], customers: Collection[str] | None) -> Idleness | None:
+def _idleness(ruling: OperatorRule, delivered: Collection[str], customers: Collection[str] | None) -> Idleness | None:
     countries = known_countries()
     country = countries.get(ruling.country)
     named = [country] if country is not None else countries.values()
@@ -122,6 +122,6 @@ def _idleness(ruling: Ruling, delivered: Collection[str], customers: Collection[
     return Idleness.NOT_DELIVERED if ruling.networks and not {*ruling.networks} & {*delivered} else None
 
 
-def judge_by(rulings: Sequence[Ruling] = ()) -> Judge:
+def judge_by(rulings: Sequence[OperatorRule] = ()) -> Judge:
     """Return what judges messages by the countries as shipped, with the operator's rulings over them."""
     return Judge(lambda: RuleBook(known_countries(), rulings))

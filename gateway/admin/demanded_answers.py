@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from addressbook.numbers import OwnNumber
-from countries.book import Mode, Place, RuleBook, RuleInForce
+from countries.book import Mode, RuleBook, RuleInForce, RuleSubject
 from countries.rules import RuleName
 from gateway.admin.edit import Edit
 from gateway.admin.faults import AdminFault, FaultCode
@@ -23,7 +23,7 @@ def find_demand(book: RuleBook, number: OwnNumber, customer: str, day: date) -> 
     It is one that is applied, for whatever purpose and by any carrier of the number.
     """
     places = (
-        Place(country=number.country, customer=customer, use_case=use_case, carrier=carrier)
+        RuleSubject(country=number.country, customer=customer, use_case=use_case, carrier=carrier)
         for use_case in UseCase
         for carrier in number.carriers or ("",)
     )

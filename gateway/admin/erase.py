@@ -24,7 +24,7 @@ from store.directory_lookup import find_user
 from store.downloads import erase_downloads
 from store.engine.database import BatchFunction, Database, Transaction
 from store.engine.keys import public_id, to_stored
-from store.erase import Kept, Open
+from store.erase import KeptOfNumber, Open
 from store.results import ResultStore
 from store.retention import AT_ONCE
 
@@ -51,7 +51,7 @@ class ErasureReceipt:
     downloads: int = 0
     words: int = 0
     contents: int = 0
-    kept: Kept
+    kept: KeptOfNumber
 
 
 class Erasing:
@@ -105,7 +105,7 @@ class Erasing:
                 erase.erase_contents, partial(_contents_naming, pattern=re.compile(re.escape(name), re.IGNORECASE))
             ),
             downloads=self._database.write_now(erase_downloads, None),
-            kept=Kept(users=int(self._database.read_long_now(partial(find_user, address=name)) is not None)),
+            kept=KeptOfNumber(users=int(self._database.read_long_now(partial(find_user, address=name)) is not None)),
         )
 
     def _begin(self, what: str, read: Callable[[Transaction], Open], *, cancel: bool) -> tuple[str, datetime]:
@@ -128,7 +128,7 @@ class Erasing:
         return sum(self._database.write_now(step, portion) for portion in _portions(found))
 
     @staticmethod
-    def _receipt(what: str, begun: tuple[str, datetime], *, kept: Kept, **counts: int) -> ErasureReceipt:
+    def _receipt(what: str, begun: tuple[str, datetime], *, kept: KeptOfNumber, **counts: int) -> ErasureReceipt:
         name, at = begun
         return ErasureReceipt(id=name, at=at, what=what, kept=kept, **counts)
 

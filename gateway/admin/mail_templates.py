@@ -33,7 +33,7 @@ from store.mail_templates import (
 )
 from templates.confined import ConfinedTemplates
 from templates.fitness import check_template
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.graphics import Graphic, GraphicRefused, find_too_large, point_graphics, read_graphic, shown_graphics
 from templates.render import LARGEST_SOURCE, Renderer, TemplateBroken
 from templates.samples import views_of, views_to_try
@@ -55,19 +55,21 @@ class Workshop:
     confined: ConfinedTemplates = field(default_factory=ConfinedTemplates)
     renderer: Renderer = field(default_factory=Renderer)
 
-    def find_faults(self, source: str, form: Form, graphics: Mapping[str, Graphic]) -> list[str]:
+    def find_faults(self, source: str, form: MailForm, graphics: Mapping[str, Graphic]) -> list[str]:
         """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
         faults = check_template(source, form, self.renderer, self.confined)
         missing = () if faults else self._missing(source, form, graphics)
         return faults or [f"cid:{name} shows a graphic that is not there" for name in missing]
 
-    def _missing(self, source: str, form: Form, graphics: Mapping[str, Graphic]) -> list[str]:
+    def _missing(self, source: str, form: MailForm, graphics: Mapping[str, Graphic]) -> list[str]:
         shown: dict[str, None] = {}
         for view in views_to_try(form, self.renderer):
             shown.update(dict.fromkeys(shown_graphics(self.confined.run(source, view))))
         return [name for name in shown if name not in graphics]
 
-    def preview(self, source: str, form: Form, settings: Settings, graphics: Mapping[str, Graphic]) -> Iterator[str]:
+    def preview(
+        self, source: str, form: MailForm, settings: Settings, graphics: Mapping[str, Graphic]
+    ) -> Iterator[str]:
         """Yield what the template makes of the samples of a form. Raises TemplateBroken."""
         for view in views_of(form, self.renderer, settings, graphics.get(settings.logo)):
             yield self.confined.run(source, view)
@@ -124,7 +126,7 @@ def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic]:
     return graphics_by_name(tx, find_owner(tx, owner).customer.key)
 
 
-def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
+def find_source(tx: Transaction, owner: TemplateOwner, form: MailForm) -> str:
     """Return the source of an owner's own template for a form. Raises AdminFault where the standard one goes out."""
     found = find_owner(tx, owner)
     source = read_template(tx, found.ref(form))
@@ -133,7 +135,7 @@ def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
     return source
 
 
-def check_source(source: str, form: Form, graphics: Mapping[str, Graphic], workshop: Workshop) -> list[str]:
+def check_source(source: str, form: MailForm, graphics: Mapping[str, Graphic], workshop: Workshop) -> list[str]:
     """Return what is wrong with a template."""
     if len(source) > LARGEST_SOURCE:
         return [f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed"]
@@ -144,7 +146,7 @@ def check_source(source: str, form: Form, graphics: Mapping[str, Graphic], works
 
 
 def set_template(
-    edit: Edit, owner: TemplateOwner, form: Form, source: str, checked_with: Mapping[str, Graphic]
+    edit: Edit, owner: TemplateOwner, form: MailForm, source: str, checked_with: Mapping[str, Graphic]
 ) -> Changed:
     """Keep a template that `check_source` found good with these graphics; refused where they are others by now."""
     found = find_owner(edit.tx, owner)
@@ -157,7 +159,7 @@ def set_template(
     return edit.done(AuditAction.SET_TEMPLATE, Subject(found.target, whose, detail), form=form.value, **found.facts)
 
 
-def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
+def reset_template(edit: Edit, owner: TemplateOwner, form: MailForm) -> Changed:
     """Take a template away, so that the next weaker or the standard one goes out."""
     found = find_owner(edit.tx, owner)
     if not remove_template(edit.tx, found.ref(form), edit.who):

@@ -14,7 +14,7 @@ from sms.facts import Fact
 from sms.outbox import WAITING, OutboxState
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_instant_if_set, to_stored
-from store.outbox_views import TracedAttempt, trace_push
+from store.outbox_views import TracedOutboxAttempt, trace_push
 from store.pushes import ListedPush, PushFilter, failed_pushes, find_push, message_ids, replay
 from store.pushes import list_pushes as find_pushes
 from store.tables import FAR
@@ -49,7 +49,7 @@ class ToldPush:
     written_at: datetime
     due_at: datetime | None
     ended_at: datetime | None
-    attempts: tuple[TracedAttempt, ...] = ()
+    attempts: tuple[TracedOutboxAttempt, ...] = ()
 
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)
@@ -129,7 +129,7 @@ def _own_push(tx: Transaction, customer: str, name: str) -> ListedPush:
     return push
 
 
-def _told(push: ListedPush, messages: Mapping[int, str], attempts: tuple[TracedAttempt, ...] = ()) -> ToldPush:
+def _told(push: ListedPush, messages: Mapping[int, str], attempts: tuple[TracedOutboxAttempt, ...] = ()) -> ToldPush:
     return ToldPush(
         push=push.public_id,
         place=push.key,
@@ -179,7 +179,7 @@ def _due(push: ListedPush) -> str:
     return "behind an earlier one" if push.state is OutboxState.QUEUED else push.state.value
 
 
-def _attempt(attempt: TracedAttempt) -> str:
+def _attempt(attempt: TracedOutboxAttempt) -> str:
     facts = (attempt.host, attempt.address, attempt.tls, attempt.reply)
     return ", ".join([f"{attempt.at.isoformat(timespec='seconds')} {attempt.outcome}", *filter(None, facts)])
 

@@ -9,7 +9,7 @@ from gateway.cancel import cancel_waiting
 from sms.facts import Fact
 from store.answers import Rules
 from store.engine.keys import to_stored
-from store.queue import Drop, Found, Release, drop, find_customer_key, find_waiting, flush, hold, release
+from store.queue import Drop, FoundRows, Release, drop, find_customer_key, find_waiting, flush, hold, release
 from store.results import Cancel, ResultStore
 
 
@@ -46,7 +46,7 @@ def flush_queue(edit: Edit) -> Changed:
     return _done(edit, AuditAction.FLUSH, "", due=due)
 
 
-def _find(edit: Edit, name: str) -> Found:
+def _find(edit: Edit, name: str) -> FoundRows:
     found = find_waiting(edit.tx, name)
     if not found.known:
         raise AdminFault(FaultCode.NOTHING_OF_THIS_ID, name=name)

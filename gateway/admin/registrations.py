@@ -14,7 +14,7 @@ from msgspec import structs
 
 from addressbook.numbers import NumberKind, NumberState
 from addressbook.registrations import EVERYBODY, RegistrationKind, RegistrationState
-from countries.book import Place
+from countries.book import RuleSubject
 from countries.judge import Judge
 from countries.registering import Demands, Need, demands_of, use_case_of
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject
@@ -234,7 +234,7 @@ def get_registration(
 def demands_on(tx: Transaction, row: StoredRegistration, judge: Judge, now: datetime) -> Demands:
     """Return what the country of a registration asks for."""
     owner = find_customer_by_key(tx, row.customer_key)
-    place = Place(
+    place = RuleSubject(
         country=row.country,
         customer=owner.name if owner is not None else "",
         use_case=use_case_of(row.use_case),

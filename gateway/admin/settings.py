@@ -200,7 +200,7 @@ def unset_settings(edit: Edit, scope: Scope, names: Collection[str]) -> Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LayerLimits:
     """What binds a customer's layers: constraints, those of the system first, and whose our numbers are."""
 
     customer_id: int
@@ -208,13 +208,13 @@ class Limits:
     numbers: OwnNumbers
 
 
-def limits_of(tx: Transaction, customer_id: int) -> Limits:
+def limits_of(tx: Transaction, customer_id: int) -> LayerLimits:
     """Return what binds a customer's layers; 0 is the system itself."""
     rules = [read_constraints(tx, 0, "")]
     customer = find_customer_by_key(tx, customer_id) if customer_id else None
     if customer is not None:
         rules.append(read_constraints(tx, customer_id, customer.name))
-    return Limits(customer_id, tuple(rules), load_numbers(tx))
+    return LayerLimits(customer_id, tuple(rules), load_numbers(tx))
 
 
 def check_contracted(edit: Edit, found: FoundScope, name: str, value: object) -> None:
@@ -226,7 +226,7 @@ def check_contracted(edit: Edit, found: FoundScope, name: str, value: object) ->
         edit.check_option(customer, option)
 
 
-def find_bar(name: str, value: object, kind: LayerKind, limits: Limits) -> AdminFault | None:
+def find_bar(name: str, value: object, kind: LayerKind, limits: LayerLimits) -> AdminFault | None:
     """Return why a value cannot be set at a layer, None where it can; anything can be unset."""
     if value is UNSET:
         return None

@@ -20,7 +20,7 @@ from gateway.applications import Applications
 from gateway.directory_sync import DirectorySync
 from gateway.esme import BoundEsme
 from gateway.portal.issuers import IssuerSignIn
-from gateway.portal.operation import Operation
+from gateway.portal.operation import OperatorDesk
 from gateway.portal.sign_in import SignIn
 from gateway.portal.studio import Studio
 from gateway.ports import MailAttempt
@@ -55,7 +55,7 @@ class Desk(AdminOffice):
     check_push: CheckPush
     esme_doors: Sequence[EsmeDoorFacts] = ()
     bound: Callable[[], Sequence[BoundEsme]] = lambda: ()
-    operation: Operation | None = None
+    operation: OperatorDesk | None = None
     support: SupportDesk | None = None
     registrar: Registrar
 

@@ -40,7 +40,7 @@ from gateway.auth.tokens import (
     read_verified,
 )
 from gateway.log_lines import for_log, log_login
-from gateway.portal.sessions import Sessions
+from gateway.portal.sessions import PortalSessions
 from gateway.portal.sign_in import Browser
 from gateway.ports import Clock
 from sms.outcome import Refusal
@@ -80,7 +80,7 @@ class IssuerFailure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class IssuerFailed:
     """Why nobody is signed in; `address` is what the issuer has proved, empty where it has proved none."""
 
     failure: IssuerFailure
@@ -97,7 +97,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class IssuerAnswer:
     """With what a browser comes back (RFC 6749 §4.1.2, RFC 9207 §2), at whose address, and what it has kept."""
 
     customer_key: int
@@ -121,7 +121,7 @@ class _FailedError(Exception):
 
     def __init__(self, failure: IssuerFailure, cause: str, address: str = "") -> None:
         super().__init__(cause)
-        self.failed = Failed(failure=failure, address=address)
+        self.failed = IssuerFailed(failure=failure, address=address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class IssuerSignIn:
         clock: Clock,
         directory: Callable[[], Directory],
         authenticator: Authenticator,
-        sessions: Sessions,
+        sessions: PortalSessions,
         issuers: IssuerKeys,
         fetcher: DocumentFetcher,
         address: str,
@@ -167,7 +167,7 @@ class IssuerSignIn:
         with_client = await self._database.read(customers_with_portal_client)
         return any(item.key in with_client for item in able)
 
-    async def begin(self, address: str, back: str, *, anew: bool = False) -> Departure | Failed:
+    async def begin(self, address: str, back: str, *, anew: bool = False) -> Departure | IssuerFailed:
         """Return the way to the issuer for an address, whether it has an account or not.
 
         `anew` has the issuer ask who somebody is, also where it knows the browser.
@@ -175,7 +175,7 @@ class IssuerSignIn:
         domain = (canonical_address(address) or "").rpartition("@")[2]
         provider = await self._provider_of(self._directory().customer_of_domain(domain) if domain else None)
         if provider is None:
-            return Failed(failure=IssuerFailure.NONE)
+            return IssuerFailed(failure=IssuerFailure.NONE)
         kept = _keep(provider.customer.key, int(self._clock.now().timestamp()), back)
         try:
             configuration = await self._issuers.configuration_of(provider.issuer)
@@ -198,12 +198,12 @@ class IssuerSignIn:
         url = f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
         return Departure(url=url, host=urlsplit(endpoint).netloc, kept=kept)
 
-    async def finish(self, answer: Answer, browser: Browser) -> Entered | Failed:
+    async def finish(self, answer: IssuerAnswer, browser: Browser) -> Entered | IssuerFailed:
         """Return the session of who comes back from an issuer."""
         back = self._back_of(answer)
         provider = await self._provider_of(self._directory().customer(answer.customer_key))
         if back is None or provider is None:
-            return Failed(failure=IssuerFailure.STATE)
+            return IssuerFailed(failure=IssuerFailure.STATE)
         try:
             claims = await self._proved(provider, answer, browser)
             account = await self._admit(provider, claims)
@@ -223,7 +223,7 @@ class IssuerSignIn:
         client = await self._database.read(partial(find_portal_client, customer_key=customer.key))
         return None if client is None else _Provider(customer=customer, issuer=found.issuer, client=client)
 
-    def _back_of(self, answer: Answer) -> str | None:
+    def _back_of(self, answer: IssuerAnswer) -> str | None:
         """Return the page to go back to, None where this browser did not begin what it ends, or too long ago."""
         kept = _KEPT.fullmatch(answer.kept)
         if kept is None or not hmac.compare_digest(_derived("state", answer.kept).encode(), answer.state.encode()):
@@ -232,7 +232,7 @@ class IssuerSignIn:
         age = self._clock.now().timestamp() - int(at)
         return unquote(back) if int(customer) == answer.customer_key and age < AWAY.total_seconds() else None
 
-    async def _proved(self, provider: _Provider, answer: Answer, browser: Browser) -> Mapping[str, Any]:
+    async def _proved(self, provider: _Provider, answer: IssuerAnswer, browser: Browser) -> Mapping[str, Any]:
         """Return what the issuer says of who signed in there; a code that proves nothing counts as a guess.
 
         Raises _FailedError, IssuerUnavailableError.
@@ -263,7 +263,9 @@ class IssuerSignIn:
             raise invalid or _FailedError(IssuerFailure.INVALID, "the code was found wrong before")
         return found
 
-    async def _redeem(self, provider: _Provider, configuration: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
+    async def _redeem(
+        self, provider: _Provider, configuration: Mapping[str, Any], answer: IssuerAnswer
+    ) -> Mapping[str, Any]:
         """Return what the issuer says for a code. Raises _FailedError (INVALID), IssuerUnavailableError."""
         given = await self._ask_tokens(provider, configuration, answer)
         token = given.get("id_token")
@@ -279,7 +281,7 @@ class IssuerSignIn:
         return await self._with_address(configuration, claims, given.get("access_token"))
 
     async def _ask_tokens(
-        self, provider: _Provider, configuration: Mapping[str, Any], answer: Answer
+        self, provider: _Provider, configuration: Mapping[str, Any], answer: IssuerAnswer
     ) -> Mapping[str, Any]:
         client = provider.client
         fields = {
@@ -381,8 +383,8 @@ def _verified_address(claims: Mapping[str, Any]) -> str:
     return canonical_address(address) or ""
 
 
-def _failed(provider: _Provider, client: str, error: _FailedError | IssuerUnavailableError) -> Failed:
-    failed = error.failed if isinstance(error, _FailedError) else Failed(failure=IssuerFailure.UNAVAILABLE)
+def _failed(provider: _Provider, client: str, error: _FailedError | IssuerUnavailableError) -> IssuerFailed:
+    failed = error.failed if isinstance(error, _FailedError) else IssuerFailed(failure=IssuerFailure.UNAVAILABLE)
     facts = {"customer": provider.customer.name, "issuer": provider.issuer, "rip": client}
     log.warning("issuer_sign_in_failed", failure=failed.failure.value, cause=for_log(str(error)), **facts)
     return failed

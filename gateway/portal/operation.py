@@ -29,7 +29,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class OperatorDesk:
     """What the operator's file says of that; `look_around` tells what the machine is like, and may block.
 
     `rerouting` gives what waits to other carriers in somebody's name, by one of `routes`; it may block.
@@ -55,7 +55,7 @@ class OperatorsView:
     alerts: Sequence[ToldAlert]
 
 
-def read_operation(tx: Transaction, operation: Operation, around: Surroundings, now: datetime) -> OperatorsView:
+def read_operation(tx: Transaction, operation: OperatorDesk, around: Surroundings, now: datetime) -> OperatorsView:
     """Return how the gateway is."""
     sent = Counter[str]()
     for _, _, route, count in count_by_hour(tx, to_stored(now - _HOUR), to_stored(now)):
@@ -69,7 +69,7 @@ def read_operation(tx: Transaction, operation: Operation, around: Surroundings, 
 
 
 def read_waiting(
-    tx: Transaction, operation: Operation, now: datetime
+    tx: Transaction, operation: OperatorDesk, now: datetime
 ) -> tuple[list[tuple[WaitingMessage, Why]], list[WaitingNotice]]:
     """Return what waits longest, each message with what it waits for."""
     ways = Ways(serving=True, links=list_links(tx), hours=operation.hours)

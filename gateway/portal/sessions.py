@@ -30,7 +30,7 @@ _LONGEST_AGENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class PortalSession:
     """Somebody who has signed in. `token` is the browser's secret.
 
     `needs_authenticator`: a customer asks for one, and the account has none yet.
@@ -64,7 +64,7 @@ def csrf_of(token: str) -> str:
     return hashlib.sha256(b"form " + token.encode()).hexdigest()[:40]
 
 
-class Sessions:
+class PortalSessions:
     """The sessions of all accounts, shared by all processes of the database."""
 
     def __init__(self, *, database: Database, keys: Keys, clock: Clock) -> None:
@@ -100,7 +100,7 @@ class Sessions:
         await self._database.write(write, record)
         return token
 
-    async def find(self, token: str) -> Session | None:
+    async def find(self, token: str) -> PortalSession | None:
         """Return the session of a token, None where it is over, nobody's, or its account may not sign in."""
         now = self._clock.now()
 
@@ -124,7 +124,9 @@ class Sessions:
         record, account, needs = found
         if record.used_at <= to_stored(now - _NOTED_EVERY):
             await self._database.write(_note, (record.key, to_stored(now)))
-        return Session(key=record.key, token=token, stage=record.stage, account=account, needs_authenticator=needs)
+        return PortalSession(
+            key=record.key, token=token, stage=record.stage, account=account, needs_authenticator=needs
+        )
 
     async def of(self, account: Account) -> Sequence[OpenSession]:
         """Return the sessions of an account, the one used last first."""
@@ -142,7 +144,7 @@ class Sessions:
             if record.used_at > idle and record.stage.is_open
         ]
 
-    async def end(self, session: Session) -> None:
+    async def end(self, session: PortalSession) -> None:
         """End a session."""
         await self._database.write(_end, (session.key, session.account.key))
 

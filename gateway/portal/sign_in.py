@@ -20,7 +20,7 @@ from gateway.auth.authenticator import Authenticator
 from gateway.log_lines import log_login
 from gateway.portal.codes import step_of_code, without_code
 from gateway.portal.passwords import Weakness, find_weakness
-from gateway.portal.sessions import Session, Sessions
+from gateway.portal.sessions import PortalSession, PortalSessions
 from gateway.ports import Clock
 from sms.outcome import Refusal
 from store.engine.database import Database, Transaction
@@ -57,7 +57,7 @@ class SignIn:
         keys: Keys,
         clock: Clock,
         authenticator: Authenticator,
-        sessions: Sessions,
+        sessions: PortalSessions,
         address: str,
     ) -> None:
         self._database = database
@@ -84,7 +84,7 @@ class SignIn:
         secrets = await self._database.read(partial(find_secrets, account_key=account.key))
         return await self._prove(account.address, secrets.verifier, password, client)
 
-    async def by_code(self, session: Session, code: str, browser: Browser) -> str | Refusal:
+    async def by_code(self, session: PortalSession, code: str, browser: Browser) -> str | Refusal:
         """Return the token of an open session in place of one that waits for a code of the authenticator."""
         account = session.account
         step = int(self._clock.now().timestamp()) // 30

@@ -47,7 +47,7 @@ from store.inbound_views import load_inbound_reports
 from store.mail_templates import read_push_template, read_template
 from store.portal_drafts import NewDraft, add_drafts, find_draft
 from store.views import load_reports
-from templates.forms import Form, kind_of
+from templates.forms import MailForm, kind_of
 from templates.graphics import Graphic
 from templates.inbound_view import InboundReader, InboundView
 from templates.pushes import CONTENT_TYPES, form_stored_as, standard_push_template
@@ -61,11 +61,11 @@ Told = JobReport | Addressed | None
 """What a template is shown with: a real job, a real SMS, or a sample."""
 W = TypeVar("W", Workshop, PushWorkshop)
 
-INBOUND: Final = str(Form.INBOUND)
+INBOUND: Final = str(MailForm.INBOUND)
 PUSH: Final = "push"
 INBOUND_PUSH: Final = "inbound-push"
 """Kinds of templates: of mails of inbound SMS, of status pushes, and of the push of an action for inbound SMS."""
-KINDS: Final = (*map(str, Form), PUSH, INBOUND_PUSH)
+KINDS: Final = (*map(str, MailForm), PUSH, INBOUND_PUSH)
 PUSH_FORMS: Final = tuple(map(str, PushForm))
 LANGUAGES: Final = find_languages
 _KEPT: Final = timedelta(days=1)
@@ -73,7 +73,7 @@ _REMEMBERED: Final = 16
 _MOST_SMS: Final = 20
 _HIDDEN: Final = "…"
 _OPTIONS: Final[Mapping[str, Option]] = {
-    Form.INBOUND: Option.SMS2MAIL,
+    MailForm.INBOUND: Option.SMS2MAIL,
     PUSH: Option.PUSH,
     INBOUND_PUSH: Option.APPLICATION,
 }
@@ -88,7 +88,7 @@ class TemplateDraft(msgspec.Struct, frozen=True, kw_only=True, tag="template"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownTemplate:
     """What a template makes of one sample of `total`, or the sentence that says why it makes nothing."""
 
     content: str = ""
@@ -103,7 +103,7 @@ def option_of(kind: str) -> Option | None:
 
 def names_of(kind: str) -> tuple[str, ...]:
     """Return the names that a template of a mail sees."""
-    view = InboundView if kind == Form.INBOUND else StatusView
+    view = InboundView if kind == MailForm.INBOUND else StatusView
     return () if kind in _TOPICS else tuple(f"m.{item.name}" for item in fields(view))
 
 
@@ -121,7 +121,7 @@ def read_current(tx: Transaction, owner: TemplateOwner, kind: str) -> tuple[Temp
             return standard_of(kind, PushForm.JSON), False
         return TemplateDraft(source=own[1], push_form=form_stored_as(own[0]).value), True
     source = read_template(tx, found.ref(kind))
-    return TemplateDraft(source=source or standard_template(Form(kind))), source is not None
+    return TemplateDraft(source=source or standard_template(MailForm(kind))), source is not None
 
 
 def is_push(kind: str) -> bool:
@@ -153,7 +153,7 @@ def keeping(
         return _setting(owner, {"form": draft.push_form, "template": draft.source}, check_push)
     if kind == PUSH:
         return partial(set_push_template, owner=owner, form=PushForm(draft.push_form), source=draft.source)
-    return partial(set_template, owner=owner, form=Form(kind), source=draft.source, checked_with=checked_with)
+    return partial(set_template, owner=owner, form=MailForm(kind), source=draft.source, checked_with=checked_with)
 
 
 def resetting(owner: TemplateOwner, kind: str, check_push: CheckPush, push_form: str = "") -> Change:
@@ -162,7 +162,7 @@ def resetting(owner: TemplateOwner, kind: str, check_push: CheckPush, push_form:
         return _setting(owner, {**({"form": push_form} if push_form else {}), "template": ""}, check_push)
     if kind == PUSH:
         return partial(reset_push_template, owner=owner)
-    return partial(reset_template, owner=owner, form=Form(kind))
+    return partial(reset_template, owner=owner, form=MailForm(kind))
 
 
 def _setting(owner: TemplateOwner, assignments: Mapping[str, str], check_push: CheckPush) -> Change:
@@ -199,7 +199,7 @@ def settings_of(snapshot: Snapshot, customer: Customer, profile: str, kind: str)
     """Return the settings in force for a user of a customer and profile, so that samples look as its mails."""
     found = snapshot.directory.profile_named(customer.key, profile) if profile else None
     key = found.key if found is not None else customer.default_profile_id
-    service = Origin.INBOUND if kind == Form.INBOUND else Origin.MAIL
+    service = Origin.INBOUND if kind == MailForm.INBOUND else Origin.MAIL
     return snapshot.layers.resolve(customer.key, service.value, key, None).settings
 
 
@@ -216,7 +216,7 @@ class Studio:
         self._keys = keys
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._shown: dict[object, Shown] = {}
+        self._shown: dict[object, ShownTemplate] = {}
 
     async def keep(self, customer: Customer, account: str, draft: TemplateDraft) -> int:
         """Keep a draft for a day; return its key."""
@@ -277,7 +277,7 @@ class Studio:
         if kind in _TOPICS:
             form, topic = PushForm(draft.push_form), _TOPICS[kind]
             return await self._with_push(lambda made: made.find_faults(form, draft.source, topic))
-        return await self._with_mail(lambda made: check_source(draft.source, Form(kind), graphics, made))
+        return await self._with_mail(lambda made: check_source(draft.source, MailForm(kind), graphics, made))
 
     async def show(  # noqa: PLR0913 - what is shown
         self,
@@ -288,7 +288,7 @@ class Studio:
         *,
         sample: int,
         told: Told = None,
-    ) -> Shown:
+    ) -> ShownTemplate:
         """Return what a template makes of a sample, counted from 1, or of a real job or SMS, for a browser."""
         if told is not None:
             return await self._show(kind, draft, settings, graphics, sample, told)
@@ -307,20 +307,20 @@ class Studio:
         graphics: Mapping[str, Graphic],
         sample: int,
         told: Told,
-    ) -> Shown:
+    ) -> ShownTemplate:
         try:
             if kind in _TOPICS:
                 form, topic = PushForm(draft.push_form), _TOPICS[kind]
                 if isinstance(told, Addressed):
                     report = told.report
-                    return Shown(
+                    return ShownTemplate(
                         content=await self._with_push(lambda made: made.preview_of(form, draft.source, report)), total=1
                     )
                 bodies = await self._with_push(lambda made: list(made.preview(form, draft.source, topic)))
-                return Shown(content=bodies[min(sample, len(bodies)) - 1], total=len(bodies))
+                return ShownTemplate(content=bodies[min(sample, len(bodies)) - 1], total=len(bodies))
             return await self._with_mail(partial(_show_mail, kind, draft, settings, graphics, sample, told))
         except TemplateBroken as broken:
-            return Shown(problem=str(broken))
+            return ShownTemplate(problem=str(broken))
 
     async def _with_mail(self, run: Callable[[Workshop], R]) -> R:
         async with self._lock:
@@ -344,8 +344,8 @@ def _show_mail(  # noqa: PLR0913, PLR0917 - what is shown
     sample: int,
     told: Told,
     made: Workshop,
-) -> Shown:
-    form, logo = Form(kind), graphics.get(settings.logo)
+) -> ShownTemplate:
+    form, logo = MailForm(kind), graphics.get(settings.logo)
     views: list[View]
     if isinstance(told, Addressed):
         views = [made.renderer.view_inbound(told.report, replace(told.reader, settings=settings), logo=logo)]
@@ -355,4 +355,4 @@ def _show_mail(  # noqa: PLR0913, PLR0917 - what is shown
     else:
         views = list(views_of(form, made.renderer, settings, logo))
     html = made.confined.run(draft.source, views[min(sample, len(views)) - 1])
-    return Shown(content=for_browser(html, graphics), total=len(views))
+    return ShownTemplate(content=for_browser(html, graphics), total=len(views))

@@ -33,7 +33,7 @@ from tls.mx import AddressGuard
 from tls.policy import Demand, PolicyTable, StsMode, TlsLevel
 from tls.resolver import Resolver
 from tls.result_types import ResultType
-from tls.sessions import Sessions
+from tls.sessions import TlsSessions
 from tls.verdict import NO_REQUIRETLS, Achieved, TlsVerdict, explain_refusal, judge
 from tls.webpki import Authorities
 
@@ -119,7 +119,7 @@ class SmtpOpener:
         self._contexts = contexts
         self._now = now
         self._monotonic = monotonic
-        self._sessions = Sessions(monotonic=monotonic)
+        self._sessions = TlsSessions(monotonic=monotonic)
         self._authorities = Authorities(contexts.system_bundle())
 
     async def open(self, call: Call) -> ClientConnection:

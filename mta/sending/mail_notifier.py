@@ -44,7 +44,7 @@ from mta.sending.tls_report import compose_tls_report
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
 from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
-from templates.forms import Form, form_of
+from templates.forms import MailForm, form_of
 from templates.render import Renderer
 
 log = structlog.get_logger()
@@ -198,7 +198,7 @@ class MailNotifier:
         logo = await self._rules.find_graphic(item.report.customer, addressed.reader.settings.logo)
         compose = partial(compose_inbound, item, addressed, identity=self._identity, renderer=self._renderer, logo=logo)
         customer, profile = item.report.customer, addressed.reader.profile
-        found = await self._find_template(customer, profile, Form.INBOUND)
+        found = await self._find_template(customer, profile, MailForm.INBOUND)
         mail = await self._try_template(found, compose, item.identity) if found is not None else compose()
         return await self._delivery.deliver(self._sign(mail), customer=customer)
 
@@ -236,7 +236,7 @@ class MailNotifier:
             self._rest(found, identity, fault)
         return mail
 
-    async def _find_template(self, customer: str, profile: str, form: Form) -> _OwnTemplate | None:
+    async def _find_template(self, customer: str, profile: str, form: MailForm) -> _OwnTemplate | None:
         found = await self._rules.find_template(customer, profile, form)
         if found is None or self._resting.get(found.identity, 0.0) > self._monotonic():
             return None

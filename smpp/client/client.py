@@ -53,7 +53,7 @@ from smpp.session.events import (
     UnmatchedResponse,
 )
 from smpp.session.session import Session, SessionError
-from smpp.session.states import Role, SessionState
+from smpp.session.states import SessionRole, SessionState
 from smpp.wire.bodies import BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
@@ -236,7 +236,7 @@ class SmppClient:
 
     def make_link(self, slot: str = "", host: str = "") -> Link:
         """Return a link that is not connected yet."""
-        return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self, slot=slot, host=host)
+        return Link(Session(SessionRole.ESME, self._account.limits, self._loop.time()), self, slot=slot, host=host)
 
     def retire(self, link: Link) -> None:
         """Send nothing more by a link, and unbind it when nothing is owed on it."""

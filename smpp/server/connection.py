@@ -32,7 +32,7 @@ from smpp.server.throttle import Throttle
 from smpp.session.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
-from smpp.session.states import Role
+from smpp.session.states import SessionRole
 from smpp.wire.bodies import (
     BODIES,
     INTERFACE_VERSION,
@@ -161,7 +161,10 @@ class EsmeConnection:
         self._is_closing = False
         self._opened_at = listener.loop.time()
         self.link = Link(
-            Session(Role.SMSC, service.limits.session, listener.loop.time()), self, slot="esme", reads_while_full=False
+            Session(SessionRole.SMSC, service.limits.session, listener.loop.time()),
+            self,
+            slot="esme",
+            reads_while_full=False,
         )
 
     # What the listener calls

@@ -30,7 +30,7 @@ from smpp.session.events import (
 )
 from smpp.session.late_answers import LateAnswers
 from smpp.session.limits import SessionLimits
-from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, SessionState
+from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, SessionRole, SessionState
 from smpp.session.timers import Timers, TimerVerdict
 from smpp.wire.bodies import (
     BODIES,
@@ -70,7 +70,7 @@ _SUBMIT_SM_RESP: int = Command.SUBMIT_SM_RESP
 _ENQUIRE_LINK: int = Command.ENQUIRE_LINK
 _ENQUIRE_LINK_RESP: int = Command.ENQUIRE_LINK_RESP
 # §5.1.3: «try later» in the words of each role.
-_OVERFLOW = {Role.ESME: Status.RX_T_APPN, Role.SMSC: Status.RTHROTTLED}
+_OVERFLOW = {SessionRole.ESME: Status.RX_T_APPN, SessionRole.SMSC: Status.RTHROTTLED}
 _TIMER_ENDS = {
     TimerVerdict.NOT_BOUND: EndReason.NOT_BOUND,
     TimerVerdict.NO_LIFE: EndReason.NO_LIFE,
@@ -93,13 +93,13 @@ _ASKED = frozenset(
 _ASIDES = frozenset({Command.QUERY_SM, Command.CANCEL_SM, Command.REPLACE_SM})
 _ASIDE_ANSWERS = frozenset(command | RESPONSE_BIT for command in _ASIDES)
 _UNBOUND_SECONDS = 1.0
-_OTHER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
+_OTHER = {SessionRole.ESME: SessionRole.SMSC, SessionRole.SMSC: SessionRole.ESME}
 
 
 class Session:
     """One session of the given role, opened at `now`. See the module for the contract."""
 
-    def __init__(self, role: Role, limits: SessionLimits, now: float) -> None:
+    def __init__(self, role: SessionRole, limits: SessionLimits, now: float) -> None:
         self.role = role
         self.limits = limits
         self.state = SessionState.OPEN
@@ -336,7 +336,7 @@ class Session:
 
     def _receive_request(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         try:
-            pdu = decode_body(command, status, sequence, octets, strict=self.role is Role.SMSC)
+            pdu = decode_body(command, status, sequence, octets, strict=self.role is SessionRole.SMSC)
         except PduError as error:
             self._refuse_request(command, sequence, error)
             return
@@ -356,7 +356,7 @@ class Session:
             self._out.append(encode(UnbindResp(), pdu.sequence))
             self._unbind_by = min(self._unbind_by, self._now + self.limits.response_seconds)
             self._happen(Happening.UNBIND_HEARD)
-            if self.role is Role.ESME:
+            if self.role is SessionRole.ESME:
                 # Many leave closing to the side that connected; only answers still due are worth a short wait.
                 self._unbind_by = min(self._unbind_by, self._now + _UNBOUND_SECONDS)
                 if not self._open and not self._inbound:

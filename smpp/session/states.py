@@ -10,7 +10,7 @@ from types import MappingProxyType
 from smpp.wire.bodies import Command
 
 
-class Role(StrEnum):
+class SessionRole(StrEnum):
     """Which end we are: the ESME opens connections and submits, the SMSC takes and delivers."""
 
     ESME = "esme"
@@ -92,14 +92,14 @@ _SUBMITTING = frozenset(
 _DELIVERING = frozenset({Command.DELIVER_SM, Command.DATA_SM, Command.ALERT_NOTIFICATION})
 
 
-def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[Role, frozenset[Command]]:
-    return MappingProxyType({Role.ESME: esme, Role.SMSC: smsc})
+def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[SessionRole, frozenset[Command]]:
+    return MappingProxyType({SessionRole.ESME: esme, SessionRole.SMSC: smsc})
 
 
 # Table 2-1, with four extensions that peers rely on: enquire_link is answered in every state, replace_sm also from a
 # transceiver, each unbind is answered if both sides unbind at once, and a transmitter takes deliver_sm: message centres
 # with habits of SMPP 3.3 send receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
-MAY_ASK: Mapping[SessionState, Mapping[Role, frozenset[Command]]] = MappingProxyType(
+MAY_ASK: Mapping[SessionState, Mapping[SessionRole, frozenset[Command]]] = MappingProxyType(
     {
         SessionState.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
         SessionState.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),

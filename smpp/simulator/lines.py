@@ -26,7 +26,7 @@ class Delivery(NamedTuple):
     taken: asyncio.Future[int]
 
 
-class Line(Link):
+class SimulatorLink(Link):
     """A link that can stop reading and writing without closing."""
 
     hung = False
@@ -65,13 +65,13 @@ class Line(Link):
         return session.state in _RECEIVING and session.free_window > 0 and not (self.hung or self.cut)
 
 
-class Courier:
+class SimulatedCourier:
     """Sends every delivery to an ESME of its system_id until it is taken: after refusals, lost links and new binds.
 
     `bring_again` calls back after the pause for a refusal.
     """
 
-    def __init__(self, lines: Iterable[Line], bring_again: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, lines: Iterable[SimulatorLink], bring_again: Callable[[Callable[[], None]], None]) -> None:
         self.taken = 0
         self.refused: Counter[int] = Counter()
         self._lines = lines

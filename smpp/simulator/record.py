@@ -54,7 +54,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownMessage:
     """A message as the phone shows it: joined from its `parts`; `missing` has the indexes that never came.
 
     `nth` and `at` are those of the submit of its first part.
@@ -115,7 +115,7 @@ class Record:
             pdu = submitted.pdu._replace(body=body._replace(short_message=message))
         self.taken[self._places[taken.key]] = taken._replace(submitted=submitted._replace(pdu=pdu))
 
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[ShownMessage]:
         """Return the messages as phones show them, in the order of their first parts.
 
         A part that comes twice begins a second message, so that no repeated send is hidden.
@@ -129,7 +129,7 @@ class Record:
             self._file = None
 
 
-def join_parts(submits: Iterable[Submitted]) -> list[Shown]:
+def join_parts(submits: Iterable[Submitted]) -> list[ShownMessage]:
     """Return the messages of these submits; incomplete ones name their missing parts."""
     begun: list[tuple[Submitted, int, dict[int, str]]] = []
     unfinished: dict[tuple[str, str, int | None, int], list[dict[int, str]]] = {}
@@ -145,7 +145,7 @@ def join_parts(submits: Iterable[Submitted]) -> list[Shown]:
         if len(texts) == place.total:
             waiting.remove(texts)
     return [
-        Shown(
+        ShownMessage(
             number=submitted.number,
             sender=submitted.sender,
             text="".join(texts[index] for index in sorted(texts)),

@@ -22,9 +22,9 @@ from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
-from smpp.session.states import Role
+from smpp.session.states import SessionRole
 from smpp.simulator.deliveries import write_inbound, write_message_id, write_receipt
-from smpp.simulator.lines import Courier, Line
+from smpp.simulator.lines import SimulatedCourier, SimulatorLink
 from smpp.simulator.record import PhoneSms, Record, Taken
 from smpp.simulator.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment
 from smpp.wire.bodies import (
@@ -90,12 +90,12 @@ class Simulator:
         self._limits = limits or SessionLimits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
         self._server: asyncio.Server | None = None
-        self.lines: set[Line] = set()
+        self.lines: set[SimulatorLink] = set()
         self._nth = 0
         self._second = (0, 0)
         self._timers: set[asyncio.TimerHandle] = set()
         self._changed = asyncio.Event()
-        self._courier = Courier(self.lines, lambda call: self._later(self.script.receipt_retry_delay, call))
+        self._courier = SimulatedCourier(self.lines, lambda call: self._later(self.script.receipt_retry_delay, call))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `port` 0 takes a free one, named in `self.port`."""
@@ -179,17 +179,17 @@ class Simulator:
 
     # Links
 
-    def _make_line(self) -> Line:
-        return Line(Session(Role.SMSC, self._limits, self._loop.time()), self)
+    def _make_line(self) -> SimulatorLink:
+        return SimulatorLink(Session(SessionRole.SMSC, self._limits, self._loop.time()), self)
 
     def on_opened(self, link: Link) -> None:
         """Add the link to ours."""
-        assert isinstance(link, Line)
+        assert isinstance(link, SimulatorLink)
         self.lines.add(link)
 
     def on_closed(self, link: Link) -> None:
         """Forget the link."""
-        assert isinstance(link, Line)
+        assert isinstance(link, SimulatorLink)
         self.lines.discard(link)
         self._changed.set()
 
@@ -198,7 +198,7 @@ class Simulator:
 
     def on_event(self, link: Link, event: Event) -> None:
         """Dispatch an event; a hung link only takes the outcome of deliveries."""
-        assert isinstance(link, Line)
+        assert isinstance(link, SimulatorLink)
         if isinstance(event, Answered):
             self._courier.answered(event.context, event.pdu.status)
         elif isinstance(event, Unanswered):
@@ -218,7 +218,7 @@ class Simulator:
         """Wake those who wait in `until`."""
         self._changed.set()
 
-    def _on_bind(self, line: Line, pdu: Pdu) -> None:
+    def _on_bind(self, line: SimulatorLink, pdu: Pdu) -> None:
         body = pdu.body
         assert isinstance(body, (BindReceiver, BindTransmitter, BindTransceiver))
         status = self.script.bind_status
@@ -239,7 +239,7 @@ class Simulator:
 
     # Requests
 
-    def _on_request(self, line: Line, pdu: Pdu) -> None:
+    def _on_request(self, line: SimulatorLink, pdu: Pdu) -> None:
         body = pdu.body
         if isinstance(body, (SubmitSm, DataSm)):
             self._on_submit(line, pdu, body)
@@ -252,7 +252,7 @@ class Simulator:
         elif isinstance(body, ReplaceSm):
             self._on_replace(line, pdu, body)
 
-    def _on_submit(self, line: Line, pdu: Pdu, body: SubmitSm | DataSm) -> None:
+    def _on_submit(self, line: SimulatorLink, pdu: Pdu, body: SubmitSm | DataSm) -> None:
         submitted, treatment = self._judge(line, pdu, body.destination_addr)
         if treatment.hang:
             line.hang()
@@ -283,7 +283,7 @@ class Simulator:
         if body.registered_delivery & _INTERMEDIATE_WANTED and treatment.receipt is not ReceiptTime.NEVER:
             self._report(taken, treatment, ReceiptState.ENROUTE, _INTERMEDIATE)
 
-    def _on_multi(self, line: Line, pdu: Pdu, body: SubmitMulti) -> None:
+    def _on_multi(self, line: SimulatorLink, pdu: Pdu, body: SubmitMulti) -> None:
         """Take a submit_multi: without faults of the link, with refusals per address."""
         refused = []
         message_id = ""
@@ -300,7 +300,7 @@ class Simulator:
             self._finish_later(taken, treatment)
         line.session.respond(pdu, SubmitMultiResp(message_id, tuple(refused)))
 
-    def _judge(self, line: Line, pdu: Pdu, number: str) -> tuple[Submitted, Treatment]:
+    def _judge(self, line: SimulatorLink, pdu: Pdu, number: str) -> tuple[Submitted, Treatment]:
         self._nth += 1
         submitted = Submitted(self._nth, self._clock.now(), line.system_id, number, pdu, self.script.dialect)
         second, taken = self._second
@@ -319,7 +319,7 @@ class Simulator:
         self.record.add(taken)
         return taken
 
-    def _find(self, line: Line, message_id: str) -> Taken | None:
+    def _find(self, line: SimulatorLink, message_id: str) -> Taken | None:
         """Return the submit of this ESME with the id; case and padding of a number do not matter."""
         taken = self.record.find(normalise_id(message_id, self.script.dialect.id_in_response))
         return taken if taken is not None and taken.submitted.system_id == line.system_id else None
@@ -327,7 +327,7 @@ class Simulator:
     def _is_open(self, taken: Taken | None) -> TypeGuard[Taken]:
         return taken is not None and self.record.states[taken.key] is ReceiptState.ENROUTE
 
-    def _on_query(self, line: Line, pdu: Pdu, body: QuerySm) -> None:
+    def _on_query(self, line: SimulatorLink, pdu: Pdu, body: QuerySm) -> None:
         self.queries[body.message_id] += 1
         taken = self._find(line, body.message_id)
         refused = self.script.query_status
@@ -338,7 +338,7 @@ class Simulator:
         final = "" if state is ReceiptState.ENROUTE else f"{self._clock.now().astimezone(UTC):%y%m%d%H%M%S}000+"
         line.session.respond(pdu, QuerySmResp(taken.message_id, final, NUMBER_OF[state]))
 
-    def _on_cancel(self, line: Line, pdu: Pdu, body: CancelSm) -> None:
+    def _on_cancel(self, line: SimulatorLink, pdu: Pdu, body: CancelSm) -> None:
         """Cancel one submit by its id, or without an id all open ones between the addresses (§4.9.1)."""
         if body.message_id:
             named = [self._find(line, body.message_id)]
@@ -354,7 +354,7 @@ class Simulator:
             self.record.states[taken.key] = ReceiptState.DELETED
         line.session.respond(pdu, CancelSmResp(), Status.ROK if found else Status.RCANCELFAIL)
 
-    def _on_replace(self, line: Line, pdu: Pdu, body: ReplaceSm) -> None:
+    def _on_replace(self, line: SimulatorLink, pdu: Pdu, body: ReplaceSm) -> None:
         taken = self._find(line, body.message_id)
         if self._is_open(taken):
             self.record.replace(taken, body.short_message)

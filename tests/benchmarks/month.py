@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from reports.archive import Month
-from reports.counting import Direction, Figures, Place, sum_inbound, sum_job
+from reports.counting import Direction, Figures, SumPlace, sum_inbound, sum_job
 from sms.lifecycle import SUCCESS, MessageState
 from sms.message import Alphabet, Origin
 from sms.outbox import OutboxState
@@ -316,7 +316,7 @@ class _Day:
             proof="range" if from_mail else "login",
         )
 
-    def _add_message(self, job: Any, to: _To, seq: int, centre: str) -> tuple[Place, Figures]:
+    def _add_message(self, job: Any, to: _To, seq: int, centre: str) -> tuple[SumPlace, Figures]:
         now, ended, taken = self.now, to.state is not MessageState.QUEUED, to.state in _TAKEN
         carrier = CARRIERS[_low(self._chance, len(CARRIERS))] if taken or to.state is MessageState.FAILED else ""
         row: Any = _MESSAGES.row(
@@ -352,7 +352,7 @@ class _Day:
             self._add_part(row, index, carrier, sent_at, ended_at)
         self._written += 1
         self._own += job.customer_key == self._customer_key
-        return Place(to.country, carrier, to.state.value), Figures(1, to.parts, to.parts if taken else 0, 0)
+        return SumPlace(to.country, carrier, to.state.value), Figures(1, to.parts, to.parts if taken else 0, 0)
 
     def _add_part(self, message: Any, index: int, carrier: str, sent_at: int | None, reported_at: int | None) -> None:
         key = self.keys.take()
@@ -381,7 +381,7 @@ class _Day:
             )
             self._rows[_RECEIPTS].append(receipt)
 
-    def _end(self, job: Any, counted: Sequence[tuple[Place, Figures]], *, is_open: bool = False) -> None:
+    def _end(self, job: Any, counted: Sequence[tuple[SumPlace, Figures]], *, is_open: bool = False) -> None:
         """Add a job with what follows from its end: its sum, and a mail that told of it."""
         if is_open:
             self._rows[_JOBS].append(job._replace(open_messages=len(counted)))
@@ -399,8 +399,8 @@ class _Day:
         if job.from_mail:
             self._add_mail(job.sender, closed_at, job_key=job.key)
 
-    def _sum(self, job: Any, closed_at: int, counted: Sequence[tuple[Place, Figures]]) -> str:
-        figures: dict[Place, Figures] = defaultdict(Figures)
+    def _sum(self, job: Any, closed_at: int, counted: Sequence[tuple[SumPlace, Figures]]) -> str:
+        figures: dict[SumPlace, Figures] = defaultdict(Figures)
         for place, one in counted:
             figures[place] = figures[place].plus(one)
         due = DueJob(

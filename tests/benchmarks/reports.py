@@ -25,7 +25,7 @@ from addressbook.rights import Role
 from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME
 from gateway.admin.accounts import invite_account
-from gateway.portal.sessions import Sessions
+from gateway.portal.sessions import PortalSessions
 from reports.downloads import ask_download
 from reports.retention import DETAILS_KEPT
 from reports.tables import TableForm
@@ -300,7 +300,7 @@ def _session(site: _Site) -> str:
             return keys
 
         session.database.write_now(activate, account.key)
-        sessions = Sessions(database=session.database, keys=session.keys, clock=Clock(datetime.now(UTC)))
+        sessions = PortalSessions(database=session.database, keys=session.keys, clock=Clock(datetime.now(UTC)))
         return asyncio.run(sessions.begin(account, SessionStage.OPEN, "127.0.0.1", "benchmark"))
 
 

@@ -20,12 +20,12 @@ from addressbook.exchange import SPREADSHEET, write_csv
 from gateway.directory import DirectoryFollower
 from reports.archive import COLUMNS as SUMMARY_COLUMNS
 from reports.archive import list_months, summarise_month
-from reports.details import COLUMNS, Details
+from reports.details import COLUMNS, SentDetails
 from reports.retention import DETAILS_KEPT, Retention
 from reports.summing import Summing
 from reports.tables import TableForm, write_table
 from sms.lifecycle import MessageState
-from store.details import DetailFilter, Place, search_details
+from store.details import DetailFilter, DetailPlace, search_details
 from store.engine.database import Database, Transaction
 from store.inbound_search import Handed, InboundFilter, search_inbound
 from store.job_search import JobFilter, search_jobs
@@ -186,7 +186,7 @@ def _late_page(tx: Transaction, wanted: DetailFilter) -> Sequence[object]:
     return search_details(tx, wanted, MOST + 1, _places[0]) if _places else []
 
 
-_places: list[Place] = []
+_places: list[DetailPlace] = []
 
 
 def ask(database: Database, filled: Filled) -> Iterator[Answer]:
@@ -196,7 +196,7 @@ def ask(database: Database, filled: Filled) -> Iterator[Answer]:
     place = "SELECT accepted_at, key FROM detail WHERE customer_key = ? ORDER BY accepted_at DESC, key DESC LIMIT 1 OFFSET ?"
     skipped = min(behind, filled.messages // 2)
     _places[:] = [
-        Place(*row) for row in database.read_long_now(lambda tx: tx.rows(place, (wanted.customer_key, skipped)))
+        DetailPlace(*row) for row in database.read_long_now(lambda tx: tx.rows(place, (wanted.customer_key, skipped)))
     ]
     for name, fits, question in questions(filled):
         taken: list[tuple[float, float]] = []
@@ -210,7 +210,7 @@ def ask(database: Database, filled: Filled) -> Iterator[Answer]:
 
 def export(database: Database, filled: Filled, form: TableForm, most: int) -> int:
     """Write so many of the customer's messages as a table, and forget the octets; returns how many those were."""
-    rows = islice(Details(database).rows(DetailFilter(customer_key=filled.customer_key)), most)
+    rows = islice(SentDetails(database).rows(DetailFilter(customer_key=filled.customer_key)), most)
     return sum(map(len, write_table(form, COLUMNS, rows)))
 
 

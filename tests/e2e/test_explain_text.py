@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import main
-from cli.explained_text import Line, lay_out
+from cli.explained_text import ExplainedLine, lay_out
 from tests.kit.in_process import undo_a_command
 from tests.kit.installation import mail, write_first
 from tests.kit.testbed import administer
@@ -196,16 +196,16 @@ def test_no_sequence_of_a_mail_reaches_the_terminal(house, note):
 @pytest.mark.parametrize("verbatim", [False, True])
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_no_line_holds_what_a_terminal_obeys(hostile, verbatim):
-    rows = list(lay_out(Line(f"before{hostile}after", "text", verbatim=verbatim), 60))
+    rows = list(lay_out(ExplainedLine(f"before{hostile}after", "text", verbatim=verbatim), 60))
     assert OBEYED.search("\n".join(rows)) is None
     assert all("│ " in row for row in rows) is verbatim
 
 
 def test_wide_characters_count_twice_and_nothing_of_a_text_is_lost():
     text = "本日18時にシステム停止します。" * 5
-    rows = [row[15:] for row in lay_out(Line(text, "", verbatim=True), 60)]
+    rows = [row[15:] for row in lay_out(ExplainedLine(text, "", verbatim=True), 60)]
     assert "".join(rows) == text
     assert all(len(row) <= 45 // 2 + row.count("1") + row.count("8") for row in rows)
-    words = [row.strip() for row in lay_out(Line(" ".join(["word"] * 60), "to"), 40)]
+    words = [row.strip() for row in lay_out(ExplainedLine(" ".join(["word"] * 60), "to"), 40)]
     assert " ".join(words).removeprefix("to").split() == ["word"] * 60
     assert all(len(row) <= 40 for row, _ in pairwise(words))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cli.__main__ import main
 from cli.dkim import judge_record
 from mta.sending.sign import KeyKind, new_key
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.render import standard_template
 from tests.kit.installation import write_first
 from tests.kit.mail_servers import HOST, Peer, issue, make_authority, one_host, server_context
@@ -206,7 +206,7 @@ async def test_a_template_of_received_sms_starts_from_its_own_standard_one_and_i
 ):
     terminal = new_terminal()
     shown = (await asyncio.to_thread(CliRunner().invoke, main, ["template", "show", "inbound"])).output
-    assert shown == standard_template(Form.INBOUND)
+    assert shown == standard_template(MailForm.INBOUND)
     source, page, whose = tmp_path / "own.html", tmp_path / "page.html", ("--customer", "demo")
     source.write_text(shown.replace("{{ m.kind_name }}", "Example Ltd · {{ m.kind_name }}"))
     await terminal.run("customer", "set", "demo", "--service=inbound", "language=de")

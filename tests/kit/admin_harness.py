@@ -8,7 +8,7 @@ import pytest
 
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
-from countries.book import Ruling
+from countries.book import OperatorRule
 from gateway.admin.audit import list_audit
 from gateway.admin.countries import judge_by
 from gateway.admin.edit import Administration, Changed
@@ -33,7 +33,7 @@ class AdminHarness:
         self.keys = Keys(1, NOW.timestamp)
         self.rule_countries()
 
-    def rule_countries(self, *rulings: Ruling) -> None:
+    def rule_countries(self, *rulings: OperatorRule) -> None:
         """Have the shipped rules of countries in force, with decisions of the operator over them."""
         self.admin = Administration(self.database, self.keys, "anna", lambda: NOW, judge=judge_by(rulings))
 

@@ -8,7 +8,7 @@ from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindRefused, Ended, EndReason, Unanswered
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
-from smpp.session.states import Role
+from smpp.session.states import SessionRole
 from smpp.wire.bodies import (
     BindReceiver,
     BindTransceiver,
@@ -62,7 +62,7 @@ class Esme:
 
     def __init__(self, *, window: int = 5000, interface_version: int = 0x34) -> None:
         self.session = Session(
-            Role.ESME, SessionLimits(window=window, response_seconds=60), asyncio.get_running_loop().time()
+            SessionRole.ESME, SessionLimits(window=window, response_seconds=60), asyncio.get_running_loop().time()
         )
         self.link = _Line(self.session, self)
         self.heard = b""

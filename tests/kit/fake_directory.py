@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
-from dirsync.source import Answer, Found, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
+from dirsync.source import FoundEntry, LdapEntry, ReadFault, ReadFaultCode, SearchAnswer, SearchRequest, SearchScope
 from dirsync.strings import is_within, normal_dn
 
 IN_CHAIN = "1.2.840.113556.1.4.1941"
@@ -24,7 +24,7 @@ class FakeDirectory:
         self.context = context
         self.entries: dict[str, dict[str, tuple[bytes, ...]]] = {}
         self.requests: list[SearchRequest] = []
-        self.answers: list[Answer] = []
+        self.answers: list[SearchAnswer] = []
         self.root: dict[str, tuple[bytes, ...]] = {"namingcontexts": (context.encode(),)}
         self.before_search: Callable[[SearchRequest], None] = lambda request: None
         self._values_at_once = values_at_once
@@ -49,22 +49,22 @@ class FakeDirectory:
             LdapEntry(dn=found.dn, anchor=_anchor(found), attributes=found.attributes) for found in self._found(request)
         ]
 
-    def ask(self, request: SearchRequest) -> Answer:
+    def ask(self, request: SearchRequest) -> SearchAnswer:
         """Return the next of the prepared answers to a request with a control, else what matches."""
         self.requests.append(request)
         if request.controls:
             return self.answers.pop(0)
         if not request.base:
-            return Answer(code=0, found=(Found(dn="", attributes=self.root),))
-        return Answer(code=0, found=tuple(self._found(request)))
+            return SearchAnswer(code=0, found=(FoundEntry(dn="", attributes=self.root),))
+        return SearchAnswer(code=0, found=tuple(self._found(request)))
 
-    def _found(self, request: SearchRequest) -> Iterator[Found]:
+    def _found(self, request: SearchRequest) -> Iterator[FoundEntry]:
         base = normal_dn(request.base)
         for dn, values in list(self.entries.items()):
             name = normal_dn(dn)
-            is_meant = name == base if request.scope is Scope.BASE else is_within(name, base)
+            is_meant = name == base if request.scope is SearchScope.BASE else is_within(name, base)
             if is_meant and self._matches(request.filter, name, values):
-                yield Found(dn=dn, attributes=self._asked(values, request.attributes))
+                yield FoundEntry(dn=dn, attributes=self._asked(values, request.attributes))
 
     def _asked(self, values: Values, attributes: tuple[str, ...]) -> Values:
         asked = {"objectguid": values["objectguid"]}
@@ -123,5 +123,5 @@ def _octets(value: str) -> bytes:
     return _ESCAPED.sub(lambda octet: bytes.fromhex(octet[1].decode()), value.encode())
 
 
-def _anchor(found: Found) -> str:
+def _anchor(found: FoundEntry) -> str:
     return str(uuid.UUID(bytes_le=found.attributes["objectguid"][0]))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inbound.report import Direction, Exchanged, InboundReport
+from inbound.report import Exchanged, InboundReport, TurnDirection
 from sms.settings import Settings
 from templates.inbound_view import InboundReader
 
@@ -34,7 +34,7 @@ def inbound(**changes) -> InboundReport:
 
 def went(text="Ihre Lieferung 80012345 trifft heute zwischen 14 und 16 Uhr ein.", hours=2, **changes) -> Exchanged:
     fields: dict[str, Any] = {
-        "direction": Direction.OUT,
+        "direction": TurnDirection.OUT,
         "at": RECEIVED_AT - timedelta(hours=hours),
         "text": text,
         "by": "Anna Keller",
@@ -44,7 +44,7 @@ def went(text="Ihre Lieferung 80012345 trifft heute zwischen 14 und 16 Uhr ein."
 
 
 def came(text="Wann kommt denn meine Lieferung?", hours=5) -> Exchanged:
-    return Exchanged(direction=Direction.IN, at=RECEIVED_AT - timedelta(hours=hours), text=text)
+    return Exchanged(direction=TurnDirection.IN, at=RECEIVED_AT - timedelta(hours=hours), text=text)
 
 
 def reader(**changes) -> InboundReader:

@@ -19,7 +19,7 @@ from typing import Self
 from addressbook.sources import LdapSource, LdapTls
 from dirsync.ber import ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, NotBer, element, integer, parts_of
 from dirsync.controls import PAGED_RESULTS, paged_request
-from dirsync.ldap_messages import Inbox, Message
+from dirsync.ldap_messages import Message, MessageCutter
 from tests.kit.mail_servers import Identity
 
 START_TLS, WHO_AM_I = "1.3.6.1.4.1.1466.20037", "1.3.6.1.4.1.4203.1.11.3"
@@ -133,7 +133,7 @@ class _Dialogue:
         self._server = server
         self._connection = connection
         self._over = over
-        self._inbox = Inbox()
+        self._inbox = MessageCutter()
 
     def begin_tls(self) -> None:
         assert self._server.context is not None

@@ -15,7 +15,7 @@ from addressbook.rights import Role
 from gateway.admin.accounts import invite_account
 from gateway.admin.edit import Administration
 from gateway.portal.desk import Desk
-from gateway.portal.sessions import Sessions, csrf_of
+from gateway.portal.sessions import PortalSessions, csrf_of
 from process.doors import Doors
 from process.portal import Bound, portal_desk
 from store.portal_accounts import find_account, put_password
@@ -124,7 +124,7 @@ class PortalSite:
             return keys
 
         await self.core.database.write(activate, account.key)
-        sessions = Sessions(database=self.core.database, keys=self.core.keys, clock=self.core.clock)
+        sessions = PortalSessions(database=self.core.database, keys=self.core.keys, clock=self.core.clock)
         return Visitor(self, await sessions.begin(account, SessionStage.OPEN, "127.0.0.1", "test"))
 
     async def settled(self) -> None:

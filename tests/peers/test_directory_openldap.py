@@ -6,7 +6,7 @@ import pytest
 
 from addressbook.sources import BindMethod, LdapTls, SourceKind
 from dirsync.ldap import LdapReader
-from dirsync.source import ReadFault, ReadFaultCode, Scope, SearchRequest
+from dirsync.source import ReadFault, ReadFaultCode, SearchRequest, SearchScope
 from tests.kit.mail_servers import issue
 from tests.kit.slapd import GROUPS, PEOPLE, READER, SUFFIX, UNLIMITED, Slapd, user_anchor, user_dn
 
@@ -150,7 +150,7 @@ def test_a_server_that_demands_tls_refuses_a_bind_in_clear(slapd, limited):
 def test_an_entry_is_read_by_its_name_and_others_by_a_filter(slapd):
     with LdapReader(slapd.source(), SourceKind.OPENLDAP, ()) as reader:
         name = f"cn=Löwen (1*),{GROUPS}"
-        ((group,),) = reader.search(SearchRequest(base=name, scope=Scope.BASE, attributes=("member",)))
+        ((group,),) = reader.search(SearchRequest(base=name, scope=SearchScope.BASE, attributes=("member",)))
         assert (group.dn, len(group.anchor)) == (name, 36)
         assert group.attributes == {"member": (user_dn(1).encode(), user_dn(2).encode())}
         (found,) = reader.search(SearchRequest(base=SUFFIX, filter=r"(cn=Löwen \281\2a\29)"))

@@ -16,7 +16,7 @@ from lxml import etree
 
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
 from gateway.outbox import ChannelRules, OutboxLoop
-from gateway.ports import PushAllowance
+from gateway.ports import PushNetworks
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import ActionKind, PushAction, PushForm, PushLogin
@@ -60,7 +60,7 @@ class World(InboundHarness):
             rules=self.rules,
             template_of=standard_template,
             terms_of=terms_of,
-            allowances_of={"example ltd": (PushAllowance(networks=networks),)},
+            allowances_of={"example ltd": (PushNetworks(networks=networks),)},
             credentials_of={},
             large=self.large,
         )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from gateway.ports import PushAllowance, PushCredential
+from gateway.ports import PushCredential, PushNetworks
 from gateway.pushes import Pushes
 from gateway.report_pool import LARGE_REPORT, LargeReports
 from inbound.actions import InboundRules, PushForm, PushLogin
@@ -65,7 +65,7 @@ def sender(authority, tmp_path, large):
             rules=no_rules,
             template_of=standard_template,
             terms_of=terms_of,
-            allowances_of=dict.fromkeys(CUSTOMERS, (PushAllowance(networks=networks, **allowed),)),
+            allowances_of=dict.fromkeys(CUSTOMERS, (PushNetworks(networks=networks, **allowed),)),
             credentials_of={"demo": tuple(credentials)},
             large=large,
         )

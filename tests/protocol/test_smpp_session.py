@@ -27,7 +27,7 @@ from smpp.session.events import (
 )
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session, SessionError
-from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, SessionState
+from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, SessionRole, SessionState
 from smpp.session.timers import Timers, TimerVerdict
 from smpp.wire.bodies import (
     BODIES,
@@ -90,7 +90,7 @@ def said(session):
 
 
 def bound_esme(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
-    session = Session(Role.ESME, limits or SessionLimits(), now)
+    session = Session(SessionRole.ESME, limits or SessionLimits(), now)
     session.bind(KINDS[command](system_id="gateway", password="secret"))
     (asked,) = said(session)
     session.receive_data(encode(KINDS[command | RESPONSE_BIT](system_id="smsc"), asked.sequence))
@@ -99,7 +99,7 @@ def bound_esme(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
 
 
 def bound_smsc(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
-    session = Session(Role.SMSC, limits or SessionLimits(), now)
+    session = Session(SessionRole.SMSC, limits or SessionLimits(), now)
     session.receive_data(encode(KINDS[command](system_id="gateway", password="secret"), 1))
     (event,) = happened(session)
     session.answer_bind(event.pdu, KINDS[command | RESPONSE_BIT](system_id="smsc"))
@@ -108,12 +108,12 @@ def bound_smsc(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
 
 
 def bound(role, state, limits=None):
-    return (bound_esme if role is Role.ESME else bound_smsc)(BIND_OF[state], limits)
+    return (bound_esme if role is SessionRole.ESME else bound_smsc)(BIND_OF[state], limits)
 
 
 def test_bind_submit_receipt_unbind():
-    esme = Session(Role.ESME, SessionLimits(), 0.0)
-    smsc = Session(Role.SMSC, SessionLimits(), 0.0)
+    esme = Session(SessionRole.ESME, SessionLimits(), 0.0)
+    smsc = Session(SessionRole.SMSC, SessionLimits(), 0.0)
 
     def carry():
         smsc.receive_data(esme.data_to_send())
@@ -151,7 +151,7 @@ def test_bind_submit_receipt_unbind():
 
 
 def test_an_accepted_bind_says_which_version_is_spoken():
-    session = Session(Role.SMSC, SessionLimits(), 0.0)
+    session = Session(SessionRole.SMSC, SessionLimits(), 0.0)
     session.receive_data(encode(BindTransmitter("a", "b"), 1))
     session.answer_bind(happened(session)[0].pdu, BindTransmitterResp("smsc"))
     (answer,) = said(session)
@@ -160,12 +160,12 @@ def test_an_accepted_bind_says_which_version_is_spoken():
 
 
 def test_a_refused_bind_ends_the_client_and_leaves_the_server_open():
-    session = Session(Role.ESME, SessionLimits(), 0.0)
+    session = Session(SessionRole.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver("a", "b"))
     session.receive_data(encode(BindTransceiverResp(), 1, Status.RINVPASWD))
     assert happened(session) == [BindRefused(Status.RINVPASWD), Ended(EndReason.BIND_REFUSED)]
     assert session.refused_with == Status.RINVPASWD
-    server = Session(Role.SMSC, SessionLimits(), 0.0)
+    server = Session(SessionRole.SMSC, SessionLimits(), 0.0)
     server.receive_data(encode(BindTransceiver("a", "b"), 1))
     server.answer_bind(happened(server)[0].pdu, BindTransceiverResp(), Status.RINVPASWD)
     assert said(server) == [Pdu(BindTransceiverResp(), 1, Status.RINVPASWD)]
@@ -173,16 +173,16 @@ def test_a_refused_bind_ends_the_client_and_leaves_the_server_open():
 
 
 def test_a_nack_refuses_a_bind():
-    session = Session(Role.ESME, SessionLimits(), 0.0)
+    session = Session(SessionRole.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver("a", "b"))
     session.receive_data(encode(GenericNack(), 1, Status.RINVCMDID))
     assert happened(session) == [BindRefused(Status.RINVCMDID), Ended(EndReason.BIND_REFUSED)]
 
 
 def test_an_outbind_is_answered_with_a_bind():
-    smsc = Session(Role.SMSC, SessionLimits(), 0.0)
+    smsc = Session(SessionRole.SMSC, SessionLimits(), 0.0)
     smsc.outbind(Outbind("smsc", "knock"))
-    esme = Session(Role.ESME, SessionLimits(), 0.0)
+    esme = Session(SessionRole.ESME, SessionLimits(), 0.0)
     esme.receive_data(smsc.data_to_send())
     assert happened(esme) == [OutbindHeard(Pdu(Outbind("smsc", "knock"), 1))]
     esme.bind(BindReceiver("gateway", "secret"))
@@ -191,7 +191,7 @@ def test_an_outbind_is_answered_with_a_bind():
 
 
 def test_enquire_link_is_answered_in_every_state_by_the_session_itself():
-    for session in (Session(Role.ESME, SessionLimits(), 0.0), bound_esme(), bound_smsc(Command.BIND_RECEIVER)):
+    for session in (Session(SessionRole.ESME, SessionLimits(), 0.0), bound_esme(), bound_smsc(Command.BIND_RECEIVER)):
         session.receive_data(encode(EnquireLink(), 77))
         assert said(session) == [Pdu(EnquireLinkResp(), 77)]
         assert happened(session) == []
@@ -203,10 +203,10 @@ ALL_REQUESTS = [command for command in Command if not command & RESPONSE_BIT]
 
 @pytest.mark.parametrize("command", ALL_REQUESTS)
 @pytest.mark.parametrize("state", sorted(BOUND_STATES))
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", list(SessionRole))
 def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(role, state, command):
     session = bound(role, state)
-    other = Role.SMSC if role is Role.ESME else Role.ESME
+    other = SessionRole.SMSC if role is SessionRole.ESME else SessionRole.ESME
     octets = SUBMIT_MULTI if command is Command.SUBMIT_MULTI else encode(KINDS[command](), 50)
     session.receive_data(octets)
     events, answers = happened(session), said(session)
@@ -214,7 +214,7 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(
     if command is Command.ENQUIRE_LINK:
         assert answers == [Pdu(EnquireLinkResp(), 50)]
     elif command is Command.UNBIND:
-        after = SessionState.CLOSED if role is Role.ESME else SessionState.UNBOUND
+        after = SessionState.CLOSED if role is SessionRole.ESME else SessionState.UNBOUND
         assert (answers, session.state) == ([Pdu(UnbindResp(), 50)], after)
     elif permitted:
         assert [type(event) for event in events] == [Asked]
@@ -231,7 +231,7 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(
 
 
 @pytest.mark.parametrize("state", [SessionState.OPEN, *sorted(BOUND_STATES)])
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", list(SessionRole))
 def test_we_may_send_only_what_the_table_permits(role, state):
     session = Session(role, SessionLimits(), 0.0) if state is SessionState.OPEN else bound(role, state)
     for body in (SubmitSm(), DeliverSm(), QuerySm(), AlertNotification()):
@@ -244,7 +244,7 @@ def test_we_may_send_only_what_the_table_permits(role, state):
 
 def test_the_tables_name_every_state_and_role():
     assert set(TRANSITIONS) == set(MAY_ASK) == set(SessionState)
-    assert all(set(row) == set(Role) for row in MAY_ASK.values())
+    assert all(set(row) == set(SessionRole) for row in MAY_ASK.values())
     assert {after for row in TRANSITIONS.values() for after in row.values()} == set(SessionState) - {SessionState.OPEN}
     assert all(Happening.ENDED in row for state, row in TRANSITIONS.items() if state is not SessionState.CLOSED)
     assert {happening for row in TRANSITIONS.values() for happening in row} == set(Happening)
@@ -403,7 +403,7 @@ def test_after_the_end_answering_does_nothing_and_sending_is_refused():
 
 
 def test_a_second_bind_is_refused_on_our_side():
-    session = Session(Role.ESME, SessionLimits(), 0.0)
+    session = Session(SessionRole.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver())
     with pytest.raises(SessionError):
         session.bind(BindTransceiver())
@@ -427,7 +427,7 @@ def test_an_unknown_command_gets_a_nack_and_the_session_goes_on():
 
 
 def test_a_request_that_cannot_be_read_gets_its_own_response_with_the_reason():
-    session = bound(Role.SMSC, SessionState.BOUND_TRX)
+    session = bound(SessionRole.SMSC, SessionState.BOUND_TRX)
     session.receive_data(struct.pack("!IIII", 16 + 21, Command.SUBMIT_SM, 0, 3) + b"\0" * 16 + b"\x05abcd")
     assert said(session) == [Pdu(SubmitSmResp(), 3, Status.RINVMSGLEN)]
 
@@ -439,10 +439,12 @@ def test_what_a_carrier_brings_is_taken_beyond_its_bounds():
     assert asked == Asked(Pdu(DeliverSm(short_message=b"abcd"), 3))
 
 
-@pytest.mark.parametrize(("role", "status"), [(Role.ESME, Status.RX_T_APPN), (Role.SMSC, Status.RTHROTTLED)])
+@pytest.mark.parametrize(
+    ("role", "status"), [(SessionRole.ESME, Status.RX_T_APPN), (SessionRole.SMSC, Status.RTHROTTLED)]
+)
 def test_more_requests_than_the_inbound_window_are_told_to_come_later(role, status):
     session = bound(role, SessionState.BOUND_TRX, SessionLimits(inbound_window=2))
-    body = DeliverSm() if role is Role.ESME else SubmitSm()
+    body = DeliverSm() if role is SessionRole.ESME else SubmitSm()
     for sequence in (10, 11, 12):
         session.receive_data(encode(body, sequence))
     asked = happened(session)
@@ -559,7 +561,7 @@ def test_a_session_with_life_but_without_traffic_ends_as_inactive():
 
 
 def test_a_connection_that_does_not_bind_in_time_ends():
-    session = Session(Role.SMSC, SessionLimits(init_seconds=15), 100.0)
+    session = Session(SessionRole.SMSC, SessionLimits(init_seconds=15), 100.0)
     session.tick(114)
     session.receive_data(encode(EnquireLink(), 1))
     assert happened(session) == []
@@ -568,7 +570,7 @@ def test_a_connection_that_does_not_bind_in_time_ends():
 
 
 def test_a_bind_without_an_answer_ends_too():
-    session = Session(Role.ESME, SessionLimits(init_seconds=15), 0.0)
+    session = Session(SessionRole.ESME, SessionLimits(init_seconds=15), 0.0)
     session.bind(BindTransceiver())
     session.tick(15)
     assert happened(session) == [Ended(EndReason.NOT_BOUND)]
@@ -581,8 +583,8 @@ def test_timers_off_never_end_a_session():
 
 
 def test_the_tick_is_wanted_often_enough_for_the_shortest_timer():
-    assert Session(Role.ESME, SessionLimits(response_seconds=0.2), 0.0).tick_seconds == pytest.approx(0.05)
-    assert Session(Role.ESME, SessionLimits(), 0.0).tick_seconds == 1.0
+    assert Session(SessionRole.ESME, SessionLimits(response_seconds=0.2), 0.0).tick_seconds == pytest.approx(0.05)
+    assert Session(SessionRole.ESME, SessionLimits(), 0.0).tick_seconds == 1.0
 
 
 def test_sequence_numbers_begin_again_after_the_last():
@@ -680,7 +682,7 @@ def test_every_request_ends_in_exactly_one_answer_or_none_whatever_happens(actio
     assert sorted(ended) == sent
 
 
-@given(st.binary(max_size=300), st.sampled_from(list(Role)), st.booleans())
+@given(st.binary(max_size=300), st.sampled_from(list(SessionRole)), st.booleans())
 def test_no_bytes_make_a_session_raise(data, role, is_bound):
     session = bound(role, SessionState.BOUND_TRX) if is_bound else Session(role, SessionLimits(), 0.0)
     session.receive_data(data)

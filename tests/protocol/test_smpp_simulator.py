@@ -17,7 +17,7 @@ from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindRefused, Bound, Ended, EndReason, Unanswered
 from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
-from smpp.session.states import Role
+from smpp.session.states import SessionRole
 from smpp.simulator.script import Cut, ReceiptTime, Script, Treatment
 from smpp.wire.bodies import (
     BindReceiver,
@@ -80,7 +80,9 @@ class Esme:
     async def connect(self, port, kind=BindTransceiver, system_id="gateway", password="secret"):
         loop = asyncio.get_running_loop()
         await loop.create_connection(
-            lambda: Link(Session(Role.ESME, SessionLimits(response_seconds=5), loop.time()), self), "127.0.0.1", port
+            lambda: Link(Session(SessionRole.ESME, SessionLimits(response_seconds=5), loop.time()), self),
+            "127.0.0.1",
+            port,
         )
         self.link.session.bind(kind(system_id, password))
         self.link.pump()

@@ -11,7 +11,7 @@ from addressbook.people import Customer, Directory, Profile, User
 from addressbook.snapshot import Snapshot
 from cli.words import contradiction_sentences
 from config.model import Config, load_config
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.rules import RuleName
 from gateway.admin.countries import judge_by
 from gateway.config_lint import find_contradictions, find_help_taken, find_help_without_contact, find_idle_numbers
@@ -171,7 +171,7 @@ CLOSED = {"alpha": Hours(since=time(8), until=time(18))}  # for 14 hours
 
 
 def shortened(layers, value="1m-13h", *, mode=Mode.APPLY, country="BE", carriers=ALONE, hours=CLOSED, **ruling):
-    rule = Ruling(country=country, name=RuleName.VALIDITY, mode=mode, value=value, **ruling)
+    rule = OperatorRule(country=country, name=RuleName.VALIDITY, mode=mode, value=value, **ruling)
     return contradictions(layers, hours=hours, carriers=carriers, rulings=[rule])
 
 
@@ -329,7 +329,7 @@ def test_a_number_whose_country_wants_help_answered_and_whose_answer_names_nobod
         (None, {"state": NumberState.BLOCKED}),
         (None, {"country": "GB"}),
         (None, {"customer_key": None}),
-        (None, {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]}),
+        (None, {"rulings": [OperatorRule(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]}),
     ],
 )
 def test_an_answer_to_help_that_names_somebody_or_that_nobody_demands_is_not_told(act, facts):
@@ -373,8 +373,8 @@ def test_a_keyword_that_takes_a_word_which_is_now_wanted_answered_is_told(number
         {"state": NumberState.BLOCKED},
         {"country": "GB"},
         {"customer_key": 2},
-        {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]},
-        {"rulings": [Ruling(country="US", name=RuleName.STOP_HELP, mode=Mode.OFF, customer="Example")]},
+        {"rulings": [OperatorRule(country="US", name=RuleName.STOP_HELP, mode=Mode.NOTE)]},
+        {"rulings": [OperatorRule(country="US", name=RuleName.STOP_HELP, mode=Mode.OFF, customer="Example")]},
     ],
 )
 def test_a_keyword_whose_word_nobody_demands_is_not_told(facts):

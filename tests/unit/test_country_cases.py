@@ -27,7 +27,7 @@ from addressbook.people import Customer, Directory
 from addressbook.registrations import RegisteredId, Registrations
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.findings import Effect
 from countries.judge import Judge
 from countries.rules import RuleName
@@ -79,7 +79,7 @@ def situations():
 def judge_with(decided: str) -> Judge:
     """Return the judge of the shipped rules with decisions of the operator such as `max_parts=apply`."""
     pairs = [pair.split("=") for pair in decided.split(";") if pair]
-    return judge_by([Ruling(country="*", name=RuleName(name), mode=Mode(mode)) for name, mode in pairs])
+    return judge_by([OperatorRule(country="*", name=RuleName(name), mode=Mode(mode)) for name, mode in pairs])
 
 
 def spelled_out(text: str) -> str:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from addressbook.registrations import RegisteredId, Registrations
-from countries.book import Mode, Place, RuleBook, Ruling
+from countries.book import Mode, OperatorRule, RuleBook, RuleSubject
 from countries.findings import Effect
 from countries.judge import Case, Judge, Registration
 from countries.rules import RuleName
@@ -59,7 +59,7 @@ def test_a_name_that_is_shown_as_another_is_not_refused():
 
 @pytest.mark.parametrize(("mode", "is_refused"), [(Mode.APPLY, True), (Mode.NOTE, False), (Mode.OFF, False)])
 def test_the_operator_decides_the_mode_of_a_rule_for_a_country(mode, is_refused):
-    judge = judge_by([Ruling(country="BE", name=RuleName.ALPHA, mode=mode)])
+    judge = judge_by([OperatorRule(country="BE", name=RuleName.ALPHA, mode=mode)])
     judged = judge.judge(case("BE"))
     assert (judged.refused is not None) is is_refused
     assert ((RuleName.ALPHA, Effect.NOTED) in effects(judged)) is (mode is Mode.NOTE)
@@ -67,9 +67,9 @@ def test_the_operator_decides_the_mode_of_a_rule_for_a_country(mode, is_refused)
 
 def test_the_nearest_decision_of_the_operator_wins():
     rulings = [
-        Ruling(country="*", name=RuleName.ALPHA, mode=Mode.OFF),
-        Ruling(country="BE", name=RuleName.ALPHA, mode=Mode.APPLY),
-        Ruling(country="BE", name=RuleName.ALPHA, mode=Mode.NOTE, customer="Acme"),
+        OperatorRule(country="*", name=RuleName.ALPHA, mode=Mode.OFF),
+        OperatorRule(country="BE", name=RuleName.ALPHA, mode=Mode.APPLY),
+        OperatorRule(country="BE", name=RuleName.ALPHA, mode=Mode.NOTE, customer="Acme"),
     ]
     judge = Judge(lambda: RuleBook(known_countries(), rulings))
     assert judge.judge(case("BE")).refused is not None
@@ -79,8 +79,8 @@ def test_the_nearest_decision_of_the_operator_wins():
 
 def suffixes(rulings, day=DAY, networks=frozenset(), customer=""):
     """Return the words that texts to France must end with: of each rule its value, and whether it is applied."""
-    book = judge_by([Ruling(country="FR", name=RuleName.TEXT_SUFFIX, **fields) for fields in rulings]).book
-    place = Place(country="FR", customer=customer, use_case=UseCase.MARKETING, networks=networks)
+    book = judge_by([OperatorRule(country="FR", name=RuleName.TEXT_SUFFIX, **fields) for fields in rulings]).book
+    place = RuleSubject(country="FR", customer=customer, use_case=UseCase.MARKETING, networks=networks)
     rules = (rule for rule in book.rules_at(place) if rule.name is RuleName.TEXT_SUFFIX and not rule.has_ended(day))
     return [(rule.value, rule.mode) for rule in rules]
 
@@ -109,7 +109,9 @@ def test_what_a_value_of_the_operator_stands_in_place_of_counts_until_its_day():
     assert SHIPPED_SUFFIX in suffixes(rulings)
     assert suffixes(rulings, later) == [("STOP 2", Mode.APPLY), ("STOP 1", Mode.APPLY)]
     assert suffixes(rulings, last) == [("STOP 2", Mode.APPLY)]
-    ruling = Ruling(country="ES", name=RuleName.ALPHA_REGISTRATION, mode=Mode.APPLY, value="none", in_force_at=last)
+    ruling = OperatorRule(
+        country="ES", name=RuleName.ALPHA_REGISTRATION, mode=Mode.APPLY, value="none", in_force_at=last
+    )
     judge = judge_by([ruling])
     assert judge.judge(case("ES", day=later)).refused is not None
     assert judge.judge(case("ES", day=last)).refused is None
@@ -123,7 +125,7 @@ def test_a_value_for_networks_leaves_what_is_said_of_the_country():
 
 
 def test_a_rule_is_found_by_what_a_finding_says_of_it():
-    book, place = JUDGE.book, Place(country="MY")
+    book, place = JUDGE.book, RuleSubject(country="MY")
     rule = book.find(place, RuleName.URLS, "forbidden: a link (example.com)")
     assert rule is not None
     assert rule.value == "forbidden"
@@ -143,7 +145,7 @@ def test_a_registration_counts_for_its_customer_country_use_case_and_until_its_l
 
 def judge_validity(validity, *rules):
     """Return what is judged of a validity under rules of Germany, each a mode and a range."""
-    rulings = [Ruling(country="DE", name=RuleName.VALIDITY, mode=mode, value=value) for mode, value in rules]
+    rulings = [OperatorRule(country="DE", name=RuleName.VALIDITY, mode=mode, value=value) for mode, value in rules]
     judged = judge_by(rulings).judge(case("DE", validity=validity))
     return judged.validity, [finding[1:] for finding in judged.findings if finding.rule is RuleName.VALIDITY]
 
@@ -195,11 +197,11 @@ def test_what_is_known_of_the_network_stands_in_place_of_what_is_said_of_the_cou
 
 def test_the_strictest_of_several_rules_counts_and_one_to_apply_before_a_note():
     rulings = [
-        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="4"),
-        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="2"),
-        Ruling(country="DE", name=RuleName.MAX_PARTS, mode=Mode.NOTE, value="1"),
-        Ruling(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="allow-list"),
-        Ruling(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="forbidden"),
+        OperatorRule(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="4"),
+        OperatorRule(country="DE", name=RuleName.MAX_PARTS, mode=Mode.APPLY, value="2"),
+        OperatorRule(country="DE", name=RuleName.MAX_PARTS, mode=Mode.NOTE, value="1"),
+        OperatorRule(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="allow-list"),
+        OperatorRule(country="DE", name=RuleName.URLS, mode=Mode.NOTE, value="forbidden"),
     ]
     wording = judge_by(rulings).judge(case("DE")).wording
     assert wording is not None

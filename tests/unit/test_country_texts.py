@@ -11,7 +11,7 @@ from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.contents import Contents, find_hints, find_links, find_phone_number, is_shortener
 from countries.findings import Effect
 from countries.rules import RuleName
@@ -40,8 +40,8 @@ STOP = "STOP 36111"
 
 def book(*applied, constraints=None, off=(), **cells):
     """Return an address book with settings of the customer, and rules of all countries that are applied, or off."""
-    rulings = [Ruling(country="*", name=RuleName(name), mode=Mode.APPLY) for name in applied]
-    rulings += [Ruling(country="*", name=RuleName(name), mode=Mode.OFF) for name in off]
+    rulings = [OperatorRule(country="*", name=RuleName(name), mode=Mode.APPLY) for name in applied]
+    rulings += [OperatorRule(country="*", name=RuleName(name), mode=Mode.OFF) for name in off]
     layers = {LayerKey(LayerKind.CUSTOMER, 1): layer_of(LayerKind.CUSTOMER, cells, "manual")}
     return Snapshot(
         Directory(version=3, customers=[CUSTOMER]),
@@ -328,7 +328,7 @@ def test_a_fallback_is_none_where_it_is_not_permitted_or_somebody_elses():
 def known_validity(*rulings, **cells):
     """Return an address book under decisions about validities."""
     made = book(**cells)
-    made.judge = judge_by([Ruling(name=RuleName.VALIDITY, **fields) for fields in rulings])
+    made.judge = judge_by([OperatorRule(name=RuleName.VALIDITY, **fields) for fields in rulings])
     return made
 
 
@@ -390,7 +390,7 @@ def test_that_not_every_kind_of_sender_has_its_parts_joined_is_told_of_several_p
 
 def test_a_kind_of_sender_that_is_named_counts_before_one_that_is_not():
     rulings = [
-        Ruling(country="DE", name=RuleName.CONCATENATION, mode=Mode.APPLY, value=value)
+        OperatorRule(country="DE", name=RuleName.CONCATENATION, mode=Mode.APPLY, value=value)
         for value in ("by sender type", "not name")
     ]
     known = Snapshot(

@@ -10,7 +10,7 @@ from addressbook.sources import DeltaMethod, LdapSource, LdapTls
 from dirsync.ber import BOOLEAN, ENUMERATED, OCTET_STRING, SEQUENCE, element, integer
 from dirsync.controls import DIRSYNC, SYNC_DONE, SYNC_STATE, SyncState, dirsync_request
 from dirsync.deltas import MOST, Delta, Doubt, DoubtCode, first_cookie, read_delta
-from dirsync.source import Answer, Found, ReadFault, ReadFaultCode, Scope
+from dirsync.source import FoundEntry, ReadFault, ReadFaultCode, SearchAnswer, SearchScope
 from tests.kit.fake_directory import FakeDirectory
 
 TOP = "DC=example,DC=org"
@@ -62,21 +62,23 @@ def octets_of(cookie: str) -> bytes:
     return base64.b64decode(json.loads(cookie)["cookie"])
 
 
-def of_dirsync(more: int, cookie: bytes, *found: Found) -> Answer:
-    return Answer(code=0, found=found, controls={DIRSYNC: dirsync_request(more, 0, cookie)})
+def of_dirsync(more: int, cookie: bytes, *found: FoundEntry) -> SearchAnswer:
+    return SearchAnswer(code=0, found=found, controls={DIRSYNC: dirsync_request(more, 0, cookie)})
 
 
-def changed(directory: FakeDirectory, *names: str) -> list[Found]:
+def changed(directory: FakeDirectory, *names: str) -> list[FoundEntry]:
     """Return what DirSync says of entries: hardly anything."""
-    return [Found(dn=dn(name), attributes={"objectguid": directory.entries[dn(name)]["objectguid"]}) for name in names]
+    return [
+        FoundEntry(dn=dn(name), attributes={"objectguid": directory.entries[dn(name)]["objectguid"]}) for name in names
+    ]
 
 
-def of_syncrepl(*found: tuple[SyncState, int], cookie: bytes = LATER, deletes: bool = True) -> Answer:
+def of_syncrepl(*found: tuple[SyncState, int], cookie: bytes = LATER, deletes: bool = True) -> SearchAnswer:
     done = element(SEQUENCE, element(OCTET_STRING, cookie), integer(-1 if deletes else 0, BOOLEAN))
-    return Answer(
+    return SearchAnswer(
         code=0,
         found=tuple(
-            Found(dn=f"uid={number},{PEOPLE}", controls={SYNC_STATE: state_of(state, number)})
+            FoundEntry(dn=f"uid={number},{PEOPLE}", controls={SYNC_STATE: state_of(state, number)})
             for state, number in found
         ),
         controls={SYNC_DONE: done},
@@ -119,7 +121,7 @@ def test_dirsync_is_asked_for_what_the_mapping_and_the_filter_need_in_the_whole_
 
 
 def test_an_account_without_the_right_to_replicate_asks_for_what_it_may_see(directory):
-    directory.answers = [Answer(code=50, said="50"), of_dirsync(0, b"second")]
+    directory.answers = [SearchAnswer(code=50, said="50"), of_dirsync(0, b"second")]
     assert isinstance(read(directory, DeltaMethod.DIRSYNC, b"first"), Delta)
     asked = [request.controls[0][2] for request in directory.requests if request.controls]
     assert asked == [dirsync_request(flags, 1 << 20, b"first") for flags in (0, 1)]
@@ -133,7 +135,7 @@ def test_dirsync_that_never_comes_to_its_end_asks_for_a_complete_reading(directo
 
 def test_dirsync_that_names_more_than_a_delta_may_asks_for_a_complete_reading(directory):
     guids = (uuid.UUID(int=number).bytes_le for number in range(1, MOST + 2))
-    everybody = [Found(dn=str(guid), attributes={"objectguid": (guid,)}) for guid in guids]
+    everybody = [FoundEntry(dn=str(guid), attributes={"objectguid": (guid,)}) for guid in guids]
     directory.answers = [of_dirsync(1, b"second", *everybody)]
     assert doubt(directory, DeltaMethod.DIRSYNC, b"first") is DoubtCode.TOO_MANY
 
@@ -141,12 +143,12 @@ def test_dirsync_that_names_more_than_a_delta_may_asks_for_a_complete_reading(di
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(code=53, said="53 unwillingToPerform"),
-        Answer(code=12, said="12 unavailableCriticalExtension"),
-        Answer(code=0),
-        Answer(code=0, controls={DIRSYNC: b"\x30\x03\x02\x01"}),
-        of_dirsync(0, b"second", Found(dn="CN=nameless")),
-        of_dirsync(0, b"second", Found(dn="CN=cut", attributes={"objectguid": (b"short",)})),
+        SearchAnswer(code=53, said="53 unwillingToPerform"),
+        SearchAnswer(code=12, said="12 unavailableCriticalExtension"),
+        SearchAnswer(code=0),
+        SearchAnswer(code=0, controls={DIRSYNC: b"\x30\x03\x02\x01"}),
+        of_dirsync(0, b"second", FoundEntry(dn="CN=nameless")),
+        of_dirsync(0, b"second", FoundEntry(dn="CN=cut", attributes={"objectguid": (b"short",)})),
     ],
     ids=["unwilling", "no such control", "no control", "a cut control", "no GUID", "a cut GUID"],
 )
@@ -219,9 +221,9 @@ def test_a_restored_domain_controller_has_another_invocation_and_asks_for_a_comp
 
 
 def test_a_server_that_requires_a_refresh_asks_for_one_complete_reading(directory):
-    directory.answers = [Answer(code=4096, said="4096 e-syncRefreshRequired")]
+    directory.answers = [SearchAnswer(code=4096, said="4096 e-syncRefreshRequired")]
     assert doubt(directory, DeltaMethod.SYNCREPL) is DoubtCode.REFUSED
-    assert [request.scope for request in directory.requests] == [Scope.SUBTREE]
+    assert [request.scope for request in directory.requests] == [SearchScope.SUBTREE]
 
 
 def test_an_entry_that_is_there_again_is_not_gone_and_a_present_one_did_not_change(directory):
@@ -241,14 +243,14 @@ def test_an_entry_that_is_there_again_is_not_gone_and_a_present_one_did_not_chan
         (of_syncrepl(deletes=False), DoubtCode.ALL_AGAIN),
         (of_syncrepl(cookie=LATER.replace(b"#000#", b"#001#")), DoubtCode.OTHER_SERVER),
         (of_syncrepl(cookie=b"unknown"), DoubtCode.OTHER_SERVER),
-        (Answer(code=0), DoubtCode.REFUSED),
-        (Answer(code=0, controls={SYNC_DONE: b"\x30\x7f"}), DoubtCode.REFUSED),
+        (SearchAnswer(code=0), DoubtCode.REFUSED),
+        (SearchAnswer(code=0, controls={SYNC_DONE: b"\x30\x7f"}), DoubtCode.REFUSED),
         (
-            Answer(code=0, found=(Found(dn="stateless"),), controls=of_syncrepl().controls),
+            SearchAnswer(code=0, found=(FoundEntry(dn="stateless"),), controls=of_syncrepl().controls),
             DoubtCode.REFUSED,
         ),
-        (Answer(code=4), DoubtCode.TOO_MANY),
-        (Answer(code=53), DoubtCode.REFUSED),
+        (SearchAnswer(code=4), DoubtCode.TOO_MANY),
+        (SearchAnswer(code=53), DoubtCode.REFUSED),
     ],
 )
 def test_a_synchronisation_in_any_doubt_asks_for_a_complete_reading(directory, answer, code):
@@ -259,7 +261,7 @@ def test_a_synchronisation_in_any_doubt_asks_for_a_complete_reading(directory, a
 @pytest.mark.parametrize("code", [51, 52, 80])
 @pytest.mark.parametrize("method", [DeltaMethod.SYNCREPL, DeltaMethod.DIRSYNC])
 def test_a_server_that_is_busy_is_asked_again_later_and_the_cookie_stays(directory, method, code):
-    directory.answers = [Answer(code=code, said=f"{code}")]
+    directory.answers = [SearchAnswer(code=code, said=f"{code}")]
     with pytest.raises(ReadFault) as fault:
         read(directory, method, MOMENT)
     assert fault.value.code is ReadFaultCode.BUSY
@@ -274,6 +276,6 @@ def test_an_attribute_that_the_server_computes_from_other_entries_asks_for_a_com
 
 
 def test_a_doubt_says_what_it_is_about(directory):
-    directory.answers = [Answer(code=53, said="53 unwillingToPerform consumer state is newer than provider!")]
+    directory.answers = [SearchAnswer(code=53, said="53 unwillingToPerform consumer state is newer than provider!")]
     found = read(directory, DeltaMethod.SYNCREPL, MOMENT)
     assert str(found) == "refused: {'result': '53 unwillingToPerform consumer state is newer than provider!'}"

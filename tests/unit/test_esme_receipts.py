@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.rules import RuleName
 from gateway.listener import ConnectionLimits
 from smpp.server.connection import EsmeLimits
@@ -151,7 +151,7 @@ async def serve_where(house):
     sites = []
 
     async def start(value, mode=Mode.NOTE, **rule):
-        ruling = Ruling(country="GB", name=RuleName.RECEIPTS, mode=mode, value=value, **rule)
+        ruling = OperatorRule(country="GB", name=RuleName.RECEIPTS, mode=mode, value=value, **rule)
         sites.append(await EsmeSite(replace(house, rulings=(ruling,))).start())
         return sites[-1]
 

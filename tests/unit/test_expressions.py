@@ -11,7 +11,7 @@ from addressbook.expressions import (
     TRANSFORMS,
     Circumstances,
     ExpressionError,
-    Found,
+    FoundValue,
     UnreadableError,
     parse_expression,
 )
@@ -25,7 +25,7 @@ def read(expression: str, country: str = "GB", **attributes: str | list[str] | b
     return None if found is None else found.text
 
 
-def find(expression: str, country: str = "GB", **attributes: str | list[str] | bytes) -> Found | None:
+def find(expression: str, country: str = "GB", **attributes: str | list[str] | bytes) -> FoundValue | None:
     raw = {}
     for name, given_values in attributes.items():
         values = given_values if isinstance(given_values, list) else [given_values]
@@ -77,8 +77,8 @@ def test_an_expression_reads_an_entry(expression: str, entry: dict, text: str | 
 
 
 def test_a_value_comes_with_the_attribute_that_it_is_of() -> None:
-    assert find("displayName || cn", cn="Anna") == Found("Anna", "cn")
-    assert find('cn || "x"') == Found("x", "")
+    assert find("displayName || cn", cn="Anna") == FoundValue("Anna", "cn")
+    assert find('cn || "x"') == FoundValue("x", "")
 
 
 STOPPED = [

@@ -7,7 +7,7 @@ import pytest
 
 from addressbook.numbers import NumberKind, NumberState, Sharing
 from addressbook.options import Option
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.rules import RuleName
 from gateway.admin import action_fields, actions, customers, keywords, logins, numbers, options, profiles
 from gateway.admin.edit import AuditAction
@@ -240,7 +240,7 @@ def test_a_number_whose_country_wants_help_answered_does_not_come_to_a_keyword_t
     ],
 )
 def test_the_operator_decides_where_help_must_be_answered(office, decided, is_refused):
-    office.rule_countries(Ruling(country="US", name=RuleName.STOP_HELP, **decided))
+    office.rule_countries(OperatorRule(country="US", name=RuleName.STOP_HELP, **decided))
     add_number(office, AMERICAN, customer="acme", carriers=["alpha", "beta"])
     if is_refused:
         assert office.refuse(keywords.make_keyword, "info", "acme")[0] is FaultCode.ANSWER_DEMANDED
@@ -250,7 +250,7 @@ def test_the_operator_decides_where_help_must_be_answered(office, decided, is_re
 
 @pytest.mark.parametrize(("day", "is_refused"), [(NOW.date(), True), (NOW.date() + timedelta(days=1), False)])
 def test_a_demand_of_the_operators_own_begins_on_its_day_and_names_where_it_stands(office, day, is_refused):
-    own = Ruling(
+    own = OperatorRule(
         country="GB",
         name=RuleName.STOP_HELP,
         mode=Mode.APPLY,

@@ -44,7 +44,7 @@ from store.inbound_tables import ActionRow, InboundSmsRow
 from store.outbox import NewRow
 from store.secrets import secret_named
 from templates.confined import ConfinedTemplates
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.render import Renderer
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.clock import Clock
@@ -293,7 +293,7 @@ async def test_a_user_who_is_gone_is_told_nothing_and_the_mail_is_given_up(offic
 @pytest.mark.usefixtures("patient")
 async def test_the_profiles_own_template_is_in_the_mail(office, teller, delivery):
     source = "<!DOCTYPE html><html><head><title>x</title></head><body><p>Own: {{ m.text }}</p></body></html>"
-    office.do(set_template, TemplateOwner("demo", "sales"), Form.INBOUND, source, {})
+    office.do(set_template, TemplateOwner("demo", "sales"), MailForm.INBOUND, source, {})
     for user in (ANNA, BERT):
         await teller.send(mail_to(office, user))
     htmls = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inbound.report import Direction
+from inbound.report import TurnDirection
 from sms.number import SenderId, SenderKind
 from sms.outcome import Done
 from store.answers import Rules
@@ -93,9 +93,9 @@ def test_a_report_shows_what_was_exchanged_before_newest_first_and_nothing_of_an
     came(world, "After it")
     earlier = report_of(world, key).earlier
     assert [(one.direction, one.text, one.by) for one in earlier] == [
-        (Direction.OUT, "Hello", ""),
-        (Direction.IN, "One", ""),
-        (Direction.OUT, "Hello", "anna@example.com"),
+        (TurnDirection.OUT, "Hello", ""),
+        (TurnDirection.IN, "One", ""),
+        (TurnDirection.OUT, "Hello", "anna@example.com"),
     ]
     assert earlier[0].state == "submitted"
 

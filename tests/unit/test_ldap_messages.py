@@ -22,8 +22,8 @@ from dirsync.ber import (
 )
 from dirsync.ldap_messages import (
     LONGEST_MESSAGE,
-    Inbox,
-    Kind,
+    LdapMessageKind,
+    MessageCutter,
     read_entry,
     read_intermediate,
     read_message,
@@ -45,7 +45,7 @@ def entry(dn, attributes):
         element(SEQUENCE, text(name), element(SET, *(text(value) for value in found)))
         for name, found in attributes.items()
     )
-    return element(Kind.ENTRY, text(dn), element(SEQUENCE, *listed))
+    return element(LdapMessageKind.ENTRY, text(dn), element(SEQUENCE, *listed))
 
 
 def message(number, operation, controls=b""):
@@ -54,7 +54,7 @@ def message(number, operation, controls=b""):
 
 def inside(octets):
     """Return a message as the inbox gives it."""
-    inbox = Inbox()
+    inbox = MessageCutter()
     inbox.add(octets)
     found = inbox.next()
     assert inbox.is_empty
@@ -89,7 +89,7 @@ def test_an_entry_is_read_as_ldap3_reads_it(written):
 def test_messages_are_the_same_in_any_chunks(written, data):
     octets = b"".join(message(number, entry(*one)) for number, one in enumerate(written))
     cuts = data.draw(st.lists(st.integers(0, len(octets)), max_size=8).map(sorted))
-    inbox, came = Inbox(), []
+    inbox, came = MessageCutter(), []
     for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
         inbox.add(octets[start:end])
         while (found := inbox.next()) is not None:
@@ -100,7 +100,7 @@ def test_messages_are_the_same_in_any_chunks(written, data):
 
 @given(st.binary(max_size=60))
 def test_octets_of_chance_are_a_message_or_not_ldap(octets):
-    inbox = Inbox()
+    inbox = MessageCutter()
     inbox.add(octets)
     with suppress(NotBer):
         inbox.next()
@@ -124,7 +124,7 @@ def test_the_names_of_attributes_are_in_lower_case_with_their_options():
 
 def test_a_result_has_its_words_its_referrals_and_its_controls():
     referral = element(0xA3, text("ldap://one.example.com/"), text("ldap://two.example.com/"))
-    operation = element(Kind.DONE, integer(10, ENUMERATED), text(""), text("elsewhere"), referral)
+    operation = element(LdapMessageKind.DONE, integer(10, ENUMERATED), text(""), text("elsewhere"), referral)
     control = element(SEQUENCE, text("1.2.3"), element(0x01, b"\xff"), text(b"value"))
     found = inside(message(3, operation, element(0xA0, control, element(SEQUENCE, text("1.2.4")))))
     result = read_result(found)
@@ -136,7 +136,7 @@ def test_a_result_has_its_words_its_referrals_and_its_controls():
 
 def test_an_extended_result_has_a_name_and_a_value():
     operation = element(
-        Kind.EXTENDED,
+        LdapMessageKind.EXTENDED,
         integer(0, ENUMERATED),
         text(""),
         text(""),
@@ -148,13 +148,13 @@ def test_an_extended_result_has_a_name_and_a_value():
 
 
 def test_an_intermediate_message_has_a_name_and_a_value_and_ends_nothing():
-    found = inside(message(3, element(Kind.INTERMEDIATE, element(0x80, b"1.2.3"), element(0x81, b"value"))))
+    found = inside(message(3, element(LdapMessageKind.INTERMEDIATE, element(0x80, b"1.2.3"), element(0x81, b"value"))))
     assert read_intermediate(found) == ("1.2.3", b"value")
     assert not found.ends_the_answer
 
 
 def test_a_message_that_is_too_long_is_refused_before_it_has_come():
-    inbox = Inbox()
+    inbox = MessageCutter()
     inbox.add(bytes((SEQUENCE, 0x84)) + (LONGEST_MESSAGE + 1).to_bytes(4))
     with pytest.raises(NotBer, match="octets"):
         inbox.next()

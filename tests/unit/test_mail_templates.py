@@ -48,7 +48,7 @@ from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from store.mail_rules_tables import MailGraphicRow, TemplateVersionRow
 from templates.confined import ConfinedTemplates
-from templates.forms import Form, form_of
+from templates.forms import MailForm, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
 from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
@@ -91,7 +91,7 @@ class Studio(AdminHarness):
         self.do(add_customer, "demo")
         self.do(add_profile, "demo", "standard")
 
-    def own(self, form: Form, source: str = OWN, profile: str = "", customer: str = "demo") -> Changed:
+    def own(self, form: MailForm, source: str = OWN, profile: str = "", customer: str = "demo") -> Changed:
         return self.do(set_template, TemplateOwner(customer, profile), form, source, {})
 
 
@@ -142,10 +142,10 @@ def test_graphics_of_a_customer_are_bounded_together(office):
 def test_a_graphic_that_a_template_shows_stays(office):
     for name in ("logo.png", "dot"):
         office.do(add_graphic, "demo", name, PNG)
-    office.own(Form.RESULT, PICTURE)
+    office.own(MailForm.RESULT, PICTURE)
     dot = {"customer": "demo", "name": "dot"}
     assert office.refuse(drop_graphic, "demo", "dot") == (FaultCode.GRAPHIC_IN_USE, dot)
-    office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
+    office.do(reset_template, TemplateOwner("demo"), MailForm.RESULT)
     office.do(drop_graphic, "demo", "dot")
     assert office.refuse(drop_graphic, "demo", "dot") == (FaultCode.NO_GRAPHIC, dot)
 
@@ -213,13 +213,13 @@ def test_an_alert_is_a_mail_to_the_administrator():
 
 @pytest.mark.slow
 def test_the_standard_template_is_a_good_start_for_every_form(workshop):
-    for form in (Form.RESULT, Form.INBOUND):
+    for form in (MailForm.RESULT, MailForm.INBOUND):
         assert check_source(standard_template(form), form, {}, workshop) == []
 
 
 def test_a_template_of_one_kind_of_mail_is_refused_for_the_other(workshop):
-    assert "did you mean" in check_source(standard_template(Form.INBOUND), Form.RESULT, {}, workshop)[0]
-    assert "nothing is called" in check_source(standard_template(), Form.INBOUND, {}, workshop)[0]
+    assert "did you mean" in check_source(standard_template(MailForm.INBOUND), MailForm.RESULT, {}, workshop)[0]
+    assert "nothing is called" in check_source(standard_template(), MailForm.INBOUND, {}, workshop)[0]
 
 
 @pytest.mark.parametrize(
@@ -236,20 +236,20 @@ def test_a_template_of_one_kind_of_mail_is_refused_for_the_other(workshop):
     ],
 )
 def test_a_broken_template_is_refused_with_a_sentence_for_its_author(workshop, source, said):
-    faults = check_source(source, Form.RESULT, {}, workshop)
+    faults = check_source(source, MailForm.RESULT, {}, workshop)
     assert any(said in fault for fault in faults), faults
 
 
 def test_samples_of_a_form_are_told_in_that_form():
-    for form in set(Form) - {Form.INBOUND}:
+    for form in set(MailForm) - {MailForm.INBOUND}:
         kinds = {
-            form_of(NoticeKind(form.value if form is not Form.FAILURE else "result"), each)
+            form_of(NoticeKind(form.value if form is not MailForm.FAILURE else "result"), each)
             for each in sample_reports_of(form)
         }
         assert kinds == {form}
 
 
-async def find(office, form: Form, profile: str = "", customer: str = "demo") -> str | None:
+async def find(office, form: MailForm, profile: str = "", customer: str = "demo") -> str | None:
     rules = MailRules(office.database, (), Path("unused"))
     await rules.refresh()
     found = await rules.find_template(customer, profile, form)
@@ -257,41 +257,41 @@ async def find(office, form: Form, profile: str = "", customer: str = "demo") ->
 
 
 async def test_the_profiles_template_comes_before_the_customers_and_the_forms_own_before_the_results(office):
-    office.own(Form.RESULT, "customer result")
-    office.own(Form.FAILURE, "customer failure")
-    office.own(Form.RESULT, "profile result", "standard")
-    assert await find(office, Form.RESULT) == "customer result"
-    assert await find(office, Form.FAILURE) == "customer failure"
-    assert await find(office, Form.CORRECTION) == "customer result"
-    assert await find(office, Form.DELAYED) is None
-    assert await find(office, Form.FAILURE, "standard") == "profile result"
-    assert await find(office, Form.FAILURE, "another") == "customer failure"
-    assert await find(office, Form.RESULT, customer="other") is None
+    office.own(MailForm.RESULT, "customer result")
+    office.own(MailForm.FAILURE, "customer failure")
+    office.own(MailForm.RESULT, "profile result", "standard")
+    assert await find(office, MailForm.RESULT) == "customer result"
+    assert await find(office, MailForm.FAILURE) == "customer failure"
+    assert await find(office, MailForm.CORRECTION) == "customer result"
+    assert await find(office, MailForm.DELAYED) is None
+    assert await find(office, MailForm.FAILURE, "standard") == "profile result"
+    assert await find(office, MailForm.FAILURE, "another") == "customer failure"
+    assert await find(office, MailForm.RESULT, customer="other") is None
 
 
 async def test_a_template_goes_with_its_profile_and_its_customer(office):
-    office.own(Form.RESULT, "profile result", "standard")
-    office.own(Form.DELAYED, "customer delay")
+    office.own(MailForm.RESULT, "profile result", "standard")
+    office.own(MailForm.DELAYED, "customer delay")
     office.do(add_graphic, "demo", "logo", PNG)
     office.do(remove_profile, "demo", "standard")
-    assert await find(office, Form.RESULT, "standard") is None
+    assert await find(office, MailForm.RESULT, "standard") is None
     office.do(remove_customer, "demo")
-    assert await find(office, Form.DELAYED) is None
+    assert await find(office, MailForm.DELAYED) is None
     assert office.look(lambda tx: read(tx.rows, MailGraphicRow)) == []
 
 
 def test_templates_are_listed_shown_and_audited(office):
     facts = {"form": "delayed", "customer": "demo", "profile": "standard"}
-    assert office.own(Form.DELAYED, OWN, "standard").facts == facts
+    assert office.own(MailForm.DELAYED, OWN, "standard").facts == facts
     (row,) = office.look(list_own_templates, "DEMO")
     assert (row["customer"], row["profile"], row["form"], row["set_by"]) == ("demo", "standard", "delayed", "anna")
     owner = TemplateOwner("demo", "standard")
-    assert office.look(find_source, owner, Form.DELAYED) == OWN
+    assert office.look(find_source, owner, MailForm.DELAYED) == OWN
     with pytest.raises(AdminFault) as caught:
-        office.look(find_source, owner, Form.RESULT)
+        office.look(find_source, owner, MailForm.RESULT)
     assert (caught.value.code, caught.value.facts) == (FaultCode.NO_OWN_TEMPLATE, facts | {"form": "result"})
-    office.do(reset_template, owner, Form.DELAYED)
-    assert office.refuse(reset_template, owner, Form.DELAYED) == (FaultCode.NO_TEMPLATE_TO_RESET, facts)
+    office.do(reset_template, owner, MailForm.DELAYED)
+    assert office.refuse(reset_template, owner, MailForm.DELAYED) == (FaultCode.NO_TEMPLATE_TO_RESET, facts)
     actions = [(done["action"], done["target"]) for done in office.audit(2)]
     assert actions == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
 
@@ -299,35 +299,35 @@ def test_templates_are_listed_shown_and_audited(office):
 OWNER = TemplateOwner("demo")
 
 
-def versions(office, form=Form.RESULT, owner=OWNER):
+def versions(office, form=MailForm.RESULT, owner=OWNER):
     """Return number and source of each version, the latest first."""
     rows = office.look(list_versions, owner, form)
     return [(row["number"], office.look(find_version, owner, form, row["number"]).source) for row in rows]
 
 
 def test_what_a_template_was_stays_as_versions_and_so_does_that_there_was_none(office):
-    office.own(Form.RESULT, "one")
-    office.own(Form.RESULT, "two")
-    office.own(Form.DELAYED, "another form")
-    office.do(reset_template, OWNER, Form.RESULT)
-    office.own(Form.RESULT, "three")
+    office.own(MailForm.RESULT, "one")
+    office.own(MailForm.RESULT, "two")
+    office.own(MailForm.DELAYED, "another form")
+    office.do(reset_template, OWNER, MailForm.RESULT)
+    office.own(MailForm.RESULT, "three")
     assert versions(office) == [(4, "three"), (3, ""), (2, "two"), (1, "one")]
     assert versions(office, owner=TemplateOwner("demo", "standard")) == []
     with pytest.raises(AdminFault) as caught:
-        office.look(find_version, OWNER, Form.RESULT, 5)
+        office.look(find_version, OWNER, MailForm.RESULT, 5)
     assert caught.value.code is FaultCode.NO_TEMPLATE_VERSION
 
 
 def test_a_template_of_before_versions_becomes_the_first_one(office):
-    office.own(Form.RESULT, "of before")
+    office.own(MailForm.RESULT, "of before")
     office.execute("DELETE FROM template_version")
-    office.own(Form.RESULT, "new")
+    office.own(MailForm.RESULT, "new")
     assert versions(office) == [(2, "new"), (1, "of before")]
 
 
 def test_the_oldest_versions_go(office):
     for number in range(55):
-        office.own(Form.RESULT, f"version {number}")
+        office.own(MailForm.RESULT, f"version {number}")
     assert [number for number, _ in versions(office)] == list(range(55, 5, -1))
 
 
@@ -344,8 +344,8 @@ def test_versions_of_pushes_have_one_order_whatever_their_form(office):
 
 
 def test_versions_go_with_their_profile_and_customer(office):
-    office.own(Form.RESULT, "profile's", "standard")
-    office.own(Form.RESULT, "customer's")
+    office.own(MailForm.RESULT, "profile's", "standard")
+    office.own(MailForm.RESULT, "customer's")
     office.do(remove_profile, "demo", "standard")
     assert office.look(lambda tx: [row.source for row in read(tx.rows, TemplateVersionRow)]) == ["customer's"]
     office.do(remove_customer, "demo")
@@ -353,9 +353,9 @@ def test_versions_go_with_their_profile_and_customer(office):
 
 
 def test_nobody_else_has_templates(office):
-    code, _ = office.refuse(set_template, TemplateOwner("nobody"), Form.RESULT, OWN, {})
+    code, _ = office.refuse(set_template, TemplateOwner("nobody"), MailForm.RESULT, OWN, {})
     assert code is FaultCode.NO_CUSTOMER
-    code, _ = office.refuse(set_template, TemplateOwner("demo", "x"), Form.RESULT, OWN, {})
+    code, _ = office.refuse(set_template, TemplateOwner("demo", "x"), MailForm.RESULT, OWN, {})
     assert code is FaultCode.NO_PROFILE
 
 
@@ -406,10 +406,10 @@ class Telling:
 
 async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_reset(office, workshop):
     telling = Telling(office, workshop.confined)
-    office.own(Form.RESULT)
+    office.own(MailForm.RESULT)
     await telling.teller.send(notice())
     assert "<p>Own: Delivered" in telling.delivery.html
-    office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
+    office.do(reset_template, TemplateOwner("demo"), MailForm.RESULT)
     await telling.teller.send(notice())
     assert "Own:" not in telling.delivery.html
     assert telling.alerts == []
@@ -432,7 +432,7 @@ async def test_a_logo_is_in_the_next_mail_once_its_graphic_is_there(office, work
 
 async def test_a_failure_has_its_own_form(office, workshop):
     telling = Telling(office, workshop.confined)
-    office.own(Form.FAILURE, PAGE.format("<p>Sorry: {{ m.headline }}</p>"))
+    office.own(MailForm.FAILURE, PAGE.format("<p>Sorry: {{ m.headline }}</p>"))
     await telling.teller.send(notice(report(message(MessageState.UNDELIVERED))))
     assert "<p>Sorry: " in telling.delivery.html
     await telling.teller.send(notice())
@@ -443,7 +443,7 @@ async def test_a_failure_has_its_own_form(office, workshop):
 async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one_with_one_alert(office, workshop):
     seconds = count(0, 300)
     telling = Telling(office, workshop.confined, seconds=lambda: float(next(seconds)))
-    office.own(Form.RESULT, PAGE.format("{{ m.nothing }}"))
+    office.own(MailForm.RESULT, PAGE.format("{{ m.nothing }}"))
     await telling.teller.send(notice())
     assert "What was sent" in telling.delivery.html or "Reported by the network" in telling.delivery.html
     (alert,) = telling.alerts
@@ -456,14 +456,14 @@ async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one
 async def test_a_template_that_just_failed_rests_until_it_is_changed_or_ten_minutes_are_over(office, workshop):
     at = 0.0
     telling = Telling(office, workshop.confined, seconds=lambda: at)
-    office.own(Form.RESULT, SPINS)
+    office.own(MailForm.RESULT, SPINS)
     for _ in range(3):
         await telling.teller.send(notice())
     assert len(telling.alerts) == 1
     at = 601.0
     await telling.teller.send(notice())
     assert len(telling.alerts) == 2
-    office.own(Form.RESULT)
+    office.own(MailForm.RESULT)
     await telling.teller.send(notice())
     assert "Own:" in telling.delivery.html
     telling.teller.close()
@@ -479,7 +479,7 @@ async def test_a_slow_template_never_holds_the_event_loop(office):
             return OWN
 
     telling = Telling(office, Slow())
-    office.own(Form.RESULT)
+    office.own(MailForm.RESULT)
     sending = asyncio.create_task(telling.teller.send(notice()))
     await asyncio.to_thread(entered.wait, 20)
     await telling.teller.send(notice(report(customer="other")))  # meanwhile
@@ -492,7 +492,7 @@ async def test_a_slow_template_never_holds_the_event_loop(office):
 
 async def test_a_machine_is_told_in_its_own_way_whatever_templates_there_are(office, workshop):
     telling = Telling(office, workshop.confined)
-    office.own(Form.RESULT)
+    office.own(MailForm.RESULT)
     job = report(message(notify="SUCCESS"), report_format=ReportFormat.DSN)
     await telling.teller.send(notice(job))
     assert b"multipart/report" in telling.delivery.mails[-1].message

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from addressbook.registrations import RegistrationState
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.judge import Registration
 from countries.rules import RuleName
 from gateway.admin import customers, numbers, registration_papers, registration_views, registrations
@@ -232,7 +232,7 @@ def test_what_the_country_asks_for_and_is_missing_is_named(office):
 
 
 def test_the_operator_can_ask_for_more_and_a_country_for_a_company_of_its_own(office):
-    ruling = Ruling(
+    ruling = OperatorRule(
         country="ES", name=RuleName.REGISTRATION_NEEDS, mode=Mode.APPLY, value="use-case,volume,local-entity"
     )
     office.follow([ruling])
@@ -245,7 +245,7 @@ def test_the_operator_can_ask_for_more_and_a_country_for_a_company_of_its_own(of
 
 def test_a_name_that_no_registration_helps_is_not_submitted(office):
     found = office.ask(country="ES", value="Acme")
-    office.follow([Ruling(country="ES", name=RuleName.ALPHA, mode=Mode.APPLY, value="none")])
+    office.follow([OperatorRule(country="ES", name=RuleName.ALPHA, mode=Mode.APPLY, value="none")])
     code, facts = office.refuse(registrations.submit_registration, found, office.registrar)
     assert code is FaultCode.SENDER_ID_HAS_NO_WAY
     assert "can't be the sender there" in facts["why"]
@@ -448,7 +448,7 @@ def test_where_it_is_not_certain_a_name_that_is_used_too_little_is_warned_of_onc
 
 
 def test_where_the_operator_knows_it_is_dropped_after_a_warning(office):
-    office.follow([Ruling(country="ID", name=RuleName.REGISTRATION_IDLE, mode=Mode.APPLY)])
+    office.follow([OperatorRule(country="ID", name=RuleName.REGISTRATION_IDLE, mode=Mode.APPLY)])
     found = office.approved(country="ID")
     assert office.pass_days(120) == {
         84: [(ASKER, "idle"), (DESK, "idle")],
@@ -459,7 +459,7 @@ def test_where_the_operator_knows_it_is_dropped_after_a_warning(office):
 
 
 def test_a_name_that_is_used_again_after_the_warning_stays(office):
-    office.follow([Ruling(country="TH", name=RuleName.REGISTRATION_IDLE, mode=Mode.APPLY, value="3/30d")])
+    office.follow([OperatorRule(country="TH", name=RuleName.REGISTRATION_IDLE, mode=Mode.APPLY, value="3/30d")])
     found = office.approved(country="TH")
     assert list(office.pass_days(28)) == [28]
     office.send(3, country="TH")

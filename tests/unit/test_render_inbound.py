@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from inbound.report import Direction
+from inbound.report import TurnDirection
 from sms.lifecycle import MessageState
 from sms.settings import MOST_HISTORY
 from templates.confined import ConfinedTemplates
 from templates.customers import CustomerTemplates
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.render import LARGEST_HTML, Renderer, standard_template
 from templates.words import find_languages
 from tests.kit.inbound_samples import came, conversation, inbound, incomplete, late, reader, short, went
@@ -142,7 +142,7 @@ def test_what_an_sms_holds_is_shown_and_does_nothing(template):
     rendered = RENDERER.render_inbound(report, who)
     html = rendered.html
     if template == "own":
-        html = OWN.html(standard_template(Form.INBOUND), RENDERER.view_inbound(report, who))
+        html = OWN.html(standard_template(MailForm.INBOUND), RENDERER.view_inbound(report, who))
     tree = lxml_html.document_fromstring(html)
     assert tree.xpath("//script | //img | //a | //*[@onerror] | //@href | //@src | //@background") == []
     assert "<script>alert(1)</script>" in words_of(html)
@@ -190,7 +190,7 @@ def confined():
 @pytest.mark.usefixtures("patient")
 def test_a_customers_template_may_change_colours_texts_fields_and_places(confined):
     own = (
-        standard_template(Form.INBOUND)
+        standard_template(MailForm.INBOUND)
         .replace("{{ m.kind_name }}", "Example AG · {{ m.kind_name }} · {{ m.customer }}")
         .replace("#3b82c4", "#123456")
         .replace("{{ m.footer }}", '<a href="https://example.com/help">Help</a>')
@@ -212,4 +212,4 @@ def test_a_broken_override_gives_way_to_the_standard_mail_and_says_why(confined)
 def test_directions_are_told_apart_by_words_too():
     view = RENDERER.view_inbound(*conversation())
     assert [(each.incoming, each.who) for each in view.earlier] == [(False, "Anna Keller"), (True, "Jonas Weber")]
-    assert {each.direction for each in conversation()[0].earlier} == set(Direction)
+    assert {each.direction for each in conversation()[0].earlier} == set(TurnDirection)

@@ -12,7 +12,7 @@ from sms.report import NoticeKind
 from templates.confined import ConfinedTemplates
 from templates.customers import compile_html, html_environment, inline_css
 from templates.fitness import check_template
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.inlining import NotInlinable, Piece, inline_once, split_css
 from templates.render import (
     LARGEST_SOURCE,
@@ -219,7 +219,7 @@ def test_the_process_of_templates_ends_with_us():
 
 @pytest.mark.slow
 def test_every_standard_template_is_one_that_a_customer_may_save(confined):
-    for form in Form:
+    for form in MailForm:
         assert check_template(standard_template(form), form, RENDERER, confined) == []
 
 
@@ -262,8 +262,8 @@ def test_sms_text_is_escaped_in_customers_templates_as_well(confined):
 
 def test_a_template_is_checked_in_every_state_that_may_come(confined):
     rare = "<p>{{ m.headline }}{% if m.tone == 'unsure' %}{{ m.nothing }}{% endif %}</p>"
-    assert "nothing" in check_template(rare, Form.RESULT, RENDERER, confined)[0]
-    assert check_template("<p>{{ m.headline }}</p><script></script>", Form.RESULT, RENDERER, confined) == [
+    assert "nothing" in check_template(rare, MailForm.RESULT, RENDERER, confined)[0]
+    assert check_template("<p>{{ m.headline }}</p><script></script>", MailForm.RESULT, RENDERER, confined) == [
         "line 1: <script> has no place in a mail"
     ]
 

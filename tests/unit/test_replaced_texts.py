@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from countries.book import Mode, Ruling
+from countries.book import Mode, OperatorRule
 from countries.rules import RuleName
 from smpp.wire.bodies import ReplaceSm
 from smpp.wire.statuses import Status
@@ -25,7 +25,7 @@ async def serve(house):
 
     async def start(mode=Mode.APPLY, **rules):
         rulings = tuple(
-            Ruling(country="GB", name=RuleName(name), mode=mode, value=value) for name, value in rules.items()
+            OperatorRule(country="GB", name=RuleName(name), mode=mode, value=value) for name, value in rules.items()
         )
         sites.append(await EsmeSite(replace(house, rulings=rulings)).start())
         return sites[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.admin.faults import AdminFault, FaultCode
-from reports.details import COLUMNS, DetailQuery, Details, read_query
+from reports.details import COLUMNS, DetailQuery, SentDetails, read_query
 from reports.inbound_details import INBOUND_COLUMNS
 from sms.number import SenderId, SenderKind
 from store.answers import Rules
@@ -31,7 +31,7 @@ def world(database_url):
 
 
 def found(world, **typed):
-    page = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(**typed), "GB"), 50))
+    page = asyncio.run(SentDetails(world.database).page(read_query(1, DetailQuery(**typed), "GB"), 50))
     return [one["to"] for one in page.details]
 
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_refused(typed, code):
 
 
 def test_pages_lead_from_one_to_the_next_and_end(world):
-    details, wanted = Details(world.database), read_query(1, DetailQuery())
+    details, wanted = SentDetails(world.database), read_query(1, DetailQuery())
     first = asyncio.run(details.page(wanted, 1))
     second = asyncio.run(details.page(wanted, 1, first.after))
     assert [one["to"] for one in (*first.details, *second.details)] == [f"+{BEN}", f"+{ANNA}"]
@@ -74,15 +74,15 @@ def test_pages_lead_from_one_to_the_next_and_end(world):
 
 
 def test_a_message_that_is_held_is_told_with_the_time_at_which_it_was_due(world):
-    (before,) = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
+    (before,) = asyncio.run(SentDetails(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
     world.hold(str(before["sms"]))
-    (held,) = asyncio.run(Details(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
+    (held,) = asyncio.run(SentDetails(world.database).page(read_query(1, DetailQuery(number=f"+{ANNA}")), 50)).details
     assert held == before
 
 
 def test_a_table_has_every_message_once_with_a_cell_for_each_column(world):
     world.add(*(f"44770090{number:04}" for number in range(1200)))
-    rows = list(Details(world.database).rows(read_query(1, DetailQuery())))
+    rows = list(SentDetails(world.database).rows(read_query(1, DetailQuery())))
     assert len({row[COLUMNS.index("sms")] for row in rows}) == len(rows) == 1202
     assert {len(row) for row in rows} == {len(COLUMNS)}
 

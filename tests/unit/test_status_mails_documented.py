@@ -9,7 +9,7 @@ import pytest
 from sms.settings import FIELDS
 from templates.brand import BrandView
 from templates.customers import html_environment
-from templates.forms import Form
+from templates.forms import MailForm
 from templates.graphics import LARGEST_GRAPHIC, LARGEST_IN_ALL
 from templates.inbound_view import ExchangedView, InboundView
 from templates.render import LARGEST_HTML, LARGEST_SOURCE
@@ -41,7 +41,7 @@ def test_the_settings_of_mails_of_received_sms_are_explained():
 
 
 def test_every_form_is_explained():
-    assert names_below("## The forms") == [str(form) for form in Form]
+    assert names_below("## The forms") == [str(form) for form in MailForm]
 
 
 def test_every_filter_is_named():

@@ -67,7 +67,7 @@ INBOUND_CALLS: Final = (
 )
 
 
-class Inbox:
+class InboundCalls:
     """What answers them."""
 
     def __init__(self, inbound: ApplicationInbound) -> None:

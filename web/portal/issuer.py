@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from gateway.portal.issuers import Answer, Failed, IssuerFailure
+from gateway.portal.issuers import IssuerAnswer, IssuerFailed, IssuerFailure
 from web.portal.cookie import DEPARTURE, drop_cookie, give_cookie, read_cookie, token_of
 from web.portal.gate import SIGN_IN
 from web.portal.page import POST, OpenPage
@@ -32,7 +32,7 @@ async def show_way(guest: Guest) -> Response:
     """Show the way to the issuer for an address, the same whether it has an account or not."""
     address, back = guest.form.line("address"), own_path(guest.form.line("next"))
     departure = await guest.desk.issuers.begin(address, back, anew=guest.form.ticked("anew"))
-    if isinstance(departure, Failed):
+    if isinstance(departure, IssuerFailed):
         return await _show_failure(guest, departure, back, field="address")
     answer = guest.show("issuer", url=departure.url, host=departure.host)
     return give_cookie(answer, guest.request, DEPARTURE, departure.kept)
@@ -40,7 +40,7 @@ async def show_way(guest: Guest) -> Response:
 
 async def come_back(guest: Guest) -> Response:
     """Begin the session of who comes back from an issuer."""
-    answer = Answer(
+    answer = IssuerAnswer(
         customer_key=int(guest.parameter("customer")),
         kept=read_cookie(guest.request, DEPARTURE),
         state=guest.asked("state"),
@@ -49,7 +49,7 @@ async def come_back(guest: Guest) -> Response:
         error=guest.asked("error"),
     )
     found = await guest.desk.issuers.finish(answer, browser_of(guest))
-    if not isinstance(found, Failed):
+    if not isinstance(found, IssuerFailed):
         return drop_cookie(await enter(guest, found.token, found.back), guest.request, DEPARTURE)
     if found.failure is IssuerFailure.STATE:
         # By «back», or a second time: who has signed in meanwhile has nothing to mend.
@@ -60,7 +60,7 @@ async def come_back(guest: Guest) -> Response:
     return drop_cookie(await _show_failure(guest, found, ""), guest.request, DEPARTURE)
 
 
-async def _show_failure(guest: Guest, failed: Failed, back: str, field: str = "") -> Response:
+async def _show_failure(guest: Guest, failed: IssuerFailed, back: str, field: str = "") -> Response:
     said = guest.say(f"issuer.{failed.failure}", address=failed.address)
     status = _STATUSES.get(failed.failure, _REFUSED)
     anew = failed.failure in _WRONG_PERSON

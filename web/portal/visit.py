@@ -21,7 +21,7 @@ from addressbook.rights import RIGHTS, Right, Role
 from gateway.admin.edit import Change, Changed
 from gateway.admin.faults import AdminFault
 from gateway.portal.desk import Desk
-from gateway.portal.sessions import Session
+from gateway.portal.sessions import PortalSession
 from web.portal import static
 from web.portal.form import Form
 from web.portal.look import Look
@@ -141,7 +141,7 @@ class Visit(Guest):
     `at` is the customer of the page, None where it is of none. `menu` makes the menu of a visit.
     """
 
-    session: Session
+    session: PortalSession
     at: Customer | None = None
     menu_of: "Callable[[Visit], Sequence[MenuItem]]" = lambda _: ()
 

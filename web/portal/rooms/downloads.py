@@ -11,9 +11,9 @@ from starlette.responses import FileResponse, Response
 
 from addressbook.rights import Right
 from gateway.admin.faults import AdminFault
+from reports.counting import Direction
 from reports.downloads import (
     DIRECT_MOST,
-    Direction,
     Download,
     DownloadState,
     Wanted,

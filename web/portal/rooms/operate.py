@@ -14,7 +14,7 @@ from addressbook.rights import Right
 from gateway.admin import queue, suspensions
 from gateway.admin.rerouting import Rerouted, Wanted
 from gateway.portal.care import list_suspensions
-from gateway.portal.operation import MOST_LISTED, Operation, read_operation, read_waiting
+from gateway.portal.operation import MOST_LISTED, OperatorDesk, read_operation, read_waiting
 from sms.number import mask_number
 from sms.route import LOST_ROUTE, SEPARATOR
 from web.portal.page import POST, Page
@@ -159,7 +159,7 @@ def _named(visit: Visit) -> Customer:
     return found
 
 
-def _operation(visit: Visit) -> Operation:
+def _operation(visit: Visit) -> OperatorDesk:
     operation = visit.desk.operation
     assert operation is not None
     return operation

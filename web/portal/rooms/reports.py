@@ -18,8 +18,9 @@ from starlette.responses import Response, StreamingResponse
 from addressbook.exchange import separator_for
 from addressbook.rights import Right
 from gateway.admin.faults import AdminFault
-from reports.details import COLUMNS, DetailFilter, DetailQuery, Details, read_query, trace_details
-from reports.downloads import DIRECT_MOST, Direction, Wanted, count_lines
+from reports.counting import Direction
+from reports.details import COLUMNS, DetailFilter, DetailQuery, SentDetails, read_query, trace_details
+from reports.downloads import DIRECT_MOST, Wanted, count_lines
 from reports.inbound_details import (
     INBOUND_COLUMNS,
     InboundDetails,
@@ -55,7 +56,7 @@ async def show_sent(visit: Visit) -> Response:
             return visit.go(f"{visit.here}/reports/trace?{urlencode({'name': typed})}")
     errors, page = _order(visit, asked), None
     try:
-        page = await Details(visit.desk.database).page(_sent(visit, asked), MOST_SHOWN, visit.asked("after"))
+        page = await SentDetails(visit.desk.database).page(_sent(visit, asked), MOST_SHOWN, visit.asked("after"))
     except AdminFault as fault:
         errors[_FIELD_OF[str(fault.code)]] = visit.fault(fault)
     return visit.show(
@@ -77,7 +78,7 @@ async def take_sent(visit: Visit) -> Response:
     wanted = read_sent(visit)
     if await is_long(visit, wanted):
         return _by_mail(visit, Direction.SENT)
-    return _file(visit, "sent", COLUMNS, Details(visit.desk.database).rows(wanted))
+    return _file(visit, "sent", COLUMNS, SentDetails(visit.desk.database).rows(wanted))
 
 
 async def show_received(visit: Visit) -> Response:

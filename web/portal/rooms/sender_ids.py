@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from addressbook.registrations import RegistrationKind
 from addressbook.rights import Right
-from countries.book import Place
+from countries.book import RuleSubject
 from countries.registering import demands_of
 from gateway.admin import registrations
 from gateway.admin.edit import Changed
@@ -145,7 +145,7 @@ def _form(visit: Visit, country: str, errors: dict[str, str] | None = None) -> R
     """Show the form for a country; without one, the choice of it."""
     known = visit.desk.registrar.judge.book.countries
     letters = country.strip().upper()
-    place = Place(country=letters, customer=_whose(visit))
+    place = RuleSubject(country=letters, customer=_whose(visit))
     demands = demands_of(visit.desk.registrar.judge, place, None, visit.desk.now().date())
     return visit.show(
         "rooms/sender-ids/new",

@@ -51,7 +51,7 @@ _MOST_USERS: Final = 8  # users that a look for one shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SettingsLevel:
     """A level as the path names it. `path` begins below the settings of the customer, empty for itself."""
 
     scope: Scope
@@ -130,7 +130,7 @@ async def change_lock(visit: Visit) -> Response:
 
 def _edit(
     visit: Visit,
-    place: Place,
+    place: SettingsLevel,
     setting: LevelSetting,
     errors: Mapping[str, str] | None = None,
     *,
@@ -150,7 +150,7 @@ def _edit(
     )
 
 
-async def _level(visit: Visit, place: Place, service: str) -> Level:
+async def _level(visit: Visit, place: SettingsLevel, service: str) -> Level:
     try:
         return await visit.desk.look(lambda tx: show_level(tx, visit.desk.snapshot, place.scope, service))
     except AdminFault as fault:  # it was removed a moment ago
@@ -164,7 +164,7 @@ def _setting(visit: Visit, level: Level) -> LevelSetting:
         raise HTTPException(404) from None
 
 
-def _place(visit: Visit) -> Place:
+def _place(visit: Visit) -> SettingsLevel:
     """Return the level that the path names. Raises HTTPException 404 where the customer has none of it."""
     customer, directory = visit.customer, visit.desk.snapshot.directory
     kind, of = visit.parameter("kind"), visit.parameter("of")
@@ -172,23 +172,27 @@ def _place(visit: Visit) -> Place:
     number = int(of) if of.isdecimal() and len(of) < 20 else 0
     match kind:
         case "":
-            return Place(scope=CustomerScope(customer.name), kind="customer", name=customer.name, path="")
+            return SettingsLevel(scope=CustomerScope(customer.name), kind="customer", name=customer.name, path="")
         case "service" if of in dict(_services(visit)):
-            return Place(
+            return SettingsLevel(
                 scope=CustomerScope(customer.name, of), kind=kind, name=visit.say(f"settings.services.{of}"), path=path
             )
         case "profile":
             profile = directory.profile(number)
             if profile is not None and profile.customer_id == customer.key:
-                return Place(scope=ProfileScope(customer.name, profile.name), kind=kind, name=profile.name, path=path)
+                return SettingsLevel(
+                    scope=ProfileScope(customer.name, profile.name), kind=kind, name=profile.name, path=path
+                )
         case "user":
             user = directory.user_with_id(number)
             if user is not None and user.customer_id == customer.key:
-                return Place(scope=UserScope(user.address), kind=kind, name=user.address, path=path)
+                return SettingsLevel(scope=UserScope(user.address), kind=kind, name=user.address, path=path)
         case "list":
             for item in visit.desk.snapshot.lists.of_customer(customer.key):
                 if item.key == number:
-                    return Place(scope=ListScope(customer.name, item.name), kind=kind, name=item.name, path=path)
+                    return SettingsLevel(
+                        scope=ListScope(customer.name, item.name), kind=kind, name=item.name, path=path
+                    )
     raise HTTPException(404)
 
 
