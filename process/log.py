@@ -6,10 +6,13 @@ a peer wrote. Under a service manager that stamps lines itself the console forma
 
 import logging
 import os
+import select
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
@@ -21,6 +24,8 @@ log = structlog.get_logger()
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _FIRST = ("timestamp", "level", "event")
+_PATIENCE = 1000
+"""Milliseconds that the first line waits for a reader that has stopped; those behind it wait no more."""
 
 
 class TimeStamper:
@@ -91,19 +96,37 @@ def _tell_of_thread(error: threading.ExceptHookArgs) -> None:
     structlog.get_logger().error("thread_failed", thread=thread, exc_info=value)
 
 
-class _Unbroken:
-    """Standard error for the log: if its reader is gone or its disk full, lines are missing and nothing else.
+def _standard_error() -> TextIO:
+    """Return where lines go: nowhere, in a process that was started without."""
+    return sys.stderr or Path(os.devnull).open("w")
 
-    Whoever logs is in the middle of something: an error there would end a connection or leave a mail half taken.
+
+class _Patient:
+    """Standard error for the log: nobody who logs waits for a reader that has stopped, nor ends with one that is gone.
+
+    Whoever logs is in the middle of something: an error there would end a connection or leave a mail half taken, and a
+    full pipe would hold up everything. Lines that can't be written are counted, and `tell` makes the line that says so.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, tell: Callable[[int], str]) -> None:
         self._file = file
+        self._tell = tell
+        self._missed = 0
+        self._ready = select.poll()
+        self._ready.register(file, select.POLLOUT)
 
     def write(self, text: str) -> None:
-        """Write a line, or not."""
-        with suppress(OSError):
+        """Write a line, or count it."""
+        if not self._ready.poll(0 if self._missed else _PATIENCE):
+            self._missed += 1
+            return
+        try:
+            if self._missed:
+                self._file.write(f"{self._tell(self._missed)}\n")
+                self._missed = 0
             self._file.write(text)
+        except OSError:
+            self._missed += 1
 
     def flush(self) -> None:
         """Write what is buffered, or leave it there."""
@@ -130,9 +153,16 @@ def configure_log(options: LogOptions) -> None:
             processors.append(TimeStamper())
         processors += [structlog.processors.format_exc_info, render_logfmt]
     sys.unraisablehook = log_unraisable
+
+    def tell(missed: int) -> str:
+        line: Any = {"event": "log_lines_missed", "lines": missed}
+        for processor in processors:
+            line = processor(None, "warning", line)
+        return str(line)
+
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unbroken(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(_standard_error(), tell))),
         cache_logger_on_first_use=True,
     )

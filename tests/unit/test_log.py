@@ -82,27 +82,49 @@ import sys
 import structlog
 from config.model import LogFormat, LogOptions
 from process.log import configure_log
-configure_log(LogOptions(format=LogFormat.CONSOLE))
-sys.stdin.read()
-for number in range(1000):
-    structlog.get_logger().error("unread", number=number)
-print("went on")
+configure_log(LogOptions(format=LogFormat(sys.argv[1])))
+sys.stdin.readline()
+for number in range(5000):
+    structlog.get_logger().error("unread", number=number, text="x" * 100)
+print("went on", flush=True)
+sys.stdin.readline()
+structlog.get_logger().error("last")
 """
 
 
-def test_a_log_that_nobody_reads_any_more_ends_nothing_that_writes_it():
-    arguments = [sys.executable, "-c", UNREAD]
+def unread(log_format: str) -> subprocess.Popen[str]:
+    """Start a program that logs a thousand times what a pipe holds, once it is told to, and then a last line."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        arguments, cwd=Path(__file__).parents[2], stdin=pipe, stdout=pipe, stderr=pipe, text=True
-    ) as program:
+    arguments = [sys.executable, "-c", UNREAD, log_format]
+    return subprocess.Popen(
+        arguments, cwd=Path(__file__).parents[2], stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1
+    )
+
+
+def test_a_log_whose_reader_is_gone_ends_nothing_that_writes_it():
+    with unread("console") as program:
+        assert program.stderr is not None
+        program.stderr.close()
+        said, _ = program.communicate("\n\n")
+    assert (program.returncode, said) == (0, "went on\n")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_log_whose_reader_has_stopped_holds_nothing_up_and_says_how_many_lines_are_missing(log_format):
+    with unread(log_format) as program:
         assert program.stdin is not None
         assert program.stdout is not None
         assert program.stderr is not None
-        program.stderr.close()
-        program.stdin.close()
-        assert program.stdout.read() == "went on\n"
-    assert program.returncode == 0
+        program.stdin.write("\n")
+        assert program.stdout.readline() == "went on\n"
+        there = [program.stderr.readline() for _ in range(100)]
+        program.stdin.write("\n")
+        there += program.stderr.readlines()
+    assert "last" in there[-1]
+    assert "log_lines_missed" in there[-2]
+    missed = re.search(r'lines"?[=:] ?(\d+)', there[-2])
+    assert missed is not None
+    assert int(missed[1]) == 5000 - (len(there) - 2) > 0
 
 
 def test_a_stamp_is_the_time_in_utc_to_the_microsecond():
