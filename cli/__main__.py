@@ -200,7 +200,7 @@ class CommandGroup(click.Group):
         """Write the overview as click does, from the sentences that stand here."""
         width = formatter.width - 6 - max(map(len, PLACES))
         overview = {name: click.Command(name, help=PLACES[name].sentence) for name in sorted(PLACES)}
-        with formatter.section("CommandGroup"):
+        with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in overview.items()])
 
 
