@@ -10,6 +10,7 @@ class SessionLimits:
 
     `window` is how many of our requests may be open, `inbound_window` how many of theirs before we answer «busy».
     `asides` is how many requests about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
+    `init_seconds` is how long a connection may take to ask for its bind (SMPP 3.4 §2.9).
     `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
     an answer may be due, with nothing heard, before an enquire_link is sent. A request without an answer is remembered
     for `late_seconds`, at most `late_answers` of them: a `LateAnswer` may still come.

@@ -106,13 +106,13 @@ class Session:
         self.was_bound = False
         self.refused_with: int | None = None
         self._now = now
+        self._init_by = now + limits.init_seconds
         self._timers = Timers(
-            init_seconds=limits.init_seconds,
+            bind_by=self._init_by,
             enquire_link_seconds=limits.enquire_link_seconds,
             response_seconds=limits.response_seconds,
             inactivity_seconds=limits.inactivity_seconds,
             silence_seconds=limits.silence_seconds,
-            opened_at=now,
             heard_at=now,
             busy_at=now,
         )
@@ -239,6 +239,7 @@ class Session:
         sequence = self._next_sequence()
         self._out.append(encode(body, sequence))
         self._bind = (sequence, command)
+        self._timers.bind_by = self._now + self.limits.response_seconds
 
     def outbind(self, body: Outbind) -> None:
         """Ask the other side to bind (SMSC)."""
@@ -250,6 +251,7 @@ class Session:
         """Answer a BindAsked (SMSC) with the bind response; a status other than ESME_ROK leaves the session open."""
         if self.is_closed():
             return
+        self._timers.bind_by = self._init_by
         tlvs = () if status else (Tlv(Tag.SC_INTERFACE_VERSION, INTERFACE_VERSION),)
         self._out.append(encode(body, asked.sequence, status, tlvs))
         if not status:
@@ -362,6 +364,7 @@ class Session:
                 if not self._open and not self._inbound:
                     self._end(EndReason.UNBOUND)
         else:
+            self._timers.bind_by = math.inf  # the init timer ends here, however long a password takes to check
             self._events.append(OutbindHeard(pdu) if command == Command.OUTBIND else BindAsked(pdu))
 
     def _receive_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:

@@ -25,16 +25,16 @@ class TimerVerdict(StrEnum):
 class Timers:
     """The session init, enquire_link and inactivity timers; `math.inf` switches one off.
 
-    `heard_at` is the last PDU of any kind, `busy_at` the last except enquire_link, `asked_at` our open enquire_link.
-    `silence_seconds` is how long a request may be open while nothing is heard.
+    A session that is not bound at `bind_by` ends: the init timer runs until the bind is asked for, not until it is
+    answered. `heard_at` is the last PDU of any kind, `busy_at` the last except enquire_link, `asked_at` our open
+    enquire_link. `silence_seconds` is how long a request may be open while nothing is heard.
     """
 
-    init_seconds: float
+    bind_by: float
     enquire_link_seconds: float
     response_seconds: float
     inactivity_seconds: float
     silence_seconds: float
-    opened_at: float
     heard_at: float
     busy_at: float
     bound: bool = False
@@ -55,7 +55,7 @@ class Timers:
         `owed_since` is when the oldest open request was sent.
         """
         if not self.bound:
-            return TimerVerdict.NOT_BOUND if now - self.opened_at >= self.init_seconds else TimerVerdict.FINE
+            return TimerVerdict.NOT_BOUND if now >= self.bind_by else TimerVerdict.FINE
         if not self.silent and now - max(owed_since, self.heard_at) >= self.silence_seconds:
             self.silent = True
         if self.asked_at is not None:

@@ -569,10 +569,25 @@ def test_a_connection_that_does_not_bind_in_time_ends():
     assert happened(session) == [Ended(EndReason.NOT_BOUND)]
 
 
-def test_a_bind_without_an_answer_ends_too():
-    session = Session(SessionRole.ESME, SessionLimits(init_seconds=15), 0.0)
+def test_a_bind_may_be_answered_as_late_as_any_request():
+    session = Session(SessionRole.ESME, SessionLimits(init_seconds=15, response_seconds=30), 0.0)
+    session.tick(10)
     session.bind(BindTransceiver())
-    session.tick(15)
+    session.tick(39)
+    assert happened(session) == []
+    session.tick(40)
+    assert happened(session) == [Ended(EndReason.NOT_BOUND)]
+
+
+def test_a_bind_that_was_asked_for_in_time_is_answered_however_long_its_check_takes():
+    session = Session(SessionRole.SMSC, SessionLimits(init_seconds=15), 0.0)
+    session.receive_data(encode(BindTransceiver(system_id="shop"), 1))
+    (asked,) = happened(session)
+    session.tick(100)
+    assert happened(session) == []
+    session.answer_bind(asked.pdu, BindTransceiverResp(), Status.RBINDFAIL)
+    assert session.data_to_send()
+    session.tick(101)
     assert happened(session) == [Ended(EndReason.NOT_BOUND)]
 
 
@@ -693,12 +708,11 @@ def test_no_bytes_make_a_session_raise(data, role, is_bound):
 
 def test_timers_are_a_value_that_answers_the_time():
     timers = Timers(
-        init_seconds=5,
+        bind_by=5,
         enquire_link_seconds=10,
         response_seconds=3,
         inactivity_seconds=60,
         silence_seconds=4,
-        opened_at=0,
         heard_at=0,
         busy_at=0,
     )
