@@ -128,6 +128,7 @@ class Session:
         self._late = LateAnswers(seconds=limits.late_seconds, most=limits.late_answers)
         self._asides = 0
         self._bind: tuple[int, Command] | None = None
+        self._binds_asked = 0
         self._unbind_by = math.inf
         self._inbound = 0
         self._enter(SessionState.OPEN)
@@ -251,7 +252,9 @@ class Session:
         """Answer a BindAsked (SMSC) with the bind response; a status other than ESME_ROK leaves the session open."""
         if self.is_closed():
             return
-        self._timers.bind_by = self._init_by
+        self._binds_asked -= 1
+        if not self._binds_asked:
+            self._timers.bind_by = self._init_by
         tlvs = () if status else (Tlv(Tag.SC_INTERFACE_VERSION, INTERFACE_VERSION),)
         self._out.append(encode(body, asked.sequence, status, tlvs))
         if not status:
@@ -364,6 +367,7 @@ class Session:
                 if not self._open and not self._inbound:
                     self._end(EndReason.UNBOUND)
         else:
+            self._binds_asked += command != Command.OUTBIND
             self._timers.bind_by = math.inf  # the init timer ends here, however long a password takes to check
             self._events.append(OutbindHeard(pdu) if command == Command.OUTBIND else BindAsked(pdu))
 

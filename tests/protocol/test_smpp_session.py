@@ -582,7 +582,9 @@ def test_a_bind_may_be_answered_as_late_as_any_request():
 def test_a_bind_that_was_asked_for_in_time_is_answered_however_long_its_check_takes():
     session = Session(SessionRole.SMSC, SessionLimits(init_seconds=15), 0.0)
     session.receive_data(encode(BindTransceiver(system_id="shop"), 1))
-    (asked,) = happened(session)
+    session.receive_data(encode(BindTransceiver(system_id="shop"), 2))
+    asked, impatient = happened(session)
+    session.answer_bind(impatient.pdu, BindTransceiverResp(), Status.RALYBND)
     session.tick(100)
     assert happened(session) == []
     session.answer_bind(asked.pdu, BindTransceiverResp(), Status.RBINDFAIL)
