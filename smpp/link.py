@@ -14,6 +14,10 @@ from smpp.session.session import Session
 log = structlog.get_logger()
 
 _CLOSE_SECONDS = 5.0
+_STOOD_STILL = 1.0
+"""A tick that is so many seconds late says that nothing ran meanwhile."""
+_READING = 0.05
+"""Seconds for reading what came while nothing ran; the loop reads in each of its turns."""
 # If the other side stopped reading, waiting for it to read the rest is pointless.
 _NO_GOODBYE = frozenset({EndReason.NO_LIFE, EndReason.ABANDONED, EndReason.NO_UNBIND_ANSWER})
 
@@ -56,6 +60,8 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._closer: asyncio.TimerHandle | None = None
+        self._tick_due = self._loop.time()
+        self._is_catching_up = False
         self._flush_due = False
         self._dispatching = False
         self.writable = True
@@ -72,11 +78,12 @@ class Link(asyncio.Protocol):
         address = transport.get_extra_info("peername") or ("", 0)
         self.peer = f"{address[0]}:{address[1]}"
         self._owner.on_opened(self)
+        self._tick_due = self._loop.time()
         self._tick()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; send the replies in one write."""
-        self.session.tick(self._loop.time())
+        self.wake()
         self.session.receive_data(data)
         self._dispatch()
         self.flush()
@@ -117,9 +124,9 @@ class Link(asyncio.Protocol):
 
     # What the owner calls
 
-    def tick(self) -> None:
+    def wake(self) -> None:
         """Give the session the time; due before requests are sent."""
-        self.session.tick(self._loop.time())
+        self.session.wake(self._loop.time())
 
     def flush(self) -> None:
         """Write the session's bytes, and close the socket if the session is over."""
@@ -158,10 +165,20 @@ class Link(asyncio.Protocol):
         self.flush()
 
     def _tick(self) -> None:
-        self.session.tick(self._loop.time())
+        """Have the session judge who is late.
+
+        A process that stood still first reads what came meanwhile: the other side may have been in time.
+        """
+        now = self._loop.time()
+        self._is_catching_up = now > self._tick_due + _STOOD_STILL and not self._is_catching_up
+        if self._is_catching_up:
+            self.session.wake(now)
+        else:
+            self.session.tick(now)
         self.pump()
         if not self.session.is_closed():
-            self._ticker = self._loop.call_later(self.session.tick_seconds, self._tick)
+            self._tick_due = now + (_READING if self._is_catching_up else self.session.tick_seconds)
+            self._ticker = self._loop.call_at(self._tick_due, self._tick)
 
     def _dispatch(self) -> None:
         if self._dispatching:

@@ -183,7 +183,7 @@ def send_bind(link: Link, account: CarrierAccount, kind: type[Bind]) -> str:
     """Send the bind on a connected link; returns what of it no PDU can carry, and ends the link then."""
     dialect = account.dialect
     unsaid = ""
-    link.tick()
+    link.wake()
     try:
         link.session.bind(
             kind(

@@ -126,7 +126,7 @@ class SmppClient:
                 self._answer_soon(part.part_key, LINK_DOWN)
 
     def _submit_by(self, link: Link, parts: Sequence[PartToSubmit]) -> None:
-        link.tick()
+        link.wake()
         session = link.session
         now = self._clock.now()
         for part in parts:
@@ -191,7 +191,7 @@ class SmppClient:
         if not links:
             return
         for link in links:
-            link.tick()
+            link.wake()
             link.session.unbind()
             link.pump()
         await asyncio.wait([link.lost for link in links], timeout=_UNBIND_SECONDS)
@@ -221,7 +221,7 @@ class SmppClient:
         if link is None:
             return LINK_DOWN
         answer: asyncio.Future[Pdu | Missing] = self._loop.create_future()
-        link.tick()
+        link.wake()
         try:
             link.session.send(body, answer)
         except SessionError:

@@ -213,7 +213,7 @@ class EsmeConnection:
         if self._principal is None:
             self.abort()
             return
-        self.link.tick()
+        self.link.wake()
         self.link.session.unbind()
         self.link.pump()
 
@@ -317,7 +317,7 @@ class EsmeConnection:
 
     def _answer_bind(self, pdu: Pdu, status: Status) -> None:
         answer = BODIES[pdu.command | RESPONSE_BIT]._make((getattr(pdu.body, "system_id", ""),))
-        self.link.tick()
+        self.link.wake()
         self.link.session.answer_bind(pdu, cast("Response", answer), status)
         self.link.pump()
 

@@ -124,7 +124,7 @@ class Courier:
             if delivery.answered.done():
                 continue
             link = receiver.link
-            link.tick()
+            link.wake()
             link.session.send(delivery.body, delivery, delivery.tlvs if receiver.takes_parameters else ())
             link.flush_soon()
         self._waiting.pop(login, None)

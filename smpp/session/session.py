@@ -4,7 +4,7 @@ Every request that `send` took ends in exactly one `Answered` or `Unanswered`, w
 other side owes answers and is silent, the window is shut until it speaks, so that a dead link costs few parts. The same
 bytes in any chunks give the same events. Not here: sockets and tasks (link), what the messages mean (client,
 simulator), the tables of states (states), remembering unanswered requests (late_answers). Times are seconds of one
-monotonic clock and come only with `tick`.
+monotonic clock and come only with `wake` and `tick`.
 """
 
 import math
@@ -157,8 +157,12 @@ class Session:
         """Take the end of the other side's bytes, or the loss of the link."""
         self._end(EndReason.UNBOUND if self.state is SessionState.UNBOUND else EndReason.EOF)
 
+    def wake(self, now: float) -> None:
+        """Take the time, before bytes and before requests; who is late is for `tick`."""
+        self._now = now
+
     def tick(self, now: float) -> None:
-        """Take the time: before bytes, before requests, and regularly (see `tick_seconds`)."""
+        """Judge who is late, regularly (see `tick_seconds`), after all bytes that have come until then."""
         self._now = now
         if self.is_closed():
             return

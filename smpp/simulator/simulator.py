@@ -149,7 +149,7 @@ class Simulator:
     def unbind_links(self) -> None:
         """Unbind every link, as a carrier does before maintenance."""
         for line in list(self.lines):
-            line.tick()
+            line.wake()
             line.session.unbind()
             line.pump()
 

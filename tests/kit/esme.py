@@ -80,7 +80,7 @@ class Esme:
 
     async def bind(self, login, password, kind=TRANSCEIVER):
         """Bind, and return the status."""
-        self.link.tick()
+        self.link.wake()
         self.session.bind(kind(system_id=login, password=password, interface_version=self._interface_version))
         self.link.pump()
         await self.until(lambda: self.session.was_bound or self.end is not None)
@@ -101,7 +101,7 @@ class Esme:
     def ask(self, body, tlvs=()):
         """Send a request and return the future of its answer, a PDU or why there is none."""
         future = asyncio.get_running_loop().create_future()
-        self.link.tick()
+        self.link.wake()
         self.session.send(body, future, tuple(tlvs))
         self.link.flush_soon()
         return future
@@ -113,7 +113,7 @@ class Esme:
         return await self.ask(SubmitSm(destination_addr=to, short_message=message, **values), tlvs)
 
     async def unbind(self):
-        self.link.tick()
+        self.link.wake()
         self.session.unbind()
         self.link.pump()
         await self.link.lost

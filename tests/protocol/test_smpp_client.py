@@ -281,6 +281,19 @@ async def test_a_carrier_that_hangs_is_found_out_and_bound_again():
         assert client.free_window() == 10
 
 
+async def test_answers_that_came_while_the_process_stood_still_are_read_before_anybody_is_late():
+    limits = SessionLimits(window=10, response_seconds=10, enquire_link_seconds=10)
+    async with bound_pair(limits=limits) as (simulator, client, listener):
+        client.submit(single_parts(2))
+        await simulator.until(lambda: len(simulator.record.taken) == 2)
+        leap(60)
+        client.submit(single_parts(1, first_key=3))
+        await listener.until(lambda: len(listener.answers) == 3)
+        assert [type(listener.answers[key]) for key in (1, 2, 3)] == [Done, Done, Done]
+        assert len(simulator.record.taken) == 3
+        assert simulator.bound == 1
+
+
 async def test_a_late_answer_is_told_beside_the_answers():
     script = Script(unanswered={1})
     limits = SessionLimits(window=10, response_seconds=10)
