@@ -70,9 +70,10 @@ async def test_a_message_that_is_scheduled_for_later_is_cancelled_and_never_offe
     await site.start()
     start = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
     job = await site.send("Not yet", to=("+447700900101",), subject=f"[JOBPERIOD:{start}] Later")
+    assert "It goes out on" in await site.told()
     assert site.states() == {"queued": 1}
     assert "cancelled" in await site.command("cancel", job)
-    assert "cancelled" in (await site.told()).lower()
+    assert "cancelled" in (await site.told(2)).lower()
     await site.until_all_told()
     assert site.carrier.record.taken == []
 
