@@ -104,10 +104,12 @@ class Link(asyncio.Protocol):
         self.session.receive_eof()
         self._dispatch()
         self._transport = None
-        self._owner.on_closed(self)
-        for over in (self.answered, self.lost):
-            if not over.done():
-                over.set_result(None)
+        try:
+            self._owner.on_closed(self)
+        finally:  # whoever waits for the loss waits for nothing else
+            for over in (self.answered, self.lost):
+                if not over.done():
+                    over.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the socket is full."""

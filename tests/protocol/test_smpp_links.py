@@ -161,3 +161,18 @@ async def test_a_host_name_that_cannot_be_one_is_logged_and_tried_again():
             line = await book.until("smpp_connect_failed")
             assert client.free_window() == 0
     assert line["carrier"] == "alpha"
+
+
+async def test_a_fault_of_the_owner_keeps_nobody_waiting_for_the_loss_of_a_link(monkeypatch):
+    async with bound_pair() as (simulator, client, _listener):
+        link = only_link(client)
+        forget = client.on_closed
+
+        def fail(lost):
+            forget(lost)
+            raise RuntimeError("a fault of ours")
+
+        monkeypatch.setattr(client, "on_closed", fail)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        simulator.cut_links()
+        await asyncio.wait_for(link.lost, 60)
