@@ -13,7 +13,7 @@ from smpp.wire.statuses import Status
 from sms.message import Alphabet, ReceiptState
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from tests.kit.installation import DOMAIN, SENDER, Installation, addresses, mail
+from tests.kit.installation import SENDER, Installation, addresses, mail
 from tests.kit.smpp import receipt_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,20 +92,6 @@ async def submitted(site, text: str = "Pump 7 has stopped", *, to=(f"+{NUMBER}",
     job = await site.send(text, to=to, message_id=unique(), **fields)
     await site.until(lambda: set(site.state(job).values()) <= {"delivered", "submitted"})
     return [taken.submitted for taken in site.carrier.record.taken[before:]]
-
-
-async def replied(site, number: str, code: int) -> bytes:
-    """Offer a number until it is answered with this code, which another process's change brings about in a second."""
-
-    def offer():
-        with site.client() as client:
-            client.mail(SENDER)
-            return client.rcpt(f"{number}@{DOMAIN}")
-
-    async with asyncio.timeout(60):
-        while (answer := await asyncio.to_thread(offer))[0] != code:
-            await asyncio.sleep(0.25)
-    return bytes(answer[1])
 
 
 @pytest.mark.parametrize(
@@ -194,17 +180,17 @@ async def test_the_cost_centre_is_on_the_report_and_in_the_trace(site):
 
 async def test_a_national_number_is_of_the_default_country(site):
     await set_for_customer(site, "default_country=GB")
-    await replied(site, "07700900123", 250)
+    await site.until_answered("07700900123", 250)
     (part,) = await submitted(site, to=("07700900123",))
     assert part.number == NUMBER
 
 
 async def test_a_number_that_nobody_has_is_refused_where_numbers_are_strict(site):
     await set_for_customer(site, "strict_numbers=on")
-    assert b"strict" in await replied(site, f"+{NUMBER}", 550)
-    await replied(site, "+4915550123456", 250)
+    assert "strict" in await site.until_answered(f"+{NUMBER}", 550)
+    await site.until_answered("+4915550123456", 250)
     await site.command("customer", "unset", "demo", "strict_numbers")
-    await replied(site, f"+{NUMBER}", 250)
+    await site.until_answered(f"+{NUMBER}", 250)
 
 
 async def test_without_delivery_receipt_none_is_asked_for_and_taken_by_the_carrier_is_the_end(site):

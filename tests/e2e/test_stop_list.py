@@ -1,6 +1,5 @@
 """A stop list beside a running gateway: RCPT, the queue and the sender hear of it, until the entry is ended."""
 
-import asyncio
 import smtplib
 
 import pytest
@@ -16,16 +15,6 @@ PHONE = "+447700900101"
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-async def rcpt(site: Installation, number: str) -> tuple[int, str]:
-    def ask() -> tuple[int, str]:
-        with site.client() as client:
-            client.mail(SENDER)
-            code, text = client.rcpt(addresses(number)[0])
-            return code, text.decode()
-
-    return await asyncio.to_thread(ask)
-
-
 async def test_a_stop_ends_what_is_queued_and_refuses_what_comes_until_it_is_ended(site: Installation) -> None:
     unwell = [True]
     await site.open(Script(treat=lambda _: BUSY if unwell[0] else None))
@@ -36,12 +25,10 @@ async def test_a_stop_ends_what_is_queued_and_refuses_what_comes_until_it_is_end
     assert "BLOCKED" in await site.told()
     assert site.state(job) == {PHONE.removeprefix("+"): "rejected"}
     assert "BLOCKED" in await site.command("status", job)
-    code, text = await rcpt(site, PHONE)
-    assert code == 550
-    assert "BLOCKED" in text
+    assert "BLOCKED" in await site.until_answered(PHONE, 550)
     await site.command("stoplist", "remove", PHONE, "--customer", "demo")
     unwell[0] = False
-    assert (await rcpt(site, PHONE))[0] == 250
+    await site.until_answered(PHONE, 250)
     again = await site.send("Welcome back", to=(PHONE,))
     await site.told(2)
     assert site.state(again) == {PHONE.removeprefix("+"): "delivered"}
@@ -73,7 +60,7 @@ async def test_a_phone_stops_what_waits_and_what_comes_and_starts_it_again(site:
     assert "sms" in await site.command("stoplist", "list", "--customer", "demo")
     with site.client() as client, pytest.raises(smtplib.SMTPException, match="BLOCKED"):
         client.sendmail(SENDER, addresses(HANDSET), mail("Hello", to=(HANDSET,)))
-    assert (await rcpt(site, HANDSET))[0] == 550
+    await site.until_answered(HANDSET, 550)
     unwell[0] = False
     await site.until(lambda: len(site.carrier.record.taken) == 1)
     assert "no more SMS" in site.carrier.record.taken[0].submitted.text
