@@ -314,7 +314,7 @@ class Installation(StoreReaders):
         async with asyncio.timeout(60):
             while (answer := await asyncio.to_thread(offer))[0] != code:
                 await asyncio.sleep(0.25)
-        return answer[1].decode()
+        return str(answer[1].decode())
 
     async def until_all_told(self, seconds: float = 120) -> None:
         """Wait until no message and no status mail is pending."""
