@@ -4,6 +4,7 @@ Not here: decisions of SMPP (session), what its events mean (client, simulator).
 """
 
 import asyncio
+import math
 from typing import Protocol, cast
 
 import structlog
@@ -60,7 +61,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._closer: asyncio.TimerHandle | None = None
-        self._tick_due = self._loop.time()
+        self._tick_due = math.inf  # the first is never late
         self._is_catching_up = False
         self._flush_due = False
         self._dispatching = False
@@ -78,7 +79,6 @@ class Link(asyncio.Protocol):
         address = transport.get_extra_info("peername") or ("", 0)
         self.peer = f"{address[0]}:{address[1]}"
         self._owner.on_opened(self)
-        self._tick_due = self._loop.time()
         self._tick()
 
     def data_received(self, data: bytes) -> None:

@@ -35,7 +35,7 @@ class RequestedRegistration:
 
 
 def check_requested(requested: RequestedRegistration, carriers: Collection[str]) -> dict[str, Any]:
-    """Return what of it is stored. Raises AdminFault for what nothing can be made of."""
+    """Return the columns of its registration. Raises AdminFault for what nothing can be made of."""
     country = requested.country.strip().upper()
     if not is_country(country):
         raise AdminFault(FaultCode.BAD_COUNTRY, given=requested.country)
