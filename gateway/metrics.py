@@ -125,15 +125,16 @@ class Metrics:
 
     def count(self, metric: Metric, *labels: str, by: int = 1) -> None:
         """Count what happened, or by -1 that it has ended; a value that is not known counts as `other`."""
-        series, key = self._counts[metric], self._bounded(metric, labels)
+        series = self._counts[metric]
+        key = labels if labels in series else self._bounded(metric, labels)
         series[key] = series.get(key, 0.0) + by
 
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
         """Note how long something took."""
-        series, key = self._times[metric], self._bounded(metric, labels)
-        found = series.get(key)
+        series = self._times[metric]
+        found = series.get(labels)
         if found is None:
-            found = series[key] = _empty()
+            found = series.setdefault(self._bounded(metric, labels), _empty())
         found[bisect_left(BUCKETS, seconds)] += 1
         found[-1] += max(seconds, 0.0)
 
