@@ -49,6 +49,10 @@ class Customer:
     arc_sealers: frozenset[str] = frozenset()
     suspensions: tuple[Suspension, ...] = ()
 
+    def __hash__(self) -> int:
+        """Return its key: equal customers have the same."""
+        return self.key
+
     def takes_proof(self, kind: ProofKind) -> bool:
         """Return whether such a proof lets its mail through."""
         return self.proofs is None or kind in self.proofs

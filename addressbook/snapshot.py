@@ -15,6 +15,7 @@ from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
 from addressbook.people import AddressRange, Customer, Directory
+from addressbook.proof import ProofKind
 from addressbook.registrations import Registrations
 from addressbook.senders import (
     Principal,
@@ -41,6 +42,7 @@ Judged = tuple[date, Judgement, Settings, SenderId | None]
 
 _NO_REJECT = Constraints(kind=LayerKind.SYSTEM, reject=False)
 _MOST_CLIENTS = 1_000
+_MOST_CUSTOMERS = 1_000
 _MOST_SENDERS = 10_000
 _MOST_SETTINGS = 5_000
 
@@ -49,6 +51,43 @@ def _prove_by_address(
     directory: Directory, find: Callable[[str], tuple[AddressRange, ...]], client: str
 ) -> Principal | None:
     return prove_by_address(directory, find(client))
+
+
+def _find_tls_demands(
+    directory: Directory, find: Callable[[str], tuple[AddressRange, ...]], customer_id: int | None, client: str
+) -> tuple[str, ...]:
+    customer = directory.customer(customer_id) if customer_id is not None else None
+    return (
+        *([f"customer {customer.name}"] if customer is not None and customer.tls_required else []),
+        *(f"range {found.network}" for found in find(client) if found.tls_required),
+    )
+
+
+def _choose_sender(
+    directory: Directory, principal: Principal, _proven_by: ProofKind | None, address: str
+) -> Sender | Refused:
+    # Principals are equal whatever proved them: what is cached for one kind of proof is not for another.
+    return refuse_proof(directory, principal) or choose_sender(directory, principal, address)
+
+
+def _refuse_option(default_options: frozenset[Option], customer: Customer, option: Option) -> Refused | None:
+    if not customer.has_option(option, default_options):
+        detail = f"{customer.name} has not contracted the option {option}"
+        return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
+    suspension = customer.suspension_of(option)
+    return refuse_suspended(customer.name, suspension) if suspension is not None else None
+
+
+def _refuse_service(default_options: frozenset[Option], customer: Customer, service: Origin) -> Refused | None:
+    option = SERVICE_OPTIONS.get(service)
+    return None if option is None else _refuse_option(default_options, customer, option)
+
+
+def _services_of_mail(
+    default_options: frozenset[Option], customer: Customer, named: Origin | None
+) -> tuple[Origin, ...]:
+    services = MAIL_SERVICES if named is None else (named,)
+    return tuple(service for service in services if _refuse_service(default_options, customer, service) is None)
 
 
 class Snapshot:
@@ -61,7 +100,11 @@ class Snapshot:
     __slots__ = (
         "_choose_sender",
         "_find_ranges",
+        "_find_tls_demands",
+        "_limits",
         "_prove_by_address",
+        "_refuse_service",
+        "_services_of_mail",
         "_stored",
         "default_options",
         "directory",
@@ -99,8 +142,12 @@ class Snapshot:
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._find_ranges = lru_cache(_MOST_CLIENTS)(partial(find_ranges, directory))
         self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(_prove_by_address, directory, self._find_ranges))
-        self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
+        self._find_tls_demands = lru_cache(_MOST_CLIENTS)(partial(_find_tls_demands, directory, self._find_ranges))
+        self._choose_sender = lru_cache(_MOST_SENDERS)(partial(_choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
+        self._limits = lru_cache(most_settings)(layers.limits)
+        self._refuse_service = lru_cache(_MOST_CUSTOMERS)(partial(_refuse_service, default_options))
+        self._services_of_mail = lru_cache(_MOST_CUSTOMERS)(partial(_services_of_mail, default_options))
 
     def has_option(self, customer: Customer, option: Option) -> bool:
         """Return whether a customer has contracted an option."""
@@ -108,21 +155,15 @@ class Snapshot:
 
     def refuse_option(self, customer: Customer, option: Option) -> Refused | None:
         """Return why a customer can't use an option now: it has not contracted it, or it is suspended."""
-        if not self.has_option(customer, option):
-            detail = f"{customer.name} has not contracted the option {option}"
-            return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
-        suspension = customer.suspension_of(option)
-        return refuse_suspended(customer.name, suspension) if suspension is not None else None
+        return _refuse_option(self.default_options, customer, option)
 
     def refuse_service(self, customer: Customer, service: Origin) -> Refused | None:
         """Return why a customer can't use a service now."""
-        option = SERVICE_OPTIONS.get(service)
-        return None if option is None else self.refuse_option(customer, option)
+        return self._refuse_service(customer, service)
 
-    def services_of_mail(self, customer: Customer, named: Origin | None) -> list[Origin]:
+    def services_of_mail(self, customer: Customer, named: Origin | None) -> tuple[Origin, ...]:
         """Return which services a customer's mails may be of: the named one, else those that the mail can name."""
-        services = MAIL_SERVICES if named is None else (named,)
-        return [service for service in services if self.refuse_service(customer, service) is None]
+        return self._services_of_mail(customer, named)
 
     def _contracts(self) -> dict[int, Constraints]:
         """Return what customers have not contracted, as the constraints that follow."""
@@ -149,15 +190,12 @@ class Snapshot:
 
     def find_tls_demands(self, principal: Principal | None, client: str) -> tuple[str, ...]:
         """Return who demands TLS of what a principal sends: its customer, address ranges of its client."""
-        customer = self.directory.customer(principal.customer_id) if principal is not None else None
-        return (
-            *([f"customer {customer.name}"] if customer is not None and customer.tls_required else []),
-            *(f"range {found.network}" for found in self._find_ranges(client) if found.tls_required),
-        )
+        return self._find_tls_demands(principal.customer_id if principal is not None else None, client)
 
     def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:
         """Return the sender with this address, which must belong to the proven customer."""
-        return refuse_proof(self.directory, principal) or self._choose_sender(principal, address)
+        proof = principal.proof
+        return self._choose_sender(principal, proof.kind if proof is not None else None, address)
 
     def resolve(self, sender: Sender, service: str, further: Sequence[Layer] = ()) -> Resolved:
         """Return the settings in force for a sender's submission; `further` are its list, message and trial layers.
@@ -172,7 +210,7 @@ class Snapshot:
     def limits(self, sender: Sender) -> tuple[tuple[int, Constraints], ...]:
         """Return by owner the stored constraints that bind a sender: system, customer, profile and user."""
         user, profile = sender.user, sender.profile
-        return self.layers.limits(
+        return self._limits(
             sender.customer.key, profile.key if profile is not None else None, user.key if user is not None else None
         )
 
