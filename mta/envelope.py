@@ -3,13 +3,12 @@
 Not here: how it was learned (mta.smtp), what is made of it (intake).
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sms.job import FirstUse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeRecipient:
+class EnvelopeRecipient(Struct, frozen=True, kw_only=True):
     """One RCPT: the address as given, with NOTIFY and ORCPT decoded (RFC 3461 §4.1, §4.2)."""
 
     address: str
@@ -17,8 +16,7 @@ class EnvelopeRecipient:
     orcpt: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedEnvelope:
+class ReceivedEnvelope(Struct, frozen=True, kw_only=True):
     """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
 
     `client` is its login, else its address; `tls` says whether it came under TLS, `require_tls` that all

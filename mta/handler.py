@@ -8,10 +8,10 @@ says (judge), the postmaster's mail (postmaster), storing (gateway).
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from addressbook.senders import Principal
 from gateway.accept import Accepted, SnapshotChanged
@@ -40,6 +40,8 @@ from sms.outcome import Refusal, Refused
 log = structlog.get_logger()
 
 T = TypeVar("T")
+Judged = tuple[Principal | None, T]
+"""Whose session it is, and what is said of what it asks."""
 
 _SENDER_TAKEN, _RECIPIENT_TAKEN = str(SENDER_OK), str(RECIPIENT_OK)
 
@@ -83,14 +85,7 @@ class MailHandler:
         """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
             return str(self._refuse(Refused(refusal=Refusal.NO_STORAGE)))
-        refused = None
-        if not session.tls:
-            refused = await self._certain(
-                lambda: self._book.current.refuse_clear(self.principal(session), session.client_address)
-            )
-        if refused is None and not self._is_heard_at_rcpt(session):
-            refused = await self._certain(lambda: self._judge_sender(session, _plain_address(address)))
-        principal = self.principal(session)
+        principal, refused = await self._certain(lambda: self._judge_mail(session, _plain_address(address)))
         customer = principal.customer_id if principal is not None else None
         if refused is not None:
             if customer is not None:
@@ -113,16 +108,18 @@ class MailHandler:
         door = self._postmaster
         refused: Refused | None
         if door is not None and door.is_for(address):
-            if envelope.rcpt_tos and not self._is_for_postmaster(envelope):
+            if envelope.rcpt_tos and not envelope.for_postmaster:
                 return str(APART)
             refused = door.refuse_recipient(session, envelope)
+            envelope.for_postmaster = envelope.for_postmaster or refused is None
         else:
+            principal: Principal | None = None
             judged: MobileNumber | Refused | Reply | None = session.quota.take_recipient(len(envelope.rcpt_tos))
             if judged is None:
-                judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
+                principal, judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
             if isinstance(judged, Reply):
                 return str(judged)
-            refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(session, judged)
+            refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(principal, judged)
         if refused is not None:
             log.info("recipient_refused", reason=refused.refusal.value, peer=session.client_address)
             return str(self._refuse(refused))
@@ -135,7 +132,7 @@ class MailHandler:
         self, _server: object, session: MailSession, envelope: MailEnvelope
     ) -> str | None:
         """Let the content come; that of a stranger is counted first."""
-        if self._postmaster is not None and self._is_for_postmaster(envelope):
+        if self._postmaster is not None and envelope.for_postmaster:
             refused = self._postmaster.admit(session)
         else:
             refused = session.quota.take_content()
@@ -145,7 +142,7 @@ class MailHandler:
         self, _server: object, session: MailSession, envelope: MailEnvelope
     ) -> str:
         """Judge the mail and keep it; «250» is said after the commit and never before."""
-        if self._postmaster is not None and self._is_for_postmaster(envelope):
+        if self._postmaster is not None and envelope.for_postmaster:
             return str(await self._postmaster.take(session, envelope))
         principal = self.principal(session)
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
@@ -189,7 +186,9 @@ class MailHandler:
         refused, principal = verdict.refused, verdict.principal
         if principal is not None:
             limited = session.quota.prove_content(principal.customer_id)
-            refused = await self._certain(lambda: self._judge.judge_reverse_path(principal, facts.reverse_path))
+            _, refused = await self._certain(
+                lambda: (principal, self._judge.judge_reverse_path(principal, facts.reverse_path))
+            )
             refused = refused or limited
         if refused is None:
             return verdict
@@ -230,33 +229,41 @@ class MailHandler:
         self._metrics.count(Metric.REFUSED, self._terms.service or Origin.MAIL, refused.refusal)
         return reply_to(refused)
 
-    async def _certain(self, judge: Callable[[], T]) -> T | Refused:
+    async def _certain(self, judge: Callable[[], Judged[T]]) -> Judged[T | Refused]:
         """Return what `judge` says; a «no» for good is asked for again with what the database holds now."""
-        judged = judge()
+        principal, judged = judge()
         if not isinstance(judged, Refused) or not is_permanent(judged):
-            return judged
-        return judge() if await self._book.confirm() else Refused(refusal=Refusal.INTERNAL)
+            return principal, judged
+        return judge() if await self._book.confirm() else (principal, Refused(refusal=Refusal.INTERNAL))
 
-    async def _refuse_stopped(self, session: MailSession, number: MobileNumber | None) -> Refused | None:
+    async def _refuse_stopped(self, principal: Principal | None, number: MobileNumber | None) -> Refused | None:
         """Return why a stop list refuses a number, whatever service the content will turn out to be of."""
-        principal, book = self.principal(session), self._book.current
-        customer = book.directory.customer(principal.customer_id) if principal is not None else None
-        if number is None or customer is None or principal is None:
+        if principal is None or number is None:
+            return None
+        book = self._book.current
+        customer = book.directory.customer(principal.customer_id)
+        if customer is None:
             return None
         services = book.services_of_mail(customer, principal.service)
         return stopped() if await self._book.is_stopped(customer, services, number.digits) else None
 
+    def _judge_mail(self, session: MailSession, reverse_path: str) -> Judged[Refused | None]:
+        principal = self.principal(session)
+        refused = None if session.tls else self._book.current.refuse_clear(principal, session.client_address)
+        if refused is None and not self._is_heard_at_rcpt(session):
+            refused = self._judge_sender(session, principal, reverse_path)
+        return principal, refused
+
     def _judge_recipient(
         self, session: MailSession, envelope: MailEnvelope, address: str
-    ) -> MobileNumber | Refused | Reply | None:
+    ) -> Judged[MobileNumber | Refused | Reply | None]:
         principal, reverse_path = self.principal(session), envelope.reverse_path
-        refused = self._judge_sender(session, reverse_path) if self._is_heard_at_rcpt(session) else None
-        if refused is None and self._is_for_postmaster(envelope):
-            return APART
-        return refused or self._judge.judge_recipient(principal, reverse_path, address)
+        refused = self._judge_sender(session, principal, reverse_path) if self._is_heard_at_rcpt(session) else None
+        if refused is None and envelope.for_postmaster:
+            return principal, APART
+        return principal, refused or self._judge.judge_recipient(principal, reverse_path, address)
 
-    def _judge_sender(self, session: MailSession, reverse_path: str) -> Refused | None:
-        principal = self.principal(session)
+    def _judge_sender(self, session: MailSession, principal: Principal | None, reverse_path: str) -> Refused | None:
         if principal is None:
             if session.client_certificate_der is not None:
                 detail = "The client certificate is nobody's here."
@@ -276,10 +283,6 @@ class MailHandler:
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:
         """Return whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""
         return self._postmaster is not None and not (self._terms.by_login_only or session.authenticated)
-
-    def _is_for_postmaster(self, envelope: MailEnvelope) -> bool:
-        door = self._postmaster
-        return door is not None and bool(envelope.rcpt_tos) and door.is_for(str(envelope.rcpt_tos[0]))
 
     def principal(self, session: MailSession) -> Principal | None:
         """Return whose session it is; None for nobody's."""

@@ -54,23 +54,25 @@ def identify(
 
     A certificate that is nobody's proves nothing, and the address does not help it.
     """
-    proven = _prove(session, snapshot, terms, sessions)
-    return None if proven is None else bind(proven, session, snapshot, terms)
+    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
+    if session.authenticated and isinstance(proven, Principal):
+        return bind(proven, session, snapshot, terms)
+    if terms.by_login_only:
+        return None
+    if session.client_certificate_der is not None:
+        owner = sessions.owner(session)
+        return None if owner is None else bind(owner, session, snapshot, terms)
+    found = snapshot.prove_by_address(session.client_address)
+    return None if found is None else _serve(found, terms)  # it is bound to the range that proves it
 
 
 def bind(proven: Principal, session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal:
     """Return a principal with the service that the listener, its proof or its customer's address range names."""
-    if terms.service is not None:
-        proven = replace(proven, service=terms.service, service_by=f"listener {terms.name}")
-    return snapshot.bind_to_range(proven, session.client_address)
+    return snapshot.bind_to_range(_serve(proven, terms), session.client_address)
 
 
-def _prove(session: MailSession, snapshot: Snapshot, terms: ListenerTerms, sessions: SessionProofs) -> Principal | None:
-    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
-    if session.authenticated and isinstance(proven, Principal):
+def _serve(proven: Principal, terms: ListenerTerms) -> Principal:
+    """Return a principal with the service of the listener, if it is for one alone."""
+    if terms.service is None:
         return proven
-    if terms.by_login_only:
-        return None
-    if session.client_certificate_der is not None:
-        return sessions.owner(session)
-    return snapshot.prove_by_address(session.client_address)
+    return replace(proven, service=terms.service, service_by=f"listener {terms.name}")

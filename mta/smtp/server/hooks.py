@@ -113,7 +113,8 @@ class MailEnvelope(Envelope):
     During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
     asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
     `size` is the declared one of MAIL (RFC 1870 §6), None if there is none; `require_tls` is REQUIRETLS (RFC
-    8689 §2). A hook may set `content_limit`, in octets, below the listener's limit.
+    8689 §2). A hook may set `content_limit`, in octets, below the listener's limit, and `for_postmaster` where it took
+    a recipient that the postmaster's mail is for.
     """
 
     def __init__(self) -> None:
@@ -122,6 +123,7 @@ class MailEnvelope(Envelope):
         self.size: int | None = None
         self.require_tls = False
         self.content_limit: int | None = None
+        self.for_postmaster = False
         self.rcpt_dsn: list[RcptDsn] = []
 
     @property
