@@ -206,7 +206,7 @@ class MailOptions:
     )
     expire_after: Wait = option("After which a mail that can't be delivered is given up.", default=timedelta(days=2))
     delay_after: timedelta = option(
-        'After which the sender of an SMS that is still on its way is told so, once; "0s": never.',
+        'After which (10 s or more) the sender of an SMS that is still on its way is told so, once; "0s": never.',
         default=timedelta(hours=4),
     )
     tls_reports: bool = option(

@@ -18,10 +18,16 @@ from store.engine.keys import Keys, to_stored
 log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
+# A job stands in the database within this time of its acceptance, even where the disk stalls. Each is examined once, so
+# none is examined before: one that is stored after a younger one was seen would never be.
+_STORED_WITHIN = timedelta(seconds=10)
 
 
 class Delays:
-    """Writes the notices of delay; `notices_written` is called when there are any."""
+    """Writes the notices of delay; `notices_written` is called when there are any.
+
+    An `after` of less than 10 s counts as 10 s.
+    """
 
     def __init__(
         self,
@@ -34,7 +40,7 @@ class Delays:
     ) -> None:
         self._database = database
         self._store = DelayStore(keys)
-        self._after = after
+        self._after = max(after, _STORED_WITHIN)
         self._clock = clock
         self._notices_written = notices_written
         self._since = DelayCursor()

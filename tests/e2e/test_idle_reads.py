@@ -6,7 +6,7 @@ end. A month with what was sent and received lies in it.
 
 import asyncio
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -96,7 +96,8 @@ def month(tmp_path, box):
     customer = database.read_now(lambda tx: find_customer(tx, "demo"))
     assert customer is not None
     others = customer.key + 1, customer.key + 2
-    fill_month(database, last_month(datetime.now(UTC)), MESSAGES, customer.key, others)
+    over = last_month(datetime.now(UTC) - timedelta(days=2))  # the last day is looked at as a whole
+    fill_month(database, over, MESSAGES, customer.key, others)
     yield config, database
     database.close()
 

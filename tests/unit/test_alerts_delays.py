@@ -79,12 +79,12 @@ def delayed(world) -> list[str]:
     return [references[row.job_key] for row in world.outbox_rows(kind=NoticeKind.DELAYED.value)]
 
 
-def delays_of(world, clock, hours: int = 4) -> tuple[Delays, list[int]]:
+def delays_of(world, clock, after: timedelta = timedelta(hours=4)) -> tuple[Delays, list[int]]:
     kicked: list[int] = []
     delays = Delays(
         database=world.database,
         keys=Keys(2, START.timestamp),
-        after=timedelta(hours=hours),
+        after=after,
         clock=clock,
         notices_written=lambda: kicked.append(1),
     )
@@ -105,6 +105,18 @@ async def test_the_sender_of_an_sms_that_takes_long_is_told_so_once(world):
     after_a_restart, _ = delays_of(world, clock)
     await after_a_restart.step()
     assert delayed(world) == ["late"]
+
+
+async def test_a_job_that_a_slow_disk_stored_after_a_younger_one_was_examined_is_told_too(world):
+    clock = Clock()
+    delays, _ = delays_of(world, clock, timedelta(seconds=1))
+    for second in range(9):
+        clock.instant = START + timedelta(seconds=second)
+        await delays.step()
+    world.add("447700900101", reference="stored late")
+    clock.instant = START + timedelta(seconds=10)
+    await delays.step()
+    assert delayed(world) == ["stored late"]
 
 
 async def test_who_wants_no_reports_or_has_his_result_already_is_told_of_no_delay(world):
