@@ -37,6 +37,10 @@ class Principal:
     service_by: str = field(default="", compare=False)
     proof: Proof | None = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        """Return the same for equal ones, and nearly always another for others."""
+        return hash((self.customer_id, self.login))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:

@@ -54,9 +54,10 @@ def identify(
 
     A certificate that is nobody's proves nothing, and the address does not help it.
     """
-    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
-    if session.authenticated and isinstance(proven, Principal):
-        return bind(proven, session, snapshot, terms)
+    if session.authenticated:
+        proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
+        if isinstance(proven, Principal):
+            return bind(proven, session, snapshot, terms)
     if terms.by_login_only:
         return None
     if session.client_certificate_der is not None:

@@ -6,7 +6,6 @@ the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (mta.smtp),
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -48,7 +47,7 @@ from mta.recipients import (
     read_target,
     refuse_unfilled,
 )
-from mta.taking_back import asks_to_cancel, judge_cancel
+from mta.taking_back import judge_cancel
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
@@ -182,16 +181,16 @@ class MailIntake:
         read = self._read_recipient(address, settings.address_prefixes)
         if isinstance(read, Refused):
             return read
-        if read.kind is TargetKind.LIST:
-            # Who may write to it is judged with the content, whose From names the author.
-            found = snapshot.lists.permitted(sender.customer.key, read.name, author)
-            return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
-        if read.kind in {TargetKind.TABLE, TargetKind.CANCEL}:
-            return None  # judged with the content
-        answered = self._answering.read(snapshot, sender.customer.key, read)
-        if isinstance(answered, Refused):
-            return answered
-        number, own = (read.name, None) if answered is None else (answered.phone, answered.own.sender_id)
+        number, own = read.name, None
+        if read.kind is not TargetKind.NUMBER:
+            if read.kind is TargetKind.LIST:
+                # Who may write to it is judged with the content, whose From names the author.
+                found = snapshot.lists.permitted(sender.customer.key, read.name, author)
+                return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
+            answered = self._answering.read(snapshot, sender.customer.key, read)
+            if not isinstance(answered, AnsweredSms):
+                return answered  # a table and a job to cancel are judged with the content
+            number, own = answered.phone, answered.own.sender_id
         judged = judge_number(sender, number, settings, snapshot, self._routes, own)
         return judged if isinstance(judged, Refused) else judged[0]
 
@@ -251,14 +250,14 @@ class MailIntake:
             return _refuse(mail if isinstance(mail, Refused) else _UNPROVEN)
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
         targets = tuple(self._targets(envelope))
-        cancels = asks_to_cancel(targets)
-        answers = cancels or any(target.kind is TargetKind.REPLY for target in targets)
+        kinds = [target.kind for target in targets]
+        cancels = TargetKind.CANCEL in kinds
         found = classify(
             mail,
             envelope.reverse_path,
             own_message_id=self._own_message_id,
             own_domains=self._domains,
-            answers=answers or self._answering.names_sms(mail),
+            answers=cancels or TargetKind.REPLY in kinds or self._answering.names_sms(mail),
         )
         if isinstance(found, Dropped):
             customer = snapshot.directory.customer(principal.customer_id)
@@ -304,20 +303,15 @@ class MailIntake:
         if answers.sender is not case.sender:
             case = replace(case, sender=answers.sender)
             resolved = case.snapshot.resolve(case.sender, case.service, case.trial)
-        options = SubjectOptions(subject=mail.subject)
-        if not (answers.by_mail or continues_thread(mail)):
-            zone = _zone(resolved.settings.time_zone)
-            on = resolved.settings.subject_options
-            read = read_options(mail.subject, zone=zone) if on else leave_options(mail.subject)
-            if isinstance(read, Refused):
-                return _refuse(read, resolved=resolved)
-            options = read
+        options = _subject_options(mail, resolved.settings, answers=answers.by_mail)
+        if isinstance(options, Refused):
+            return _refuse(options, resolved=resolved)
         is_machines = case.service is Origin.SAP or find_automatic(mail, case.envelope.reverse_path)
         if answers.by_mail or not (is_machines or "sender_id" in options.patch):
             addressed = answers.recipients
-        further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
-        if len(further) > len(case.trial):
-            resolved = case.snapshot.resolve(case.sender, case.service, further)
+        further = (*self._list_layer(case, addressed), *_asked_by(mail, options))
+        if further:
+            resolved = case.snapshot.resolve(case.sender, case.service, (*further, *case.trial))
         dry_run = addressed.judge_dry_run(options.dry_run)
         if isinstance(dry_run, Refused):
             return _refuse(dry_run, options=options.given, resolved=resolved)
@@ -345,26 +339,28 @@ class MailIntake:
         self, case: _Case, recipient: EnvelopeRecipient, settings: Settings
     ) -> tuple[RecipientRequest, RecipientTarget | None]:
         read = self._read_recipient(recipient.address, settings.address_prefixes)
-        customer_id = case.sender.customer.key
-        found = read if isinstance(read, Refused) else self._answering.read(case.snapshot, customer_id, read)
-        answered = found if isinstance(found, AnsweredSms) else None
-        number = "" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name
-        wanted = RecipientRequest(
-            given=recipient.address,
-            number=answered.phone if answered is not None else number,
-            refused=found if isinstance(found, Refused) else None,
-            sender_id=answered.own.sender_id if answered is not None else None,
-            notify=recipient.notify,
-            orcpt=recipient.orcpt,
-        )
-        return wanted, None if isinstance(read, Refused) else read
+        given, notify, orcpt = recipient.address, recipient.notify, recipient.orcpt
+        if isinstance(read, Refused):
+            return RecipientRequest(given=given, number="", refused=read, notify=notify, orcpt=orcpt), None
+        is_number = read.kind is TargetKind.NUMBER
+        wanted = RecipientRequest(given=given, number=read.name if is_number else "", notify=notify, orcpt=orcpt)
+        if is_number:
+            return wanted, read
+        answered = self._answering.read(case.snapshot, case.sender.customer.key, read)
+        if isinstance(answered, Refused):
+            return replace(wanted, refused=answered), read
+        if answered is not None:
+            wanted = replace(wanted, number=answered.phone, sender_id=answered.own.sender_id)
+        return wanted, read
 
     def _list_layer(self, case: _Case, addressed: ParsedRecipients) -> tuple[Layer, ...]:
         """Return the settings of the list that a mail goes to, where it goes to that list alone."""
         name = addressed.only_list()
+        if not name:
+            return ()
         snapshot = case.snapshot
-        found = snapshot.lists.permitted(case.sender.customer.key, name, case.mail.author) if name else None
-        if found is None or isinstance(found, Refused):
+        found = snapshot.lists.permitted(case.sender.customer.key, name, case.mail.author)
+        if isinstance(found, Refused):
             return ()
         layer = snapshot.layer_of_list(found)
         return () if layer is None else (layer,)
@@ -427,8 +423,13 @@ def _decide_cancel(asked: CancelMail | Refused) -> Decision:
     return _refuse(asked) if isinstance(asked, Refused) else Decision(verdict=Disposition.CANCEL, cancel=asked)
 
 
-def _zone(name: str) -> tzinfo:
-    return ZoneInfo(name)
+def _subject_options(mail: ParsedMail, settings: Settings, *, answers: bool) -> SubjectOptions | Refused:
+    """Return what a mail's subject asks for: that of an answer asks for nothing."""
+    if answers or continues_thread(mail):
+        return SubjectOptions(subject=mail.subject)
+    if not settings.subject_options:
+        return leave_options(mail.subject)
+    return read_options(mail.subject, zone=ZoneInfo(settings.time_zone))
 
 
 def _asked_by(mail: ParsedMail, options: SubjectOptions) -> tuple[Layer, ...]:
@@ -455,7 +456,9 @@ def _trace_of(found: Dropped, mail: ParsedMail, envelope: ReceivedEnvelope, cust
 def _on_behalf(case: _Case) -> str:
     """Return who of the customer wrote in the name of the mailbox in From (RFC 5322 §3.6.2), empty for its author."""
     given = case.mail.fields.get("sender")
-    found = read_addresses(given[0]) if given else ()
+    if not given:
+        return ""
+    found = read_addresses(given[0])
     address = canonical_address(found[-1].address) if found else None
     if address is None or address == canonical_address(case.mail.author):
         return ""

@@ -3,21 +3,13 @@
 Not here: who the author is (mta.intake), whether the job is the author's and what becomes of it (gateway.taking_back).
 """
 
-from collections.abc import Iterable
-
 from addressbook.canonical import canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.taking_back import CancelMail
 from mta.reading.automatic import find_automatic
 from mta.reading.mime import ParsedMail
-from mta.recipients import RecipientTarget, TargetKind
 from sms.outcome import Refusal, Refused
-
-
-def asks_to_cancel(targets: Iterable[RecipientTarget]) -> bool:
-    """Return whether one of the addresses names a job to cancel."""
-    return any(target.kind is TargetKind.CANCEL for target in targets)
 
 
 def judge_cancel(
