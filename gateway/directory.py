@@ -111,13 +111,14 @@ class DirectoryFollower:
         """Follow no more."""
         await self._worker.stop()
 
-    async def is_stopped(self, customer: Customer, services: Iterable[Origin], number: str) -> bool:
-        """Return whether stop lists hold back what a customer's services, all of these, send to a number.
+    async def is_stopped(self, customer: Customer, named: Origin | None, number: str) -> bool:
+        """Return whether stop lists hold back a customer's mails to a number, whatever service they may be of.
 
         Asks the database, but only for a customer that has, or had, a stop list.
         """
         if not customer.stop_listed:
             return False
+        services = self.current.services_of_mail(customer, named)
         entries = await self._database.read(partial(stops_in_force, numbers=(number,)))
         return all(StopList(entries).blocks(number, customer.key, service.value) for service in services)
 

@@ -8,7 +8,7 @@ says (judge), the postmaster's mail (postmaster), storing (gateway).
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Judged = tuple[Principal | None, T]
 """Whose session it is, and what is said of what it asks."""
@@ -85,7 +86,7 @@ class MailHandler:
         """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
             return str(self._refuse(Refused(refusal=Refusal.NO_STORAGE)))
-        principal, refused = await self._certain(lambda: self._judge_mail(session, _plain_address(address)))
+        principal, refused = await self._certain(self._judge_mail, session, _plain_address(address))
         customer = principal.customer_id if principal is not None else None
         if refused is not None:
             if customer is not None:
@@ -116,7 +117,7 @@ class MailHandler:
             principal: Principal | None = None
             judged: MobileNumber | Refused | Reply | None = session.quota.take_recipient(len(envelope.rcpt_tos))
             if judged is None:
-                principal, judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
+                principal, judged = await self._certain(self._judge_recipient, session, envelope, address)
             if isinstance(judged, Reply):
                 return str(judged)
             refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(principal, judged)
@@ -229,23 +230,23 @@ class MailHandler:
         self._metrics.count(Metric.REFUSED, self._terms.service or Origin.MAIL, refused.refusal)
         return reply_to(refused)
 
-    async def _certain(self, judge: Callable[[], Judged[T]]) -> Judged[T | Refused]:
+    async def _certain(self, judge: Callable[P, Judged[T]], *given: P.args, **named: P.kwargs) -> Judged[T | Refused]:
         """Return what `judge` says; a «no» for good is asked for again with what the database holds now."""
-        principal, judged = judge()
+        principal, judged = judge(*given, **named)
         if not isinstance(judged, Refused) or not is_permanent(judged):
             return principal, judged
-        return judge() if await self._book.confirm() else (principal, Refused(refusal=Refusal.INTERNAL))
+        if not await self._book.confirm():
+            return principal, Refused(refusal=Refusal.INTERNAL)
+        return judge(*given, **named)
 
     async def _refuse_stopped(self, principal: Principal | None, number: MobileNumber | None) -> Refused | None:
         """Return why a stop list refuses a number, whatever service the content will turn out to be of."""
         if principal is None or number is None:
             return None
-        book = self._book.current
-        customer = book.directory.customer(principal.customer_id)
+        customer = self._book.current.directory.customer(principal.customer_id)
         if customer is None:
             return None
-        services = book.services_of_mail(customer, principal.service)
-        return stopped() if await self._book.is_stopped(customer, services, number.digits) else None
+        return stopped() if await self._book.is_stopped(customer, principal.service, number.digits) else None
 
     def _judge_mail(self, session: MailSession, reverse_path: str) -> Judged[Refused | None]:
         principal = self.principal(session)

@@ -63,8 +63,8 @@ def identify(
     if session.client_certificate_der is not None:
         owner = sessions.owner(session)
         return None if owner is None else bind(owner, session, snapshot, terms)
-    found = snapshot.prove_by_address(session.client_address)
-    return None if found is None else _serve(found, terms)  # it is bound to the range that proves it
+    found = snapshot.prove_by_address(session.client_address)  # it is bound to the range that proves it
+    return found and _serve(found, terms)
 
 
 def bind(proven: Principal, session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal:

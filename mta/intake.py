@@ -5,7 +5,7 @@ the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (mta.smtp),
 (mta.reading), what becomes of a submission (gateway.plan).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -217,19 +217,23 @@ class MailIntake:
             return True
         if principal is not None and self._book.current.numbers.may_answer(principal.customer_id):
             return True
-        return any(target.kind in {TargetKind.LIST, TargetKind.TABLE} for target in self._targets(envelope))
+        targets = self._targets(envelope)
+        return bool(targets) and any(target.kind in {TargetKind.LIST, TargetKind.TABLE} for target in targets)
 
     def brings_table(self, envelope: ReceivedEnvelope) -> bool:
         """Return whether an attached table is to be read, which may be much larger than its mail."""
         return any(target.kind is TargetKind.TABLE for target in self._targets(envelope))
 
-    def _targets(self, envelope: ReceivedEnvelope) -> Iterator[RecipientTarget]:
+    def _targets(self, envelope: ReceivedEnvelope) -> Sequence[RecipientTarget]:
+        """Return what the addresses that are no bare numbers stand for."""
+        targets = []
         for item in envelope.recipients:
             if item.address[:1] in _OF_A_NUMBER:
                 continue
             target = self._read_recipient(item.address, ())
             if isinstance(target, RecipientTarget):
-                yield target
+                targets.append(target)
+        return targets
 
     def judge(
         self,
@@ -249,7 +253,7 @@ class MailIntake:
         if isinstance(mail, Refused) or principal is None:
             return _refuse(mail if isinstance(mail, Refused) else _UNPROVEN)
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
-        targets = tuple(self._targets(envelope))
+        targets = self._targets(envelope)
         kinds = [target.kind for target in targets]
         cancels = TargetKind.CANCEL in kinds
         found = classify(
@@ -386,6 +390,7 @@ class MailIntake:
 def _submission(  # noqa: PLR0913 - one step of the judgement, each argument found by another
     case: _Case, options: SubjectOptions, resolved: Resolved, reached: Recipients, text: str, *, dry_run: bool
 ) -> Submission:
+    mail, envelope = case.mail, case.envelope
     return Submission(
         sender=case.sender,
         service=case.service,
@@ -395,9 +400,9 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         mail=_mail_origin(case),
         reference=options.reference,
         ignored_options=options.ignored,
-        digest=case.envelope.identity or mail_digest(case.mail, case.raw, case.envelope.client),
-        identified=bool(case.envelope.identity or case.mail.message_id),
-        first_use=case.envelope.first_use,
+        digest=envelope.identity or mail_digest(mail, case.raw, envelope.client),
+        identified=bool(envelope.identity or mail.message_id),
+        first_use=envelope.first_use,
         start_at=options.start_at,
         blackouts=options.blackouts,
         personalised=reached.personalised,
