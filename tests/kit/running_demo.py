@@ -57,6 +57,16 @@ class RunningDemo:
             time.sleep(0.05)
         return page
 
+    def wait_until_still(self) -> str:
+        """Return the page's ETag once two answers have the same: what was sent before has arrived then."""
+        ends = time.monotonic() + 60
+        tag = self.get().headers["etag"]
+        while (answer := self.get(if_none_match=tag)).status != 304:
+            assert time.monotonic() < ends, answer.text
+            tag = answer.headers["etag"]
+            time.sleep(0.05)
+        return tag
+
     def mails(self) -> list[tuple[str, str]]:
         """Return key and subject of each mail of the page, the newest first."""
         found = re.findall(r'<details id="([\w-]+)".*?<bdi class="subject">(.*?)</bdi>', self.get().text, re.DOTALL)
