@@ -22,6 +22,8 @@ from mta.reading.html import QUOTE_MARK
 _COLONS: Final = ":\N{FULLWIDTH COLON}"
 _DASHES: Final = "-_*=\N{EN DASH}\N{EM DASH}"
 _STROKES: Final = frozenset(f"{_DASHES}|#")
+_SIGNS: Final = (*_COLONS, *_STROKES, "above this")
+"""No line without any of these begins history."""
 _LABEL: Final = re.compile(rf"[\s>|]*[*_]{{0,2}}([^\W\d_][^{_COLONS}*\n]{{0,24}}?)[*_]{{0,2}}\s?[{_COLONS}](?!//)")
 _CELL: Final = re.compile(r"\|\s*[*_]{0,2}([^\W\d_][^|*\n]{0,24}?)[*_]{0,2}\s*\|")
 _OUTLOOK_RULE: Final = re.compile(r"_{20,}")
@@ -55,6 +57,8 @@ def history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
 
     `is_reply` says that the mail answers or forwards another by its own fields. Lines are without marks of direction.
     """
+    if not _may_hold_history("\n".join(lines)):
+        return len(lines), False
     own = False
     for index, line in enumerate(lines):
         text = line.strip()
@@ -82,6 +86,11 @@ def _reply_start(lines: Sequence[str], index: int, text: str, *, below: bool) ->
     first = _attribution_start(lines, index) if text[-1] in _COLONS else None
     strong = first is not None and not _quote_follows(lines, index) and _is_strong(lines[first : index + 1])
     return first if strong else None
+
+
+def _may_hold_history(text: str) -> bool:
+    """Return whether any line of a text may begin history."""
+    return any(map(text.__contains__, _SIGNS))
 
 
 def _may_begin_history(text: str) -> bool:

@@ -70,11 +70,19 @@ def forwarded_words(text: str, *, disclaimers: Sequence[str] = ()) -> OwnWords:
 
 def tidy(text: str) -> str:
     """Return text with single blanks, at most one empty line in a row, none at either end."""
+    text = text.strip("\n")
+    if _is_tidy(text):
+        return text
     lines = [" ".join(line.split()) for line in text.split("\n") if line != QUOTE_MARK]
     tidied = "\n".join(lines)
     if "\n\n\n" in tidied:
         tidied = re.sub(r"\n{3,}", "\n\n", tidied)
     return tidied.strip("\n")
+
+
+def _is_tidy(text: str) -> bool:
+    """Return whether a text has one blank, one line end or one empty line between two words, and no marks."""
+    return QUOTE_MARK not in text and text.replace("\n\n", " ").replace("\n", " ") == " ".join(text.split())
 
 
 def unflow(text: str, *, delete_space: bool) -> str:

@@ -23,7 +23,10 @@ _GAP: Final = re.compile(r"\n[\s\-_=*]*\n")
 """An empty line or a drawn one: a common disclaimer stands below one."""
 _SIGNATURE_LINES: Final = 12
 _JUDGED: Final = 300
+_LEAST_BELOW: Final = 3
 _CLOSING_LETTERS: Final = 40
+_CLOSING_BLANKS: Final = 10
+"""A closing formula has at most so many letters, and so many blanks if each stands alone."""
 
 
 def without_what_is_below(
@@ -41,7 +44,7 @@ def without_what_is_below(
 
 def _may_sign(text: str) -> bool:
     """Return whether any line of a text may be a signature separator."""
-    return any(stroke in text for stroke in _STROKES)
+    return any(map(text.__contains__, _STROKES))
 
 
 def _may_be_footer(text: str) -> bool:
@@ -67,7 +70,7 @@ def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> 
 def _is_contact(below: list[str]) -> bool:
     """Return whether lines are a name and contact details."""
     return (
-        len(below) >= 3
+        len(below) >= _LEAST_BELOW
         and CONTACT.search(below[0][:_JUDGED]) is None
         and not any(map(_is_sentence, below))
         and sum(CONTACT.search(line[:_JUDGED]) is not None for line in below) >= 2
@@ -161,11 +164,13 @@ def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> li
     """Cut the contact block below a closing formula and the name; both are words of the author."""
     text = "".join(lines)
     countable = text.isascii() and text.isprintable()  # all blanks are spaces, which makes counting letters quick
-    for index, line in enumerate(lines):
+    if countable and "  " not in text and _shortest(lines[:-_LEAST_BELOW]) > _CLOSING_LETTERS + _CLOSING_BLANKS:
+        return lines
+    for index, line in enumerate(lines[:-_LEAST_BELOW]):
         if (countable and len(line) - line.count(" ") > _CLOSING_LETTERS) or not CLOSING.fullmatch(line):
             continue
         below = _few_below(lines, index)
-        if len(below) < 3:
+        if len(below) < _LEAST_BELOW:
             continue
         contacts = sum(CONTACT.search(lines[position][:_JUDGED]) is not None for position in below[1:])
         if contacts >= 2:
@@ -173,6 +178,11 @@ def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> li
             removed.append((Removal.SIGNATURE, _length(lines[cut:])))
             return lines[:cut]
     return lines
+
+
+def _shortest(lines: Sequence[str]) -> int:
+    """Return the length of the shortest line with text, 0 where none has any."""
+    return min(map(len, filter(None, lines)), default=0)
 
 
 def _length(lines: Sequence[str]) -> int:

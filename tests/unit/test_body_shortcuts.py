@@ -69,6 +69,7 @@ _LINES = st.sampled_from(
 )
 _TEXTS = st.lists(st.one_of(_LINES, st.text("ab -—:>|\t\n\u2003", max_size=12)), max_size=25).map("\n".join)
 _SHORTCUTS = (
+    (history, "_may_hold_history"),
     (history, "_may_begin_history"),
     (quotes, "_may_quote"),
     (signatures, "_may_sign"),
@@ -84,6 +85,14 @@ def test_a_line_that_is_not_looked_at_closer_would_have_stayed(text, is_reply, d
             patch.setattr(module, name, lambda _text: True)
         patch.setattr(signatures, "_CLOSING_LETTERS", 10**9)
         assert quotes.own_words(text, is_reply=is_reply, disclaimers=disclaimers) == quick
+
+
+@given(text=_TEXTS)
+def test_a_tidy_text_is_what_tidying_makes_of_it(text):
+    quick = quotes.tidy(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quotes, "_is_tidy", lambda _text: False)
+        assert quotes.tidy(text) == quick
 
 
 @given(text=_TEXTS)
