@@ -418,6 +418,8 @@ def _fit_without_loss(cluster: str, has: frozenset[str]) -> str | None:
 
 def is_blank(text: str) -> bool:
     """Return whether a text shows nothing: it is empty, or all blanks and invisible characters."""
+    if text[:1].isalnum():  # as nearly all do
+        return False
     return all(char.isspace() or _is_invisible(char) for char in text)
 
 

@@ -11,7 +11,7 @@ Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS
 | UCS-2, units of 16 bits | 70 | 67 | 66 |
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, islice
 from math import ceil
@@ -160,6 +160,7 @@ def _split(
         return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced, shifts=shifts)
     joined = max(_room(alphabet, shifts, joined=True, wide=wide) - missing, _LEAST_ROOM)
     limit = alone if max_parts == 1 else joined
+    split: Iterable[int]
     if shifts != NO_SHIFTS:
         split = _split_clusters(text, limit, lambda piece: len(encode_national(piece, shifts)))
     else:
@@ -287,13 +288,20 @@ def _joining_elements(total: int, reference: int, *, wide: bool) -> list[bytes]:
 
 
 def _replaced_within(fitted: Fitted, length: int) -> tuple[Replacement, ...]:
-    if length == len(fitted.text):
+    if not fitted.replaced or length == len(fitted.text):
         return fitted.replaced
     return tuple(one for one, position in zip(fitted.replaced, fitted.positions, strict=True) if position < length)
 
 
-def _split_gsm7(septets: bytes, limit: int) -> Iterator[int]:
-    """Yield the characters of pieces of at most `limit` septets; each is a cluster, so only escapes matter."""
+def _split_gsm7(septets: bytes, limit: int) -> Iterable[int]:
+    """Return the characters of pieces of at most `limit` septets; each is a cluster, so only escapes matter."""
+    if _ESCAPE in septets:
+        return _split_escaped(septets, limit)
+    full, rest = divmod(len(septets), limit)
+    return [limit] * full + [rest] * (rest > 0)
+
+
+def _split_escaped(septets: bytes, limit: int) -> Iterator[int]:
     start = 0
     while start < len(septets):
         end = start + limit

@@ -72,8 +72,8 @@ def addressees(wanted: StatusChannel, address: str, push_url: str) -> tuple[Addr
     """
     mail = wanted is not StatusChannel.PUSH or not push_url
     push = wanted is not StatusChannel.MAIL
-    ways = ((Channel.MAIL, address if mail else ""), (Channel.PUSH, push_url if push else ""))
-    return tuple((channel, recipient) for channel, recipient in ways if recipient)
+    by_mail: tuple[Addressee, ...] = ((Channel.MAIL, address),) if mail and address else ()
+    return (*by_mail, (Channel.PUSH, push_url)) if push and push_url else by_mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
