@@ -51,7 +51,7 @@ class Wording:
     links: RuleInForce | None = field(init=False)
     phone_numbers: RuleInForce | None = field(init=False)
     bans: RuleInForce | None = field(init=False)
-    shapes: tuple[RuleInForce, ...] = field(init=False)
+    shapes: tuple["Shape", ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Know what each text is asked, since a text is asked in a hot path."""
@@ -61,7 +61,16 @@ class Wording:
         object.__setattr__(self, "links", self.rules.get(RuleName.URLS))
         object.__setattr__(self, "phone_numbers", self.rules.get(RuleName.PHONE_NUMBERS))
         object.__setattr__(self, "bans", self.rules.get(RuleName.CONTENT_BANS))
-        object.__setattr__(self, "shapes", tuple(rule for name, rule in self.rules.items() if name in _BREAKS))
+        shapes = [(rule, _BREAKS[name]) for name, rule in self.rules.items() if name in _BREAKS]
+        object.__setattr__(self, "shapes", tuple(Shape(rule, breaks, _is_noted(rule)) for rule, breaks in shapes))
+
+
+class Shape(NamedTuple):
+    """A rule about the shape of a text, what breaks it, and whether it is only noted that a text does."""
+
+    rule: RuleInForce
+    breaks: Callable[[EncodedText, str], bool]
+    is_noted: bool
 
 
 class WordingVerdict(NamedTuple):
@@ -263,22 +272,26 @@ def _has_words(text: str, rule: RuleInForce, wording: Wording) -> bool:
 def judge_encoded(plain: EncodedText, encoded: EncodedText, wording: Wording) -> tuple[Finding, ...]:
     """Return what a country does to a text that goes out as `encoded`, and as `plain` where it has no rules."""
     findings = []
-    for rule in wording.shapes:
-        breaks = _BREAKS[rule.name]
-        if rule.mode is Mode.NOTE or rule.name in _ONLY_TOLD:
-            is_broken, effect = breaks(encoded, rule.value), Effect.NOTED
+    for rule, breaks, is_noted in wording.shapes:
+        if is_noted:
+            is_broken = breaks(encoded, rule.value)
         elif rule.name in _CUTTING:
-            is_broken, effect = len(encoded.cut) > len(plain.cut), Effect.CHANGED
+            is_broken = len(encoded.cut) > len(plain.cut)
         else:
-            is_broken, effect = breaks(plain, rule.value), Effect.CHANGED
+            is_broken = breaks(plain, rule.value)
         if is_broken:
-            findings.append(Finding(rule.name, effect, rule.value))
+            findings.append(Finding(rule.name, Effect.NOTED if is_noted else Effect.CHANGED, rule.value))
     return tuple(findings)
+
+
+def _is_noted(rule: RuleInForce) -> bool:
+    return rule.mode is Mode.NOTE or rule.name in _ONLY_TOLD
 
 
 def judge_joined(wording: Wording) -> tuple[Finding, ...]:
     """Return what a country does to one part of several that its sender divided: nothing but notes."""
-    return tuple(Finding(rule.name, Effect.NOTED, rule.value) for rule in wording.shapes if rule.name in _OF_SEVERAL)
+    rules = [shape.rule for shape in wording.shapes if shape.rule.name in _OF_SEVERAL]
+    return tuple(Finding(rule.name, Effect.NOTED, rule.value) for rule in rules)
 
 
 def _used(text: EncodedText) -> Iterable[int]:

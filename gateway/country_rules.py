@@ -20,9 +20,9 @@ _MOST_REMEMBERED: Final = 10_000
 
 
 class CountryRules:
-    """What the rules of countries do to the messages of one submission; alike ones are judged once."""
+    """What the rules of countries do to the messages of one submission; alike ones are judged once a day."""
 
-    __slots__ = ("_customer", "_day", "_known", "_routes", "_settings", "_snapshot")
+    __slots__ = ("_customer", "_day", "_routes", "_settings", "_snapshot")
 
     def __init__(
         self, snapshot: Snapshot, customer: Customer, settings: Settings, routes: CarrierRoutes, now: datetime
@@ -32,32 +32,20 @@ class CountryRules:
         self._settings = settings
         self._routes = routes
         self._day = now.date()
-        self._known: dict[tuple[str, int, str], Judgement] = {}
 
     def judge(self, country: str, sender_id: SenderId | None, route: str) -> Judgement:
         """Return what the rules of a country do to a message from a sender ID by the first carrier of a route.
 
-        The sender ID is known again as an object: it has to outlive the submission.
-        """
-        key = country, id(sender_id), route
-        judgement = self._known.get(key)
-        if judgement is None:
-            judgement = self._known[key] = self._remembered(country, sender_id, route)
-        return judgement
-
-    def _remembered(self, country: str, sender_id: SenderId | None, route: str) -> Judgement:
-        """Return what the snapshot remembers, or make the case and have it remember that.
-
-        It knows the settings and the sender ID as objects, which stay the same from one submission to the next where no
-        message changes them.
+        The snapshot remembers it. It knows the settings and the sender ID as objects, which stay the same from one
+        submission to the next where no message changes them.
         """
         snapshot, settings, day = self._snapshot, self._settings, self._day
-        if snapshot.judge.is_idle:
-            return NOTHING
         key = id(settings), id(sender_id), self._customer.key, country, route
         found = snapshot.judged.get(key)
         if found is not None and found[0] == day:
             return found[1]
+        if snapshot.judge.is_idle:
+            return NOTHING
         case = self._case(country, sender_id, first_carrier(route))
         judgement = self._explained(snapshot.judge.judge(case), case)
         if len(snapshot.judged) >= _MOST_REMEMBERED:

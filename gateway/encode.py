@@ -8,7 +8,6 @@ grammar of placeholders (sms.personalise), what a country wants of a text (count
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
 
 from msgspec import Struct, field, structs
 
@@ -42,7 +41,7 @@ class Texts(Struct, frozen=True, kw_only=True):
     findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
-class TextDemand(NamedTuple):
+class TextDemand(Struct, frozen=True):
     """What a recipient's text must suit: what the carriers of its route can say, and what its country wants."""
 
     repertoire: Repertoire = Repertoire()
@@ -56,7 +55,7 @@ _ALIKE: Demands = MappingProxyType({})
 _NO_DEMAND = TextDemand()
 
 
-class _Made(NamedTuple):
+class _Made(Struct, frozen=True):
     """A text for the air, or why the country refuses it, with what its rules did."""
 
     text: EncodedText | Refused
@@ -206,21 +205,23 @@ def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
     """Return the one text of all recipients, and another for those whose carriers or country want one."""
     source = _Source(text, settings, wide=wide)
+    shared: EncodedText | None = None
     made: dict[int, _Made] = {}
-    distinct = {id(demand): demand for demand in demands.values()}.values() or (_NO_DEMAND,)
-    for demand in distinct:
+    special: set[int] = set()
+    for demand in demands.values() or (_NO_DEMAND,):
+        if id(demand) in made:
+            continue
         one = _make(source, demand)
         if isinstance(one, Refused):
             return Texts(refused=one)
-        if len(distinct) == 1 and not one.findings and isinstance(one.text, EncodedText):
-            return Texts(shared=one.text)
         made[id(demand)] = one
-    shared = next((one.text for one in made.values() if isinstance(one.text, EncodedText)), None)
-    special = {key: one for key, one in made.items() if one.findings or one.text != shared}
+        if shared is None and isinstance(one.text, EncodedText):
+            shared = one.text
+        if one.findings or one.text is not shared:
+            special.add(id(demand))
     if not special:
         return Texts(shared=shared)
-    mine = ((index, special.get(id(demand))) for index, demand in demands.items())
-    return _sort_out(((index, one) for index, one in mine if one is not None), shared)
+    return _sort_out([(index, made[id(demand)]) for index, demand in demands.items() if id(demand) in special], shared)
 
 
 def _sort_out(made: Iterable[tuple[int, _Made]], shared: EncodedText | None = None) -> Texts:
@@ -231,7 +232,7 @@ def _sort_out(made: Iterable[tuple[int, _Made]], shared: EncodedText | None = No
     for index, one in made:
         if isinstance(one.text, Refused):
             barred[index] = one.text
-        elif one.text != shared:
+        elif one.text is not shared and one.text != shared:
             own[index] = one.text
         if one.findings:
             findings[index] = one.findings
