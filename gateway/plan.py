@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from addressbook.hierarchy import refuse_country, refuse_type
+from addressbook.hierarchy import Constraints, refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.country_rules import CountryRules
@@ -39,6 +39,8 @@ _SEEN_FOR: Final = timedelta(days=7)
 _IN_DOUBT_FOR: Final = timedelta(minutes=15)
 _DUPLICATE_FOR: Final = timedelta(minutes=10)
 
+_Notices = tuple[tuple[NoticeKind, Addressee], ...]
+
 
 def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now: datetime) -> JobPlan:
     """Decide everything about a submission that was received at `now`, and store nothing.
@@ -47,27 +49,25 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     """
     judged = _judge_all(submission, snapshot, routes, now)
     texts = _encode(submission, judged, routes)
-    if submission.esme is not None and texts.shared is not None and len(texts.shared.lengths) > 1:
-        # It is not divided for its sender: only a carrier that does it may have it.
-        judged = _judge_all(submission, snapshot, routes, now, whole=True)
-        texts = _encode(submission, judged, routes)
-    if submission.esme is not None and texts.shared is not None and texts.shared.cut:
-        # An ESME hears at once what a person reads in the status mail.
-        texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
+    if submission.esme is not None and texts.shared is not None:
+        if len(texts.shared.lengths) > 1:
+            # It is not divided for its sender: only a carrier that does it may have it.
+            judged = _judge_all(submission, snapshot, routes, now, whole=True)
+            texts = _encode(submission, judged, routes)
+        if texts.shared is not None and texts.shared.cut:
+            # An ESME hears at once what a person reads in the status mail.
+            texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
     times = AskedTimes(submission.start_at, submission.resolved.settings.validity, submission.blackouts)
     schedule, judged = decide_schedules(times, judged, now)
-    changed = texts.own.keys() | texts.barred.keys() | texts.findings.keys()
-    messages = tuple(
-        structs.replace(
+    for index in texts.own.keys() | texts.barred.keys() | texts.findings.keys():
+        message = judged[index]
+        judged[index] = structs.replace(
             message,
             encoded=texts.own.get(index),
             findings=(*message.findings, *texts.findings.get(index, ())),
             refused=texts.barred.get(index, message.refused),
         )
-        if index in changed
-        else message
-        for index, message in enumerate(judged)
-    )
+    messages = tuple(judged)
     refused = _refuse_all(submission, schedule, texts, messages)
     job = None
     if refused is None and isinstance(schedule, Schedule):
@@ -124,15 +124,10 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
     number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
     if isinstance(number, Refused):
         return number
-    rules = [rules for _, rules in snapshot.limits(sender)]
-    if any(rule.countries is not None for rule in rules):
-        refused = refuse_country(country_of(number), rules)
-        if refused is not None:
-            return refused
-    if any(rule.number_types is not None for rule in rules):
-        refused = refuse_type(type_of(number), rules)
-        if refused is not None:
-            return refused
+    limits = snapshot.limits(sender)
+    refused = _refuse_by_limits(number, [rules for _, rules in limits]) if limits else None
+    if refused is not None:
+        return refused
     among = snapshot.numbers.carriers_for(sender_id, customer.key, number)
     if isinstance(among, Refused):
         return among
@@ -143,6 +138,17 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
             return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
     routed = routes.explain(number, customer.name, among)
     return routed if isinstance(routed, Refused) else (number, routed)
+
+
+def _refuse_by_limits(number: MobileNumber, rules: Sequence[Constraints]) -> Refused | None:
+    """Return why the constraints of a sender keep it from a number: by its country, by what kind of number it is."""
+    if any(rule.countries is not None for rule in rules):
+        refused = refuse_country(country_of(number), rules)
+        if refused is not None:
+            return refused
+    if any(rule.number_types is not None for rule in rules):
+        return refuse_type(type_of(number), rules)
+    return None
 
 
 def _judge_all(
@@ -177,12 +183,16 @@ def _judge_all(
                 PlannedMessage(wanted=wanted, number=number, country=country, refused=refused, findings=found)
             )
             continue
-        parameters = choose_parameters(settings.parameters, sender_id)
+        parameters = choose_parameters(settings.parameters, sender_id) if settings.parameters else ()
         fault = routes.find_parameter_fault(routed.route, parameters) if parameters else ""
         if fault:
             refused = Refused(refusal=Refusal.OPTION_MALFORMED, detail=fault)
             messages.append(PlannedMessage(wanted=wanted, number=number, country=country, refused=refused))
             continue
+        same = number.digits, wanted.text
+        earlier = first_given.get(same)
+        if earlier is None:
+            first_given[same] = wanted.given
         messages.append(
             PlannedMessage(
                 wanted=wanted,
@@ -191,13 +201,12 @@ def _judge_all(
                 route=routed.route,
                 costs=routed.costs,
                 parameters=parameters,
-                duplicate_of=first_given.get((number.digits, wanted.text), ""),
+                duplicate_of=earlier or "",
                 judgement=judgement,
                 findings=judgement.findings,
                 rate=judgement.rate,
             )
         )
-        first_given.setdefault((number.digits, wanted.text), wanted.given)
     return messages
 
 
@@ -210,7 +219,7 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
         if isinstance(divided, Refused):
             return Texts(refused=divided)
         return encode_fixed(submission.text, divided, demands)
-    wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
+    wide = any(map(routes.wants_wide_reference, {message.route for message in messages}))
     own = {
         index: message.wanted.text
         for index, message in enumerate(messages)
@@ -255,8 +264,8 @@ def _refuse_all(
 ) -> Refused | None:
     """Return why nothing of a submission may be kept: settings, size, instants, text, a row, or all recipients."""
     settings = submission.resolved.settings
-    shows_settings = any(wanted.sender_id is None for wanted in submission.wanted)
     for refused in submission.resolved.refused:
+        shows_settings = any(wanted.sender_id is None for wanted in submission.wanted)
         if shows_settings or refused.refusal is not Refusal.SENDER_ID_NOT_PERMITTED:
             return refused
     if len(messages) > settings.max_recipients:
@@ -282,18 +291,19 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     messages: Sequence[PlannedMessage],
     now: datetime,
 ) -> NewJob:
-    sender, resolved = submission.sender, submission.resolved
-    settings = resolved.settings
-    ways = addressees(settings.status_channel, _address_to_tell(submission), settings.push_url)
+    sender, resolved, dry_run = submission.sender, submission.resolved, submission.dry_run
+    settings, customer, proof = resolved.settings, sender.customer, submission.proof
+    address = _address_to_tell(submission)
+    ways = addressees(settings.status_channel, address, settings.push_url)
     is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop or submission.sandbox else claims_of(snapshot, sender, now)
-    unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.key) if asks else None
-    notices = _first_notices(submission, ways, is_scheduled=_is_scheduled(schedule, messages, now))
+    unanswerable = snapshot.numbers.judge_answers(settings.sender_id, customer.key) if asks else None
+    notices, late_notices = _notices(submission, ways, is_scheduled=_is_scheduled(schedule, messages, now))
     return NewJob(
         directory_version=snapshot.version,
-        customer_key=sender.customer.key,
-        customer=sender.customer.name,
+        customer_key=customer.key,
+        customer=customer.name,
         profile=sender.profile.name if sender.profile is not None else "",
         user_address=sender.user.address if sender.user is not None else "",
         service=submission.service.value,
@@ -304,7 +314,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         expires_at=schedule.expires_at,
         blackouts=schedule.blackouts,
         # Never where there is nobody to tell.
-        report=settings.status_report if ways and not submission.dry_run else StatusReport.NEVER,
+        report=settings.status_report if ways and not dry_run else StatusReport.NEVER,
         settings=resolved.settings_json,
         origins=resolved.origins_json,
         mail=submission.mail,
@@ -320,24 +330,24 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
         notices=notices,
-        late_notices=() if notices else _first_notices(submission, ways, is_scheduled=True),
+        late_notices=late_notices,
         channel=settings.status_channel,
         push_url=settings.push_url,
-        push_states=settings.push_states if is_pushed and not submission.dry_run else (),
+        push_states=settings.push_states if is_pushed and not dry_run else (),
         seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
         duplicate_until=now + _DUPLICATE_FOR,
-        dry_run=submission.dry_run,
+        dry_run=dry_run,
         sandbox=submission.sandbox,
-        stop_listed=sender.customer.stop_listed,
+        stop_listed=customer.stop_listed,
         past_stop=submission.past_stop,
         usage=usage,
-        proof=submission.proof.kind.value if submission.proof is not None else "",
-        evidence=submission.proof.evidence if submission.proof is not None else "",
+        proof=proof.kind.value if proof is not None else "",
+        evidence=proof.evidence if proof is not None else "",
         service_by=submission.service_by,
-        first_use=None if submission.dry_run and submission.mail is not None else submission.first_use,
+        first_use=None if dry_run and submission.mail is not None else submission.first_use,
         esme=submission.esme,
         login=submission.login,
-        status_address=_address_to_tell(submission),
+        status_address=address,
     )
 
 
@@ -403,17 +413,17 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
     )
 
 
-def _first_notices(
-    submission: Submission, ways: tuple[Addressee, ...], *, is_scheduled: bool
-) -> tuple[tuple[NoticeKind, Addressee], ...]:
+def _notices(submission: Submission, ways: tuple[Addressee, ...], *, is_scheduled: bool) -> tuple[_Notices, _Notices]:
+    """Return who is told of a job at once, and who is told where it is put off."""
     if submission.dry_run:
         address = submission.mail.reverse_path if submission.mail is not None else ""
-        return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else ()
+        return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else (), ()
     # Apart from status_report, which is about the result: «first only» is first_report with status_report never.
     if submission.resolved.settings.first_report:
-        return tuple((NoticeKind.ACCEPTED, way) for way in ways)
+        return tuple([(NoticeKind.ACCEPTED, way) for way in ways]), ()
     # Who asks for a time is told of it, and how to take the job back; an application gets what it is set to get.
-    return tuple((NoticeKind.ACCEPTED, way) for way in ways if is_scheduled and way[0] is Channel.MAIL)
+    by_mail = tuple([(NoticeKind.ACCEPTED, way) for way in ways if way[0] is Channel.MAIL])
+    return (by_mail, ()) if is_scheduled else ((), by_mail)
 
 
 def _name_carriers(message: PlannedMessage) -> str:

@@ -68,9 +68,10 @@ class Routed:
 
 
 class CarrierRoutes:
-    """The operator's carriers as routes; costs one look-up per digit of the longest prefix.
+    """The operator's carriers as routes; costs one look-up per length of prefixes.
 
     Carriers that are for a customer alone go before those for everybody, whose routes stay behind them as a fallback.
+    `are_alike` says that every carrier can say all of GSM-7, and nothing more.
     """
 
     def __init__(self, carriers: Iterable[CarrierRoute]) -> None:
@@ -86,7 +87,9 @@ class CarrierRoutes:
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
         self._common = _table(listed)
-        self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
+        prefixes = {prefix for item in listed for prefix in item.prefixes or ("",)}
+        self._lengths = sorted({len(prefix) for prefix in prefixes}, reverse=True)
+        self.are_alike = not (self._lacking or self._national)
         self._narrowed: frozenset[str] = frozenset()
         self.narrow([self._whole] if self._whole else ())
 
@@ -113,7 +116,7 @@ class CarrierRoutes:
         """
         table = self._table_of(customer)
         digits = number.digits
-        for length in range(min(self._longest, len(digits)), -1, -1):
+        for length in self._lengths:
             whole = table.get(digits[:length])
             routed = whole if whole is None or not among else _narrowed(whole, among)
             if routed is not None:
@@ -190,11 +193,6 @@ class CarrierRoutes:
                 except ParameterError as error:
                     return f"parameter {name}={value}: {error}"
         return ""
-
-    @property
-    def are_alike(self) -> bool:
-        """Whether every carrier can say all of GSM-7, and nothing more."""
-        return not (self._lacking or self._national)
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""

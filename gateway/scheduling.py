@@ -41,7 +41,7 @@ def decide_schedules(
     schedule = decide_schedule(start_at, asked.blackouts, validity, now)
     if isinstance(schedule, Refused):
         return schedule, list(messages)
-    if not any(_may_differ(message) for message in messages):
+    if not any(map(_may_differ, messages)):
         return schedule, list(messages)
     longest = max(message.judgement.validity or validity for message in messages)
     quiet_of = _QuietPeriods(max(start_at or now, now), min(HORIZON, 2 * longest + _A_WEEK))
