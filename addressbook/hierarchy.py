@@ -368,8 +368,6 @@ class StoredSettings:
 
     def with_further(self, further: Sequence[Layer]) -> Resolved:
         """Return the settings in force with a submission's own layers; `resolved` itself if they are empty."""
-        if not further:
-            return self.resolved
         laid = sorted((layer for layer in further if layer.cells), key=lambda layer: STRENGTH[layer.kind])
         return _constrain(_lay(self.stacked, laid, self.constraints), self.constraints) if laid else self.resolved
 

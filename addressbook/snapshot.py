@@ -205,7 +205,7 @@ class Snapshot:
         user, profile = sender.user, sender.profile
         own = user.key if user is not None and self.layers.has_cells(user.key) else None
         stored = self._stored(sender.customer.key, service, profile.key if profile is not None else None, own)
-        return stored.with_further(further)
+        return stored.with_further(further) if further else stored.resolved
 
     def limits(self, sender: Sender) -> tuple[tuple[int, Constraints], ...]:
         """Return by owner the stored constraints that bind a sender: system, customer, profile and user."""

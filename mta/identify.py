@@ -63,17 +63,14 @@ def identify(
     if session.client_certificate_der is not None:
         owner = sessions.owner(session)
         return None if owner is None else bind(owner, session, snapshot, terms)
-    found = snapshot.prove_by_address(session.client_address)  # it is bound to the range that proves it
-    return found and _serve(found, terms)
+    found = snapshot.prove_by_address(session.client_address)
+    if found is None or terms.service is None:
+        return found  # the range that proves it has bound it
+    return bind(found, session, snapshot, terms)
 
 
 def bind(proven: Principal, session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal:
     """Return a principal with the service that the listener, its proof or its customer's address range names."""
-    return snapshot.bind_to_range(_serve(proven, terms), session.client_address)
-
-
-def _serve(proven: Principal, terms: ListenerTerms) -> Principal:
-    """Return a principal with the service of the listener, if it is for one alone."""
-    if terms.service is None:
-        return proven
-    return replace(proven, service=terms.service, service_by=f"listener {terms.name}")
+    if terms.service is not None:
+        proven = replace(proven, service=terms.service, service_by=f"listener {terms.name}")
+    return snapshot.bind_to_range(proven, session.client_address)

@@ -196,9 +196,11 @@ class MailIntake:
 
     def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
         """Return what an address of our domains stands for."""
-        domain = address.rpartition("@")[2].removesuffix(".").lower()
-        if "@" in address and domain not in self._domains:
-            return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
+        domain = address.rpartition("@")[2]
+        if domain not in self._domains and "@" in address:
+            domain = domain.removesuffix(".").lower()
+            if domain not in self._domains:
+                return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
         return read_target(address, prefixes)
 
     def judge_envelope(self, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision | None:
