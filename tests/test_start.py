@@ -11,6 +11,7 @@ import pytest
 from cli.admin_session import admin_session
 from cli.setup import write_configuration
 from gateway.admin.users import add_user
+from tests.kit.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 INLINER = {"premailer", "cssutils", "lxml", "requests"}
@@ -48,7 +49,7 @@ def loaded(program: str, *words: str) -> set[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return {name.partition(".")[0] for name in done.stderr.split()}

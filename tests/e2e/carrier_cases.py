@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from smpp.wire.bodies import Command, SubmitSm
 from smpp.wire.pdu import decode
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp_raw import RESPONSE, pdu, tlv
 
 DELIVERED = "Reported by the network"
@@ -79,7 +80,7 @@ class Centre:
         if self._writer is not None:
             self._writer.close()
 
-    async def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 self._news.clear()

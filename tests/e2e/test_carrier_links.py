@@ -19,6 +19,7 @@ from sms.settings import Unencodable
 from store.carrier_links import CarrierLinkRow
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.mute_server import mute_server
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 NUMBER = "447700900123"
@@ -238,7 +239,7 @@ async def centre(tmp_path):
         program = ForkedProgram("smpp.simulator", "--port", "0", "--system-id", "gateway", *options, outputs=(1,))
         lines = program.lines()
         running.append((program, lines))
-        return int(await asyncio.wait_for(anext(lines), 60))
+        return int(await asyncio.wait_for(anext(lines), PATIENCE))
 
     yield start
     for program, lines in running:
@@ -250,7 +251,7 @@ async def centre(tmp_path):
 async def try_carrier(site, *options: str, code: int = 0) -> str:
     """Run `carrier test` as a process, as an operator does, and return what it prints."""
     words = ("carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}")
-    ended, said = await asyncio.wait_for(ForkedProgram("cli", *words, outputs=(1, 2)).communicate(), 120)
+    ended, said = await asyncio.wait_for(ForkedProgram("cli", *words, outputs=(1, 2)).communicate(), PATIENCE)
     assert ended == code, said
     return said
 

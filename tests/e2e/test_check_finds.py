@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cli.__main__ import main
 from cli.setup import write_configuration
 from tests.kit.forked_program import ForkedProgram
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tls.selfsigned import make_self_signed
 
@@ -32,7 +33,7 @@ def check(folder):
 async def serve(folder) -> str:
     """Return what `serve` says when it can't start."""
     program = ForkedProgram("cli", "serve", "--config", str(folder / "mail2sms.toml"))
-    code, said = await asyncio.wait_for(program.communicate(), 120)
+    code, said = await asyncio.wait_for(program.communicate(), PATIENCE)
     assert code == 1, said
     assert "Traceback" not in said
     return said

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from cli.__main__ import main
 from cli.completion import SHELLS
+from tests.kit.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,13 @@ def test_bash_completes_what_is_typed(typed, found, tmp_path):
     )
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [found], done.stderr

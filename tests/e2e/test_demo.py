@@ -9,6 +9,7 @@ import pytest
 
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from sms.number import show_number
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.running_demo import OWN, RunningDemo, running_demo
 
@@ -144,7 +145,7 @@ def test_every_command_that_it_prints_sends_an_sms_as_it_stands(demo: RunningDem
         own = command.replace("Hello from a terminal", f"Hello from terminal {number}").replace(
             "python3", sys.executable, 1
         )
-        done = subprocess.run(own, shell=True, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(own, shell=True, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
         demo.wait_for(f'class="bubble" dir="auto">Hello from terminal {number}</p>')
 
@@ -159,7 +160,11 @@ def test_where_its_port_is_taken_the_page_is_elsewhere(demo: RunningDemo):
 @pytest.mark.slow
 def test_once_tells_the_story_and_ends_well(demo: RunningDemo):
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "demo", "--once"], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-P", "-m", "cli", "demo", "--once"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "http://" not in done.stdout

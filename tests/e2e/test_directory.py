@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.slapd import PEOPLE, READER, Slapd, user_dn
 
 ADMIN = "it@example.com"
@@ -46,7 +47,7 @@ async def listed(site: Installation) -> dict[str, Any]:
 
 async def told(site: Installation, subject: str, count: int) -> str:
     """Return the text of the mail with this subject once there are `count` mails."""
-    mails = await site.box.wait_for_mails(count, 120)
+    mails = await site.box.wait_for_mails(count, PATIENCE)
     (found,) = [mail.message for mail in mails if subject in str(mail.message["Subject"])]
     return str(found.get_body(("plain",)).get_content())  # type: ignore[union-attr]
 

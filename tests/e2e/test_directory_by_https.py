@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 ADMIN = "it@example.com"
@@ -42,7 +43,7 @@ class Uploads(Installation):
         return file.read_text().strip()
 
     def put(self, body: bytes, name: str = "users.csv", *, key: str = "", directory: str = "people", **headers: str):
-        connection = HTTPConnection("127.0.0.1", self.ports["http"], timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.ports["http"], timeout=PATIENCE)
         shown = {"Authorization": f"Bearer {key or self.key}"} | {
             name.replace("_", "-"): text for name, text in headers.items()
         }
@@ -75,7 +76,7 @@ async def test_a_file_by_https_is_read_at_once_and_its_result_is_mailed(site):
     await site.until(lambda: any("event=directory_read" in line and "state=applied" in line for line in site.log))
     users = json.loads(await site.command("user", "list", "--customer", "demo", "--json"))
     assert {"anna@example.com", "ben@example.com"} <= {user["address"] for user in users}
-    (mail,) = await site.box.wait_for_mails(1, 120)
+    (mail,) = await site.box.wait_for_mails(1, PATIENCE)
     assert "users.csv" in str(mail.message.get_body(("plain",)).get_content())
     assert not any("anna@" in line or site.key in line for line in site.log)
 

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from tests.kit.installation import Installation
 from tests.kit.name_server import name_server
+from tests.kit.patience import PATIENCE
 from tests.kit.proving_site import DOMAIN, KEY, NUMBER, OTHER, signed, written
 from tests.kit.signed_mail import key_record
 from tests.kit.testbed import ANNA
@@ -41,7 +42,7 @@ async def send(site: Installation, raw: bytes, *, sender: str = ANNA, to: str = 
     """Give a mail without a login; returns the last reply."""
 
     def deliver() -> tuple[int, bytes]:
-        with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
             client.ehlo("client.example.com")
             replies = [client.mail(sender), client.rcpt(to)]
             return next((reply for reply in replies if reply[0] >= 400), None) or client.data(raw)

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.kit.installation import DOMAIN, SENDER, Installation
+from tests.kit.patience import PATIENCE
 
 NUMBER = f"+447700900123@{DOMAIN}"
 MEGA = 2**20
@@ -33,7 +34,7 @@ async def site(tmp_path, gateway_database):
 
 
 def connect(site: Installation, *, port: int = 0) -> smtplib.SMTP:
-    client = smtplib.SMTP("127.0.0.1", port or site.port, timeout=120)
+    client = smtplib.SMTP("127.0.0.1", port or site.port, timeout=PATIENCE)
     client.ehlo("device.example.com")
     return client
 

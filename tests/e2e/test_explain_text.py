@@ -18,6 +18,7 @@ from cli.__main__ import main
 from cli.explained_text import ExplainedLine, lay_out
 from tests.kit.in_process import undo_a_command
 from tests.kit.installation import mail, write_first
+from tests.kit.patience import PATIENCE
 from tests.kit.testbed import administer
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explain.md"
@@ -84,7 +85,7 @@ def at_a_terminal(columns: int, house: Path, *arguments: str, **environment: str
     except OSError:
         pass  # Linux says EIO where nobody has the terminal open any more
     os.close(ours)
-    assert process.wait(timeout=60) == 0, read
+    assert process.wait(timeout=PATIENCE) == 0, read
     return read.decode().replace("\r\n", "\n").splitlines()
 
 

@@ -16,6 +16,7 @@ from tests.kit.guide import Guide, alike, play
 from tests.kit.installation import Installation
 from tests.kit.mail_servers import issue, make_authority
 from tests.kit.name_server import NameServer, name_server
+from tests.kit.patience import PATIENCE
 from tests.kit.signed_mail import dkim_signed, key_record, rsa_key
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -55,7 +56,7 @@ class Followed:
     ) -> None:
         """Play it until the gateway says what a row of the guide's last table says: a command takes a moment."""
         expected = self.guide.refusals()[row]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not alike(expected + "…", await self.play(changes, make())):
                 pass
 

@@ -9,6 +9,7 @@ import pytest
 
 from config.model import Config, load_config
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 
@@ -24,7 +25,7 @@ async def site(tmp_path, gateway_database):
 
 
 def ask(port: int, path: str) -> tuple[int, dict]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET", path)
     answer = connection.getresponse()
     told = answer.status, json.loads(answer.read())
@@ -53,7 +54,7 @@ async def test_what_was_accepted_refused_sent_and_reported_is_counted(site):
     with site.client() as client:
         client.mail("anna@example.com")
         assert client.rcpt("nobody@sms.example.net")[0] == 550
-    connection = HTTPConnection("127.0.0.1", site.ports["http"], timeout=60)
+    connection = HTTPConnection("127.0.0.1", site.ports["http"], timeout=PATIENCE)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     lines = answer.read().decode().splitlines()

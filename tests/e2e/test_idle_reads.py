@@ -23,6 +23,7 @@ from process.gateway import running_gateway
 from store.directory_lookup import find_customer
 from store.engine.transaction import Transaction
 from tests.benchmarks.month import fill_month, last_month
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.kit.store_harness import steps
 
@@ -147,7 +148,7 @@ async def test_neither_an_sms_nor_its_receipt_status_mail_and_answer_reads_a_tab
                 password=(tmp_path / PASSWORD_NAME).read_text("utf-8").strip(),
             )
             await desk.send_mail(PHONE, "Pump 7", "It stands still.")
-            (status,) = await box.wait_for_mails(1, 120)
+            (status,) = await box.wait_for_mails(1, PATIENCE)
             assert "delivered" in str(status.message["Subject"]).lower()
             await desk.type_sms(PHONE, "I am there.")
             await recorder.look()

@@ -19,6 +19,7 @@ from smpp.wire.bodies import SubmitSm
 from smpp.wire.statuses import Status
 from tests.kit.esme import esme, receipt_words
 from tests.kit.installation import SENDER, addresses, mail
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 
@@ -143,7 +144,7 @@ async def test_after_kills_every_job_that_rest_answered_ended_and_what_was_tried
     port = free_port()
     site.tables["http"] = [{"name": "api", "address": f"127.0.0.1:{port}", "serves": ["api"]}]
     await site.open(Script(receipt_delay=0.02), window=20)
-    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/rest/v1", auth=await site.add_login(), timeout=60)
+    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/rest/v1", auth=await site.add_login(), timeout=PATIENCE)
     texts, waiting = count(), list[str]()
     kept: dict[str, str] = {}
     for _ in range(kills):
@@ -199,7 +200,7 @@ async def test_after_kills_a_request_that_is_named_is_one_job_and_its_repeats_ar
     port = free_port()
     site.tables["http"] = [{"name": "api", "address": f"127.0.0.1:{port}", "serves": ["api"]}]
     await site.open(Script(receipt_delay=0.02), window=20)
-    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v2", auth=await site.add_login(), timeout=60)
+    api = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v2", auth=await site.add_login(), timeout=PATIENCE)
     names, waiting = count(), list[str]()
     kept: dict[str, str] = {}
     for _ in range(kills):

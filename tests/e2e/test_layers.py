@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from sms.settings import FIELDS
 from tests.kit.installation import DOMAIN, SENDER, Installation, addresses, mail
+from tests.kit.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,7 +68,7 @@ async def on_the_wire(site, expected: str, *, to: str = NUMBER, subject: str = "
             raw = mail("Pump 7 has stopped", message_id=f"<{uuid4()}@example.com>", subject=subject)
             client.sendmail(SENDER, [f"{to}@{DOMAIN}"], raw)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             before = len(site.carrier.record.taken)
             await asyncio.to_thread(send)

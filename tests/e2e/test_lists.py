@@ -14,6 +14,7 @@ import pytest
 from tests.fuzz import hostile
 from tests.kit.effort import spent_at_most
 from tests.kit.installation import DOMAIN, SENDER, mail
+from tests.kit.patience import PATIENCE
 from tests.unit.test_table_file import xlsx
 
 MANY = 3_000
@@ -96,7 +97,7 @@ async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site
     assert {parts for _, _, parts in bodies} == {1, 2}
     assert await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew") == job
     await site.until_all_told()
-    assert len(await site.box.wait_for_mails(1, 60)) == 1
+    assert len(await site.box.wait_for_mails(1, PATIENCE)) == 1
     assert set(site.states()) == {"delivered"}
 
 
@@ -196,7 +197,7 @@ async def test_a_dry_run_survives_a_crash_and_is_answered_without_sending(runnin
 async def test_a_dry_run_says_what_would_be_sent(running):
     await running.command("customer", "set", "demo", "cost_centre=4711")
     told = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         for asked in count(1):  # the gateway looks once a second for what another process changed
             dry = mail("Hi “there”", subject="[DRYRUN] x", message_id=f"<dry{asked}@example.com>")
             await deliver(running, dry, "+447700900123")

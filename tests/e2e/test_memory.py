@@ -20,6 +20,7 @@ from sms.message import Receipt
 from tests.benchmarks.gateway import RECIPIENT, SENDER, set_up
 from tests.benchmarks.load import plain_mail
 from tests.kit.forked_program import ForkedProgram
+from tests.kit.patience import PATIENCE
 from tests.kit.readers import DatabaseReaders
 
 _JOBS = 200
@@ -63,7 +64,7 @@ class Held(DatabaseReaders):
         """Carry some jobs to their end; return how much more is allocated then, and of which types there are more."""
         before, allocated = self._count()
         await asyncio.to_thread(self._send)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             while await asyncio.to_thread(self.unfinished):
                 await asyncio.sleep(0.02)
             while self._count()[0][Receipt]:  # one that came before its answer is looked at again seconds later
@@ -74,7 +75,7 @@ class Held(DatabaseReaders):
         return now - allocated - weak, {kind.__name__: count for kind, count in (after - before).most_common(5)}
 
     def _send(self) -> None:
-        with smtplib.SMTP("127.0.0.1", self._port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", self._port, timeout=PATIENCE) as client:
             for _ in range(_JOBS):
                 self._sent += 1
                 client.sendmail(SENDER, [RECIPIENT], plain_mail(f"<{self._sent}@example.com>", f"Pump {self._sent}"))

@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit.guide import Guide
 from tests.kit.installation import Installation, mail
+from tests.kit.patience import PATIENCE
 
 FILES = ("users.csv", "stops.csv", "crew.csv", "orders.password")
 SENDER = "j.berg@example.com"
@@ -28,7 +29,7 @@ async def test_who_used_the_service_before_reaches_the_same_phones_with_the_same
         await send(site, "004915228895456", "x" * 500)
         with pytest.raises(smtplib.SMTPRecipientsRefused, match="stop list"):
             await send(site, "IMCEASMS-+2B447700900199", "Nobody")
-        await site.box.wait_for_mails(2, 120)
+        await site.box.wait_for_mails(2, PATIENCE)
         shown = {sms.number: sms for sms in site.carrier.record.shown()}
         assert set(shown) == {"4915228817386", "4915228895456"}
         assert all(sms.sender == "ACME" for sms in shown.values())
@@ -46,7 +47,7 @@ async def send(site, number, text):
     to = f"{number}@eu.rsms.net"
 
     def deliver():
-        with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
             content = mail(text, to=(number,), sender=SENDER, subject="Tor").replace(b"sms.example.net", b"eu.rsms.net")
             assert client.sendmail(SENDER, [f'"{number}"@eu.rsms.net' if " " in number else to], content) == {}
 

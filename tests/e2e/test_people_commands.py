@@ -23,6 +23,7 @@ from cli.profiles import profile
 from cli.users import user
 from store.directory_lookup import find_credential
 from tests.kit.installation import write_first
+from tests.kit.patience import PATIENCE
 from tests.unit.test_table_file import xlsx
 
 
@@ -251,7 +252,7 @@ def test_explain_prints_the_whole_stack_with_what_was_overruled(terminal: Termin
 def test_the_program_prints_nothing_but_its_answer_to_standard_output(terminal: Terminal) -> None:
     terminal.run(user, "add", "anna@example.com", "--customer", "Example")
     words = ("user", "explain", "--config", str(terminal.config), "--json", "anna@example.com", "max_parts")
-    done = subprocess.run([sys.executable, "-m", "cli", *words], capture_output=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", "cli", *words], capture_output=True, check=True, timeout=PATIENCE)
     assert json.loads(done.stdout)["settings"]["max_parts"]["value"] == "4"
 
 

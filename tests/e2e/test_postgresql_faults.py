@@ -26,6 +26,7 @@ from store.engine.database import Database, StorageError
 from tests.kit.clock import Clock
 from tests.kit.databases import PostgresqlServer
 from tests.kit.fakes import FakeCarrier, FakeMailbox, until
+from tests.kit.patience import PATIENCE
 from tests.kit.store_harness import StoreHarness
 
 pytestmark = pytest.mark.postgresql
@@ -138,7 +139,7 @@ class Proxy:
         server, kept = self._late
         server.sendall(kept)
         server.shutdown(socket.SHUT_WR)
-        assert self._ended.wait(60)
+        assert self._ended.wait(PATIENCE)
 
     def close(self) -> None:
         self._listener.close()
@@ -422,7 +423,7 @@ def test_two_nodes_that_lock_each_other_up_both_get_through(server, database):
     other.open()
     for name in ("call-a", "call-b"):
         database.write_now(put, name)
-    both = threading.Barrier(2, timeout=120)
+    both = threading.Barrier(2, timeout=PATIENCE)
     tries = []
 
     def lock(tx, orders):

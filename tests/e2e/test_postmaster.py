@@ -10,6 +10,7 @@ import pytest
 from mta.sending.sign import KeyKind, new_key
 from tests.kit.installation import DOMAIN, SENDER, Installation
 from tests.kit.mail_servers import Peer
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 MAIL = (
@@ -47,7 +48,7 @@ def say(
     site: Installation, *recipients: str, sender: str = "bob@example.org", raw: bytes = MAIL
 ) -> list[tuple[int, bytes]]:
     """Speak to the gateway as somebody who proves nothing; returns all replies up to the end of the content."""
-    with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
         client.ehlo("mx.example.org")
         replies = [client.mail(sender), *(client.rcpt(recipient) for recipient in recipients)]
         if any(code == 250 for code, _ in replies[1:]):

@@ -9,6 +9,7 @@ from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.kit.application import Application
 from tests.kit.installation import SENDER, addresses, mail
+from tests.kit.patience import PATIENCE
 
 NUMBER = "+447700900123"
 
@@ -233,7 +234,7 @@ async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_chan
 
     await asyncio.to_thread(send)
     await application.has(1)
-    await site.box.wait_for_mails(1, 120)
+    await site.box.wait_for_mails(1, PATIENCE)
     await site.until(lambda: notices(site) == [("result", "mail", "sent"), ("result", "push", "queued")])
     assert [job.body is None for job in site.jobs()] == [False]
     await site.command("queue", "flush")

@@ -21,6 +21,7 @@ from store.inbound_tables import ConversationRow
 from store.inbound_views import load_inbound_reports
 from store.tables import MetaRow
 from tests.kit.installation import DOMAIN
+from tests.kit.patience import PATIENCE
 
 PHONE, OWN, SECOND = "447700900123", "447700900900", "447700900901"
 DESK, ANNA = "desk@example.com", "anna.keller@example.com"
@@ -117,7 +118,7 @@ async def test_an_answer_reaches_the_handset_from_the_number_that_it_wrote_to(si
 async def test_a_mailbox_answers_the_mail_that_it_got_and_sees_its_answer_below_the_next(site, beta):
     customer = await open_with_numbers(site, beta, mailed_to=DESK)
     await receive(site, beta, "Passt 16 Uhr?")
-    (first,) = await site.box.wait_for_mails(1, 120)
+    (first,) = await site.box.wait_for_mails(1, PATIENCE)
     assert first.message["From"].endswith(f"<{PHONE}@{DOMAIN}>")
     to = first.message["Reply-To"].addresses[0].addr_spec
     assert to == f"{token(site, customer)}@{DOMAIN}"

@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.installation import DOMAIN, SENDER, Installation
 from tests.kit.mail_servers import Peer, issue, server_context
+from tests.kit.patience import PATIENCE
 from tls.selfsigned import make_self_signed
 
 
@@ -49,7 +50,7 @@ def send(site: Installation, *options: str, header: str = "", to: str = "+447700
     message.set_content("Pump 7 has stopped")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP("127.0.0.1", site.ports["tls"], timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", site.ports["tls"], timeout=PATIENCE) as client:
         client.starttls(context=context)
         client.login("demo", site.password)
         client.mail(SENDER, list(options))

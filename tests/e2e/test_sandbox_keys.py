@@ -11,6 +11,7 @@ from smpp.simulator.script import Script
 from store.usage import UsageRow
 from tests.e2e.test_sandbox_numbers import ENDS
 from tests.kit.application import Application
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.kit.rest_site import basic
 
@@ -40,7 +41,7 @@ class _Playing:
         request = urllib.request.Request(self._base + path, content, {"Authorization": authorization or self._bearer})
 
         def read():
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return json.load(answer)
 
         return await asyncio.to_thread(read)

@@ -21,6 +21,7 @@ from gateway.admin.constraints import ConstraintLimits, limit
 from gateway.admin.customers import add_customer, remove_customer
 from gateway.admin.settings import CustomerScope, set_settings
 from store.directory_lookup import find_credential, find_customer
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import require_peer
 from tests.kit.ports import free_port
 from tls.listening import TlsMode
@@ -137,13 +138,13 @@ def test_the_command_that_init_prints_sends_a_mail_over_loopback_or_a_network(ho
         assert gateway.stderr is not None
         try:
             assert any("listening" in line for line in gateway.stderr)
-            sent = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+            sent = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=PATIENCE)
             assert sent.returncode == 0, sent.stdout + sent.stderr
             assert "250 2.0.0 J." in sent.stdout
             assert (" ESMTPSA" in sent.stdout or "TLS started" in sent.stdout) == (host != "127.0.0.1")
         finally:
             gateway.terminate()
-            gateway.communicate(timeout=120)
+            gateway.communicate(timeout=PATIENCE)
 
 
 def test_on_a_network_nobody_logs_in_without_tls(tmp_path):

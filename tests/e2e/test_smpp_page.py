@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from smpp.server.statuses import ERRORS, OTHER_ERROR, REFUSALS
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "smpp-server.md").read_text("utf-8")
@@ -34,7 +35,7 @@ async def test_the_program_of_the_page_sends_an_sms_and_prints_its_receipt(site)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 120)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     first, second, *rest = output.decode().splitlines()
     message_id = first.removeprefix("kept as ")
     assert re.fullmatch(rf"id:{message_id} sub:001 dlvrd:001 .* stat:DELIVRD err:000 text:Your code is 1234", second)

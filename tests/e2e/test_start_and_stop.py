@@ -18,11 +18,12 @@ from smpp.wire.statuses import Status
 from store.engine.database import connect
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.installation import ROOT, SENDER, Installation, addresses, mail
+from tests.kit.patience import PATIENCE
 
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-async def serve(site: Installation, seconds: float = 120) -> tuple[int, str]:
+async def serve(site: Installation, seconds: float = PATIENCE) -> tuple[int, str]:
     """Start a gateway that must not come up; return its exit code and what it says."""
     return await asyncio.wait_for(ForkedProgram("cli", "serve", "--config", str(site.file)).communicate(), seconds)
 
@@ -225,7 +226,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
         ready = await asyncio.to_thread(channel.recv, 100)
         process.terminate()
         stopping = await asyncio.to_thread(channel.recv, 100)
-        _, log = await asyncio.wait_for(process.communicate(), 120)
+        _, log = await asyncio.wait_for(process.communicate(), PATIENCE)
         await site.close()
     assert (ready, stopping, process.returncode) == (b"READY=1", b"STOPPING=1", 0)
     events = [json.loads(line)["event"] for line in log.decode().splitlines()]

@@ -20,6 +20,7 @@ from smpp.simulator.simulator import Simulator
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from tests.kit.installation import SENDER, addresses, mail
+from tests.kit.patience import PATIENCE
 
 
 @pytest.fixture
@@ -277,7 +278,7 @@ async def test_what_the_preferred_carrier_reports_undelivered_goes_by_the_other_
     await site.until_all_told()
     assert set(site.states()) == {"delivered"}
     assert taken_by(site.carrier) == taken_by(backup) == Counter(number.removeprefix("+") for number in NUMBERS[:10])
-    assert len(await site.box.wait_for_mails(10, 60)) == 10
+    assert len(await site.box.wait_for_mails(10, PATIENCE)) == 10
     (job, *_rest) = [job for (job,) in site.rows("SELECT public_id FROM job")]
     assert "part 1/1: undelivered at alpha, id " in await site.command("status", job)
 

@@ -11,6 +11,7 @@ import pytest
 
 from smpp.simulator.script import Script
 from tests.kit.installation import SENDER, Installation, addresses, mail
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
@@ -63,7 +64,7 @@ async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or
 
 
 def ask(port):
-    with urlopen(f"http://127.0.0.1:{port}/ready", timeout=60) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/ready", timeout=PATIENCE) as answer:
         return json.load(answer)
 
 

@@ -10,6 +10,7 @@ import pytest
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.kit.installation import SENDER, addresses, mail
+from tests.kit.patience import PATIENCE
 
 
 async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
@@ -55,7 +56,7 @@ async def test_a_status_mail_and_the_listings_have_the_names_of_those_who_were_w
             client.sendmail(SENDER, numbers, mail("To three", to=("+447700900123",)))
 
     await asyncio.to_thread(send_to_three)
-    status = (await site.box.wait_for_mails(2, 120))[-1].message
+    status = (await site.box.wait_for_mails(2, PATIENCE))[-1].message
     text = " ".join(status.get_body(("plain",)).get_content().split())
     for shown in ("Anna Keller (+44 7700 900123)", "Jonas Weber (+44 7700 900124)", "+44 7700 900125"):
         assert shown in text
@@ -126,7 +127,7 @@ async def test_nobody_sends_without_a_proof_and_nobody_relays(site):
     await site.start()
 
     def send():
-        with smtplib.SMTP("127.0.0.1", site.port, timeout=120) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
             client.ehlo()
             client.mail(SENDER)
             unproven = client.rcpt(addresses("+447700900101")[0])
@@ -183,7 +184,7 @@ async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(s
     await site.until(lambda: len(site.carrier.record.taken) > 90)
     site.carrier.cut_links()
     await asyncio.gather(*tasks)
-    statuses = await site.box.wait_for_mails(100, 120)
+    statuses = await site.box.wait_for_mails(100, PATIENCE)
     await site.until_all_told()
     taken = Counter((one.submitted.number, one.submitted.text) for one in site.carrier.record.taken)
     assert max(taken.values()) == 1

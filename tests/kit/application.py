@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook
 from standardwebhooks.exceptions import WebhookVerificationError
 
+from tests.kit.patience import PATIENCE
+
 
 @dataclass(frozen=True)
 class Push:
@@ -68,7 +70,7 @@ class Application:
             writer.transport.abort()
         await self._server.wait_closed()
 
-    async def has(self, count: int, seconds: float = 120) -> list[Push]:
+    async def has(self, count: int, seconds: float = PATIENCE) -> list[Push]:
         """Wait for this many pushes."""
         async with asyncio.timeout(seconds):
             while len(self.pushes) < count:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 WIDE, NARROW = (1200, 900), (390, 844)
@@ -90,7 +91,7 @@ async def open_portal(
         java_script_enabled=scripts,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE * 1000)
     if visitor is not None:
         await context.add_cookies([{"name": "portal", "value": visitor.token, "url": site.origin}])
     page = await context.new_page()

@@ -34,6 +34,7 @@ from psycopg import sql
 from store.engine.database import connect, migrate
 from store.engine.opening import make_private
 from tests.kit.one_database import kinds_of
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import require_peer
 from tests.kit.ports import free_port
 
@@ -174,7 +175,7 @@ class PostgresqlServer:
         """Cut all connections and end without a checkpoint; `start` then recovers the same data on the same port."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(60)
+            self._process.wait(PATIENCE)
 
     def stop(self) -> None:
         self.crash()

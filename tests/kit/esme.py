@@ -20,6 +20,7 @@ from smpp.wire.bodies import (
 from smpp.wire.pdu import Pdu
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
+from tests.kit.patience import PATIENCE
 
 TRANSMITTER, RECEIVER, TRANSCEIVER = BindTransmitter, BindReceiver, BindTransceiver
 
@@ -124,7 +125,7 @@ class Esme:
         return self.delivered
 
     async def until(self, predicate):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not predicate():
                 self._news.clear()
                 await self._news.wait()

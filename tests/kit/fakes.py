@@ -7,6 +7,7 @@ from typing import Any
 from gateway.ports import Item, MailAttempt
 from sms.message import PartToSubmit
 from sms.outcome import Done
+from tests.kit.patience import PATIENCE
 
 
 class FakeCarrier:
@@ -37,7 +38,7 @@ class FakeCarrier:
 
     async def has(self, count: int) -> list[PartToSubmit]:
         """Wait until it has this many parts."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while len(self.given) < count:
                 self.came.clear()
                 await self.came.wait()
@@ -67,6 +68,6 @@ class FakeMailbox:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that another task or thread fulfils."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)

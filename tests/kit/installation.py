@@ -32,6 +32,7 @@ from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.in_process import undo_a_command
 from tests.kit.passwords import cheap_hasher
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.kit.readers import StoreReaders
 
@@ -136,7 +137,7 @@ class Installation(StoreReaders):
             self._read_log(self._process, ready, f"event={only}_listening" if only else "event=listening")
         )
         try:
-            await asyncio.wait_for(ready, 120)
+            await asyncio.wait_for(ready, PATIENCE)
         except RuntimeError:
             await self._ended()  # or the loop may close before it sees the end of the process, and warn much later
             raise
@@ -186,7 +187,7 @@ class Installation(StoreReaders):
         return self._process
 
     async def _ended(self) -> int:
-        code = await asyncio.wait_for(self._running.wait(), 120)
+        code = await asyncio.wait_for(self._running.wait(), PATIENCE)
         assert self._reading is not None
         await self._reading
         self._process = None
@@ -211,7 +212,7 @@ class Installation(StoreReaders):
     @contextmanager
     def client(self):
         """A logged-in smtplib client."""
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE) as client:
             client.login("demo", self.password)
             yield client
 
@@ -250,7 +251,7 @@ class Installation(StoreReaders):
         self.execute("UPDATE credential SET verifier = ? WHERE login = ?", verifier, login)
         return login, "secret08"
 
-    async def told(self, count: int = 1, seconds: float = 120) -> str:
+    async def told(self, count: int = 1, seconds: float = PATIENCE) -> str:
         """Return the text of the newest status mail once there are `count`."""
         *_, newest = await self.box.wait_for_mails(count, seconds)
         body = newest.message.get_body(("plain",))
@@ -288,13 +289,13 @@ class Installation(StoreReaders):
 
     def _open_sqlite(self, mode: str) -> sqlite3.Connection:
         """Open the file for one statement: a permanent reader would stop the gateway from clearing its log."""
-        return sqlite3.connect(f"file:{self._sqlite_file}?mode={mode}", uri=True, timeout=60)
+        return sqlite3.connect(f"file:{self._sqlite_file}?mode={mode}", uri=True, timeout=PATIENCE)
 
     @property
     def _sqlite_file(self) -> Path:
         return self.folder / self.database.removeprefix("sqlite:///")
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait for a condition that another process fulfils."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -311,12 +312,12 @@ class Installation(StoreReaders):
                 client.mail(SENDER)
                 return client.rcpt(f"{number}@{DOMAIN}")
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while (answer := await asyncio.to_thread(offer))[0] != code:
                 await asyncio.sleep(0.25)
         return str(answer[1].decode())
 
-    async def until_all_told(self, seconds: float = 120) -> None:
+    async def until_all_told(self, seconds: float = PATIENCE) -> None:
         """Wait until no message and no status mail is pending."""
         await self.until(lambda: self.unfinished() == 0, seconds)
 

@@ -21,6 +21,7 @@ from dirsync.ber import ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, NotBer
 from dirsync.controls import PAGED_RESULTS, paged_request
 from dirsync.ldap_messages import Message, MessageCutter
 from tests.kit.mail_servers import Identity
+from tests.kit.patience import PATIENCE
 
 START_TLS, WHO_AM_I = "1.3.6.1.4.1.1466.20037", "1.3.6.1.4.1.4203.1.11.3"
 _BIND, _UNBIND, _SEARCH, _EXTENDED = 0x60, 0x42, 0x63, 0x77
@@ -89,7 +90,7 @@ class LdapServer:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(60)
+            thread.join(PATIENCE)
 
     def source(self, tls: LdapTls = LdapTls.LOOPBACK_ONLY, **changes: object) -> LdapSource:
         """Return how all entries of this server are read, three on a page."""

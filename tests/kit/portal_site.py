@@ -20,6 +20,7 @@ from process.doors import Doors
 from process.portal import Bound, portal_desk
 from store.portal_accounts import find_account, put_password
 from templates.portal_pages import PortalPages
+from tests.kit.patience import PATIENCE
 from tests.kit.testbed import HouseCore, administer
 from web.portal.gate import Gate
 from web.portal.pages import OPEN_PAGES, PAGES
@@ -158,7 +159,7 @@ async def portal_site(
     server = HttpServer(gate.routes() if routes is None else routes, port=port, contexts=contexts)
     await server.start()
     try:
-        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=60) as client:
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE) as client:
             origin = f"http://127.0.0.1:{server.port}" if tls is None else f"https://localhost:{server.port}"
             yield PortalSite(core, desk, origin, client)
     finally:

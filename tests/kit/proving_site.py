@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from mta.verify.prover import Prover
 from process.clock import SystemClock
 from tests.kit.name_server import NameServer, name_server
+from tests.kit.patience import PATIENCE
 from tests.kit.signed_mail import dkim_signed, key_record, rsa_key
 from tests.kit.smtp_door import Client, client_of, door
 from tests.kit.testbed import ANNA
@@ -74,7 +75,7 @@ async def converse(client: Client, raw: bytes, *, sender: str, to) -> str:
 
 
 @asynccontextmanager
-async def site_of(core, handler, *, seconds: float = 120) -> AsyncIterator[Site]:
+async def site_of(core, handler, *, seconds: float = PATIENCE) -> AsyncIterator[Site]:
     """Open the door of a core; `handler` makes its handler with a prover."""
     async with name_server() as names:
         names.add_text(f"s1._domainkey.{DOMAIN}", key_record(KEY))

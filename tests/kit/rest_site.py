@@ -16,6 +16,7 @@ from gateway.admin.users import add_application
 from gateway.auth.authenticator import make_verifiers
 from process.api import api_routes
 from process.doors import Doors
+from tests.kit.patience import PATIENCE
 from tests.kit.testbed import HouseCore, administer
 from web.server import HttpServer
 
@@ -52,7 +53,7 @@ class RestSite:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(octets)
-            head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1")
+            head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode("latin-1")
             first, *lines = head.strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             length = headers.get("content-length")

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from tests.kit.patience import PATIENCE
+
 _ROOT = Path(__file__).parents[2]
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -42,7 +44,7 @@ class RunningDemo:
 
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Page:
         parts = urlsplit(self.address)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -51,7 +53,7 @@ class RunningDemo:
 
     def wait_for(self, pattern: str) -> str:
         """Return the page once it has what the pattern names; it is asked for a minute."""
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         while not re.search(pattern, page := self.get().text, re.DOTALL):
             assert time.monotonic() < ends, page
             time.sleep(0.05)
@@ -59,7 +61,7 @@ class RunningDemo:
 
     def wait_until_still(self) -> str:
         """Return the page's ETag once two answers have the same: what was sent before has arrived then."""
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         tag = self.get().headers["etag"]
         while (answer := self.get(if_none_match=tag)).status != 304:
             assert time.monotonic() < ends, answer.text
@@ -100,5 +102,5 @@ def running_demo(*words: str) -> Iterator[RunningDemo]:
         finally:
             process.send_signal(signal.SIGINT)
             rest = process.stdout.read()
-        assert process.wait(60) == 0, rest
+        assert process.wait(PATIENCE) == 0, rest
         assert "everything it wrote is gone" in rest

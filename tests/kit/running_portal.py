@@ -15,6 +15,7 @@ from sms.parts import encode_text
 from sms.settings import Unencodable
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 
 OWN, PHONE = "+447700900999", "+447700900123"
@@ -45,7 +46,7 @@ class RunningPortal:
         """Return the path of the link in the newest mail to an address, once there is one."""
         count = 0
         while True:
-            mails = await self.house.box.wait_for_mails(count + 1, 120)
+            mails = await self.house.box.wait_for_mails(count + 1, PATIENCE)
             for mail in reversed(mails):
                 body = mail.message.get_body(("plain",))
                 if address in mail.recipients and body and (found := _LINK.search(body.get_content())):

@@ -23,6 +23,7 @@ from sms.parts import encode_text, encoded_parts
 from sms.retry import Ladder
 from sms.settings import Unencodable
 from tests.kit.clock import Clock
+from tests.kit.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 16, 15, 30, tzinfo=UTC)
 NUMBER = "447700900123"
@@ -124,7 +125,7 @@ class Listener:
 
     async def until(self, predicate):
         """Return once the predicate holds; it is tested after every event."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not predicate():
                 self._news.clear()
                 await self._news.wait()
@@ -143,7 +144,7 @@ class Logbook(structlog.testing.LogCapture):
 
     async def until(self, event):
         """Return the first line with the event once there is one."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (lines := [line for line in self.entries if line["event"] == event]):
                 self._news.clear()
                 await self._news.wait()

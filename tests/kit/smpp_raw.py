@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from smpp.wire.bodies import Command
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp import NUMBER, Listener, account_of, client_of
 
 RESPONSE = 0x80000000
@@ -80,7 +81,7 @@ class RawCentre:
         return [status for answered, status, number, _ in self.heard if (answered, number) == wanted]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self._news.clear()
                 await self._news.wait()

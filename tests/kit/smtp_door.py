@@ -19,6 +19,7 @@ import uvloop
 from gateway.listener import ConnectionLimits, Listener
 from mta.smtp.server.hooks import eager_hook
 from mta.smtp.server.server import ServerSettings, listen
+from tests.kit.patience import PATIENCE
 
 QUICK = ConnectionLimits(sweep_seconds=0.01, linger_seconds=0.5, handshake_seconds=5)
 
@@ -116,7 +117,7 @@ class Client:
     async def hear(self) -> str:
         """Return the last line of the next reply, empty at the end of the connection."""
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 60)).decode("ascii")
+            line = (await asyncio.wait_for(self.reader.readline(), PATIENCE)).decode("ascii")
             if line[3:4] != "-":
                 return line.rstrip("\r\n")
 
@@ -124,7 +125,7 @@ class Client:
         """Return all lines of the next reply."""
         found = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 60)).decode("ascii").rstrip("\r\n")
+            line = (await asyncio.wait_for(self.reader.readline(), PATIENCE)).decode("ascii").rstrip("\r\n")
             found.append(line)
             if line[3:4] != "-":
                 return found
@@ -132,7 +133,7 @@ class Client:
     async def ended(self) -> bool:
         """Wait for the end of the connection; returns whether nothing more came before it."""
         try:
-            return await asyncio.wait_for(self.reader.read(), 60) == b""
+            return await asyncio.wait_for(self.reader.read(), PATIENCE) == b""
         except ConnectionError:
             return True
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 FONTS = Path(__file__).with_name("fonts")
@@ -119,7 +120,7 @@ class Browser:
 
     def until(self, expression: str) -> None:
         """Return once the expression is true; it is asked for a minute."""
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         while not self.value(expression):
             assert time.monotonic() < ends, f"never true: {expression}\n{self.value('document.body.innerText')}"
             time.sleep(0.05)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.installation import DOMAIN
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import require_peer
 from tests.kit.ports import free_port
 from tests.peers.exim import USER, find_exim
@@ -86,7 +87,7 @@ class EximRelay:
                 stderr=output,
                 start_new_session=True,
             )
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.2).close()
@@ -101,7 +102,7 @@ class EximRelay:
         """End it and remove everything it wrote."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)  # its own group: the daemon and whoever still talks
-            self._process.wait(60)
+            self._process.wait(PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def handed_on(self, where: str) -> list[bool]:

@@ -15,6 +15,7 @@ from gateway.listener import ConnectionLimits
 from store.acme import find_challenge
 from store.engine.database import Database
 from tests.kit.name_server import NameServer, name_server
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 from tls.acme import AcmeAccount
@@ -86,7 +87,7 @@ async def pebble(folder: Path, *domains: str, account_keys: Mapping[str, str] | 
         )
         reading = asyncio.create_task(_read(process, run.said))
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     try:
                         _, writer = await asyncio.open_connection("127.0.0.1", run.port)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.installation import DOMAIN
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 
@@ -110,7 +111,7 @@ class PostfixRelay:
         started = self._postfix("start")
         if started.returncode:
             pytest.fail(f"postfix did not start: {started.stdout}{started.stderr}")
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.2).close()
@@ -132,7 +133,7 @@ class PostfixRelay:
     def _postfix(self, word: str) -> subprocess.CompletedProcess:
         assert self.program is not None
         command = [self.program, "-c", str(self.folder), word]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def sendmail(self, content: bytes, *arguments: str) -> None:
         """Hand a mail to Postfix as programs on its machine do."""
@@ -140,7 +141,7 @@ class PostfixRelay:
         require_peer("sendmail of postfix", program)
         environment = {**os.environ, "MAIL_CONFIG": str(self.folder)}
         assert program is not None
-        subprocess.run([program, *arguments], input=content, env=environment, timeout=120, check=True)
+        subprocess.run([program, *arguments], input=content, env=environment, timeout=PATIENCE, check=True)
 
     def mails(self) -> list[EmailMessage]:
         """Return the mails that people got, oldest first."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.kit.installation import DOMAIN, SENDER
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.peers.exim import USER, find_exim
 from tests.peers.postfix_relay import PostfixRelay
@@ -24,7 +25,7 @@ PEOPLE = SENDER.partition("@")[2]
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
     """Wait for what another process does."""
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends, what
         time.sleep(0.02)
@@ -43,7 +44,7 @@ class Postfix:
     def send(self, way: Way, raw: bytes, to: str) -> tuple[Fate, str]:
         self._configure(way)
         before = self._ends()
-        with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=PATIENCE) as client:
             client.sendmail(SENDER, [to], raw)
         return self._told(before)
 

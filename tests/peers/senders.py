@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from tests.kit.installation import SENDER
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 HOST = "gateway.example.net"
@@ -159,5 +160,5 @@ class Nodemailer(_Once):
 
 def run(words: list[str], given: bytes = b"", environment: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a program to its end; returns its exit code and all that it said."""
-    done = subprocess.run(words, input=given, capture_output=True, timeout=120, check=False, env=environment)
+    done = subprocess.run(words, input=given, capture_output=True, timeout=PATIENCE, check=False, env=environment)
     return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")

@@ -10,6 +10,7 @@ from mta.sandbox import Sandbox
 from smpp.simulator.simulator import Simulator
 from templates.pages import Pages
 from tests.kit.clock import Clock
+from tests.kit.patience import PATIENCE
 from tests.kit.running_demo import running_demo
 from tests.peers.chromium import browser
 from web.demo import demo_routes
@@ -141,7 +142,7 @@ async def test_the_html_of_a_foreign_mail_runs_nothing_loads_nothing_and_leads_n
         desk = DemoDesk(sandbox=Simulator(accounts={}, clock=Clock()), box=box, port=0, password="")
         server = HttpServer(demo_routes(desk, Pages().render, Pages().read))
         await server.start()
-        with smtplib.SMTP(box.host, box.port, timeout=60) as client:
+        with smtplib.SMTP(box.host, box.port, timeout=PATIENCE) as client:
             client.sendmail(
                 "x@example.com", ["anna@example.com"], f"Subject: x\r\nContent-Type: text/html\r\n\r\n{html}"
             )

@@ -12,6 +12,7 @@ from mta.sending.fields import with_crlf
 from mta.sending.sign import KeyKind, NewKey, Signer, new_key
 from sms.settings import ReportFormat
 from templates.render import Renderer
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.status_samples import NOW, everything, many, message, notice, report
 
@@ -42,7 +43,7 @@ def verdicts(keys: dict[KeyKind, NewKey], *mails: bytes) -> list[list[dict[str, 
         [str(node), str(FOLDER / "verify.js")],
         input=json.dumps(question).encode(),
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     answer: list[list[dict[str, str]]] = json.loads(done.stdout)

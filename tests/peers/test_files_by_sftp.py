@@ -12,11 +12,11 @@ import pytest
 from addressbook.changes import ChangeFaultCode
 from addressbook.sources import FolderSource
 from dirsync.folder import RefusedFileError, WatchedFolder
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 
 SSHD, SFTP, KEYGEN = (find_program(name) for name in ("sshd", "sftp", "ssh-keygen"))
-PATIENCE = 60
 CONFIG = """\
 Port {port}
 ListenAddress 127.0.0.1

@@ -8,6 +8,7 @@ from email.policy import SMTP
 import pytest
 
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.peers.postfix_relay import PostfixRelay
 from tests.peers.smpp.node import Facts, centres
 from tests.peers.smpp.tls import Authority
@@ -80,7 +81,7 @@ async def answer(site: Installation, mail: EmailMessage, content: EmailMessage, 
     recipient = mail["Reply-To"].addresses[0].addr_spec
 
     def send() -> None:
-        with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
             client.login("demo", site.password)
             client.sendmail(envelope_from, [recipient], content.as_bytes(policy=SMTP))
 

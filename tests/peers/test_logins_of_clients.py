@@ -15,6 +15,7 @@ import trustme
 
 from tests.kit.installation import DOMAIN, SENDER, Installation
 from tests.kit.issuer import AUDIENCE, issuer
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.peers.test_mail_in_nodemailer import FOLDER, NODE
 
@@ -53,7 +54,7 @@ async def site(tmp_path_factory, module_database, authority):
 
 async def run(words: list[str], given: bytes = b"") -> tuple[int, str]:
     done = await asyncio.to_thread(
-        lambda: subprocess.run(words, input=given, capture_output=True, timeout=120, check=False)
+        lambda: subprocess.run(words, input=given, capture_output=True, timeout=PATIENCE, check=False)
     )
     return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
 
@@ -72,12 +73,12 @@ async def until_offered(port: int, mechanism: str, authority: Path) -> None:
     context.check_hostname = False  # its name is not the address
 
     def offered() -> str:
-        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
             client.starttls(context=context)
             client.ehlo()
             return client.esmtp_features.get("auth", "")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while mechanism not in await asyncio.to_thread(offered):
             await asyncio.sleep(0.25)  # a client that proves nothing may connect 300 times a minute
 
@@ -119,7 +120,7 @@ async def test_swaks_sends_by_its_certificate_alone_and_the_listener_names_the_s
     assert code != 0, said
     assert "530 5.7.0 Authentication required: The client certificate is nobody's here." in said
     await site.command("customer", "add-certificate", "demo", "erp", "--file", pem)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while "EXTERNAL" not in said:  # until the gateway has seen whose the certificate is
             code, said = await run(shown)
     assert code == 0, said

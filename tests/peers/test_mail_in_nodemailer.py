@@ -10,6 +10,7 @@ import pytest_asyncio
 import trustme
 
 from tests.kit.installation import DOMAIN, SENDER, Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,7 +54,7 @@ def nodemailer(site):
         given = json.dumps({"transport": transport, "mails": mails}).encode()
         command = [str(NODE), str(FOLDER / "send.js")]
         done = await asyncio.to_thread(
-            lambda: subprocess.run(command, input=given, capture_output=True, timeout=120, check=False)
+            lambda: subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False)
         )
         assert done.returncode == 0, done.stderr.decode()
         results: list[dict] = json.loads(done.stdout)

@@ -10,6 +10,7 @@ import pytest_asyncio
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.kit.installation import DOMAIN, SENDER, Installation, mail
+from tests.kit.patience import PATIENCE
 from tests.peers.postfix_relay import PostfixRelay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,7 +52,7 @@ class Postbox:
         content = mail(f"Mail {name}", to=(number,), message_id=f"<{name}@example.com>")
 
         def deliver():
-            with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=60) as client:
+            with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=PATIENCE) as client:
                 client.sendmail(SENDER, [f"{number}@{DOMAIN}"], content, at_mail, at_rcpt)
 
         await asyncio.to_thread(deliver)
@@ -175,7 +176,7 @@ async def test_a_refused_number_comes_back_from_postfix_at_once_and_makes_no_job
     content = mail("Nobody", to=("+4930123456",), message_id="<fixed-line@example.com>")
 
     def deliver():
-        with smtplib.SMTP("127.0.0.1", relay.port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
             client.sendmail(SENDER, [f"+4930123456@{DOMAIN}"], content)
 
     await asyncio.to_thread(deliver)

@@ -10,6 +10,7 @@ import pytest_asyncio
 import trustme
 
 from tests.kit.installation import DOMAIN, SENDER, Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,7 +61,9 @@ def swaks(site):
         given += ["--timeout", "20", "--helo", "client.example.com", *arguments]
         if login:
             given += ["--auth-user", "demo", "--auth-password", site.password]
-        done = await asyncio.to_thread(lambda: subprocess.run(given, capture_output=True, timeout=120, check=False))
+        done = await asyncio.to_thread(
+            lambda: subprocess.run(given, capture_output=True, timeout=PATIENCE, check=False)
+        )
         return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
 
     return run
@@ -68,7 +71,7 @@ def swaks(site):
 
 async def shown(site: Installation, number: str) -> str:
     """Return the newest SMS that a phone shows."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await site.carrier.until(
             lambda: any(sms.number == number and not sms.missing for sms in site.carrier.record.shown())
         )

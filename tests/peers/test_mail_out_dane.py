@@ -32,6 +32,7 @@ from tests.kit.mail_servers import (
     server_context,
     status_mail,
 )
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 from tls.nameservers import DnsResolver
@@ -156,11 +157,11 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
         for process in started:
             process.terminate()
         for process in started:
-            process.wait(60)
+            process.wait(PATIENCE)
 
 
 def wait_for(folder: Path, *ports: int) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     for port in ports:
         while True:
             try:

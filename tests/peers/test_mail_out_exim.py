@@ -16,6 +16,7 @@ import pytest
 from sms.outcome import Done, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
 from tests.kit.mail_servers import HOST, make_deliverer, one_host, status_mail
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import require_peer
 from tests.kit.ports import free_port
 from tests.peers.exim import USER, find_exim
@@ -76,7 +77,7 @@ everybody:
                 stderr=output,
                 start_new_session=True,
             )
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + PATIENCE
         for port in ports.values():
             while True:
                 try:
@@ -90,7 +91,7 @@ everybody:
     finally:
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)  # its own group: the daemon and whoever still talks
-            process.wait(60)
+            process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from sms.outcome import Done, Retry
 from tests.kit.mail_servers import HOST, Identity, Peer, issue, make_deliverer, server_context, status_mail
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tls.policy import TlsLevel
 
@@ -24,7 +25,7 @@ def sign_with(digest: str, authority: Identity, host: Identity, folder: Path) ->
         [program, "x509", "-req", f"-{digest}", "-days", "5", "-in", request, "-CA", issuer, "-CAkey", issuer_key,
          "-set_serial", "77", "-extfile", names, "-out", signed],
     ):  # fmt: skip
-        subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=120)
+        subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=PATIENCE)
     return signed, key
 
 

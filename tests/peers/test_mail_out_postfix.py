@@ -18,6 +18,7 @@ from mta.sending.routes import Route
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
 from tests.kit.mail_servers import DOMAIN, HOST, make_deliverer, one_host, status_mail
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 from tests.kit.resolver import TableResolver
@@ -109,19 +110,19 @@ virtual_minimum_uid = 1
     )
     try:
         run = subprocess.run(
-            [program, "-c", str(folder), "start"], capture_output=True, text=True, timeout=120, check=False
+            [program, "-c", str(folder), "start"], capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         if run.returncode:
             pytest.fail(f"postfix did not start: {run.stdout}{run.stderr}")
         wait_for(ports["good"])
         yield Postfix(ports=ports, mailbox=folder / "mail", world=world)
     finally:
-        subprocess.run([program, "-c", str(folder), "stop"], capture_output=True, timeout=120, check=False)
+        subprocess.run([program, "-c", str(folder), "stop"], capture_output=True, timeout=PATIENCE, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for(port: int) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
@@ -182,7 +183,7 @@ async def test_what_postfix_keeps_is_what_was_sent(postfix):
     await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert "queued as" in attempt.reply
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     while not (found := [mail for mail in postfix.mails() if b"marked one" in mail]):
         assert time.monotonic() < ends
         time.sleep(0.02)

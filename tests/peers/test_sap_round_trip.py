@@ -18,6 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from tests.kit.installation import DOMAIN, Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.peers.postfix_relay import PostfixRelay
 
@@ -109,7 +110,7 @@ async def test_s1_comes_back_as_exactly_one_dsn_over_tls_with_a_login_and_its_id
     content = S1.read_bytes().replace(b"\n", b"\r\n")
 
     def deliver():
-        with smtplib.SMTP("127.0.0.1", relay.port, SAP, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", relay.port, SAP, timeout=PATIENCE) as client:
             client.sendmail(
                 SENDER,
                 [RECIPIENT],
@@ -154,7 +155,7 @@ async def test_s1_comes_back_as_exactly_one_dsn_over_tls_with_a_login_and_its_id
 
 async def test_a_number_that_cannot_be_is_refused_at_rcpt_and_a_dsn_never_follows(site, sap):
     def refused():
-        with smtplib.SMTP("127.0.0.1", site.port, SAP, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, SAP, timeout=PATIENCE) as client:
             client.ehlo()
             assert client.mail(SENDER, ["RET=HDRS"])[0] == 250
             return client.rcpt(f"SMS=+4412@{DOMAIN}", ["NOTIFY=SUCCESS,FAILURE"])
@@ -171,10 +172,10 @@ async def test_a_prefix_that_only_sap_mail_may_use_is_taken_at_rcpt(site):
     content = S1.read_bytes().replace(b"\n", b"\r\n")
 
     def deliver():
-        with smtplib.SMTP("127.0.0.1", site.port, SAP, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, SAP, timeout=PATIENCE) as client:
             return client.sendmail(SENDER, [f"PAGER=+447700900123@{DOMAIN}"], content)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await asyncio.to_thread(deliver)

@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from tests.kit.installation import DOMAIN, Installation, mail
 from tests.kit.mail_servers import issue, make_authority
+from tests.kit.patience import PATIENCE
 from tests.peers.queueing_senders import Exim, Postfix
 from tests.peers.senders import HOST, Fate, Msmtp, Nodemailer, Program, Swaks, Way
 
@@ -158,14 +159,14 @@ async def test_after_a_4xx_each_tries_again_and_one_sms_goes_out(name, house, pr
     await house.site.command("customer", "limit", "demo", "--usage", "sms/month=1")
     number, raw = letter("After a limit")
     fate, said = await send(programs(name), house.way(), number, raw)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while fate is Fate.SENT:  # until the gateway has seen the limit
             number, raw = letter("After a limit")
             fate, said = await send(programs(name), house.way(), number, raw)
     assert fate is Fate.WAITS, said
     assert re.search(r"452[ -]4\.7\.1", said), said
     await house.site.command("customer", "limit", "demo", "--usage", "sms/month=any")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while fate is Fate.WAITS:
             fate, said = await asyncio.to_thread(programs(name).again, house.way())
     assert fate is Fate.SENT, said

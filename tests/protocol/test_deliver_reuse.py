@@ -26,6 +26,7 @@ from tests.kit.mail_servers import (
     server_context,
     status_mail,
 )
+from tests.kit.patience import PATIENCE
 from tls.policy import PolicyEntry, Tlsa, TlsLevel, TlsPolicy
 
 # One failure opens it: whatever were to count as the server's failure would show.
@@ -71,7 +72,7 @@ async def test_a_kept_connection_that_the_server_ended_costs_one_call_and_no_mai
         deliverer = make_deliverer(peer.port, breaker=BREAKER)
         for number in range(4):
             message = b"Subject: %d\r\n\r\nx\r\n" % number
-            attempt = await asyncio.wait_for(deliverer.deliver(status_mail(message=message)), 60)
+            attempt = await asyncio.wait_for(deliverer.deliver(status_mail(message=message)), PATIENCE)
             assert isinstance(attempt.outcome, Done), attempt
             if peer.way in {"goodbye", "hang up"}:
                 await peer.idle.wait()

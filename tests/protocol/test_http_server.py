@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from gateway.listener import ConnectionLimits
 from tests.kit.clock import leap
+from tests.kit.patience import PATIENCE
 from tests.kit.smtp_door import on_both_loops
 from web.connection import HttpLimits
 from web.front import require_same_origin
@@ -44,7 +45,7 @@ class Peer:
         return await self.hear()
 
     async def hear(self) -> Answer:
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1")
+        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode("latin-1")
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         body = await self.reader.readexactly(int(headers["content-length"])) if "content-length" in headers else b""
@@ -53,7 +54,7 @@ class Peer:
     async def ended(self) -> bytes:
         """Return what still comes until the end of the connection."""
         with contextlib.suppress(ConnectionError):
-            return await asyncio.wait_for(self.reader.read(), 60)
+            return await asyncio.wait_for(self.reader.read(), PATIENCE)
         return b""
 
 

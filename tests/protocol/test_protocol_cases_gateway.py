@@ -11,6 +11,7 @@ from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.server import AuthResult, ServerSettings
 from tests.kit.ends_of_data import BARE_ENDS, ENDS, smuggled
 from tests.kit.installation import DOMAIN, mail
+from tests.kit.patience import PATIENCE
 from tests.kit.proving_site import site_of
 from tests.kit.smtp_door import QUICK, Client, client_of, door
 from tests.kit.testbed import ANNA, BOB, administer, make_house, open_core, proven
@@ -175,7 +176,7 @@ async def test_case_15_a_mail_whose_250_was_not_heard_is_the_same_mail_when_it_c
             first.writer.write(raw + b".\r\n")
             await first.writer.drain()
             first.reset()
-        await asyncio.wait_for(core.has_accepted.wait(), 60)
+        await asyncio.wait_for(core.has_accepted.wait(), PATIENCE)
         async with client_of(listener) as again:
             await again.say(b"EHLO client.example.com\r\n")
             reply = (await send(again, raw))[-1]

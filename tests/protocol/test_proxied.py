@@ -17,6 +17,7 @@ from gateway.listener import ConnectionLimits
 from gateway.proxy_header import MalformedHeaderError, ProxyHeader, read_proxy_header
 from mta.smtp.server.server import ServerSettings
 from tests.kit.dialogues import HELLO, ROUTE
+from tests.kit.patience import PATIENCE
 from tests.kit.smtp_door import Accepting, client_of, door, on_both_loops
 from tls.listening import TlsMode
 from web.connection import HttpLimits
@@ -187,7 +188,7 @@ async def test_tls_in_the_same_segment_as_the_header_is_not_lost(contexts, clien
         client.writer.write(V1 + out.read())
         greeting = b""
         while not greeting:
-            into.write(await asyncio.wait_for(client.reader.read(2**16), 60))
+            into.write(await asyncio.wait_for(client.reader.read(2**16), PATIENCE))
             try:
                 tls.do_handshake()
                 client.writer.write(out.read())
@@ -324,7 +325,7 @@ async def test_http_with_and_without_tls_knows_the_client_behind_a_proxy(context
             if tls is not None:
                 await writer.start_tls(client_context, server_hostname="mx.example.net")
             writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            answer = await asyncio.wait_for(reader.read(), 60)
+            answer = await asyncio.wait_for(reader.read(), PATIENCE)
             assert answer.endswith(b"\r\n\r\n203.0.113.7")
             writer.close()
         finally:

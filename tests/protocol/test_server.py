@@ -15,6 +15,7 @@ from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.hooks import eager_hook
 from mta.smtp.server.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.kit.dialogues import HELLO, ROUTE
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.smtp_door import (
     PIPELINED,
@@ -262,7 +263,7 @@ async def test_case_15_a_handler_runs_to_its_end_though_the_client_is_gone(how):
         while how == "reset" and listener.connections:
             await asyncio.sleep(0)
         handler.may_end.set()
-        await asyncio.wait_for(handler.ended.wait(), 60)
+        await asyncio.wait_for(handler.ended.wait(), PATIENCE)
     assert len(handler.envelopes) == 1
 
 
@@ -441,7 +442,7 @@ async def test_the_grace_ends_for_a_content_that_does_not():
         client.writer.write(ROUTE)
         for _ in range(4):
             await client.hear()
-        await asyncio.wait_for(listener.close(0.05), 60)
+        await asyncio.wait_for(listener.close(0.05), PATIENCE)
         assert await client.ended()
         assert listener.connections == 0
 
@@ -472,6 +473,6 @@ async def test_swaks_delivers_a_mail():
                 str(program), "--server", host, "--port", str(port), "--from", "a@example.com", "--to", "447700900123@sms.example.net",
             "--body", "hello", "--pipeline", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode == 0, output.decode()
     assert b"hello" in handler.envelopes[0].content

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from gateway.listener import ConnectionLimits
 from mta.smtp.server.server import AuthResult, ServerSettings, listen
 from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.smtp_door import (
     QUICK,
@@ -133,7 +134,7 @@ async def test_a_client_may_talk_in_the_segment_that_ends_the_handshake(contexts
         client.writer.write(outgoing.read())
         heard = b""
         while heard.count(b"\r\n") < 3:
-            incoming.write(await asyncio.wait_for(client.reader.read(65536), 60))
+            incoming.write(await asyncio.wait_for(client.reader.read(65536), PATIENCE))
             with contextlib.suppress(ssl.SSLWantReadError):
                 while more := tls.read():
                     heard += more
@@ -338,6 +339,6 @@ async def test_swaks_delivers_over_starttls_with_a_password(contexts):
                 "--tls", "--auth", mechanism, "--auth-user", "demo", "--auth-password", "secret",
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
-            output, _ = await asyncio.wait_for(process.communicate(), 60)
+            output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
             assert process.returncode == 0, output.decode()
     assert [session.auth_data.login for session in handler.sessions] == [b"demo", b"demo"]

@@ -17,6 +17,7 @@ from smpp.wire.bodies import Command
 from smpp.wire.pdu import decode
 from sms.message import Receipt
 from sms.outcome import Failed, Unknown
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp import (
     ACME,
     FAST,
@@ -70,7 +71,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
         (line,) = simulator.lines
         line.hung = True
         stopping = asyncio.ensure_future(client.stop(0))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while link.session.state is not SessionState.UNBINDING:
                 await asyncio.sleep(0)
         written = spy_on(link, passing=False)
@@ -108,7 +109,7 @@ async def test_a_question_that_is_given_up_leaves_its_room_when_its_answer_comes
             await asking
         assert client.free_window() == SessionLimits().window
         assert await client.query(carrier_id, ACME) == LINK_DOWN  # the only room is taken
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while (answer := await client.query(carrier_id, ACME)) == LINK_DOWN:
                 await asyncio.sleep(0)
         assert isinstance(answer, Receipt)
@@ -175,4 +176,4 @@ async def test_a_fault_of_the_owner_keeps_nobody_waiting_for_the_loss_of_a_link(
         monkeypatch.setattr(client, "on_closed", fail)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         simulator.cut_links()
-        await asyncio.wait_for(link.lost, 60)
+        await asyncio.wait_for(link.lost, PATIENCE)

@@ -38,6 +38,7 @@ from smpp.wire.fields import Address, ListName, UnsuccessfulAddress
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv
 from sms.message import Alphabet, ReceiptState
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp import NOW, NUMBER, carrier, encoded, parts_of
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +73,7 @@ class Esme:
         self._news.set()
 
     async def until(self, predicate):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not predicate():
                 self._news.clear()
                 await self._news.wait()

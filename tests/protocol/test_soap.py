@@ -9,6 +9,7 @@ import zeep
 from lxml import etree
 from structlog.testing import capture_logs
 
+from tests.kit.patience import PATIENCE
 from tests.kit.rest_site import LOGIN, PASSWORD, rest_site
 from tests.kit.testbed import make_house, open_core
 from web.soap.envelope import SERVICE
@@ -35,7 +36,7 @@ class Client:
 
     async def post(self, body: bytes, **headers: str) -> requests.Response:
         named = {"Content-Type": "text/xml; charset=utf-8", **headers}
-        return await asyncio.to_thread(lambda: requests.post(self.address, data=body, headers=named, timeout=60))
+        return await asyncio.to_thread(lambda: requests.post(self.address, data=body, headers=named, timeout=PATIENCE))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ async def test_a_job_is_sent_and_its_report_read_by_a_client_made_of_the_descrip
 
 async def test_the_description_names_the_address_that_was_asked(client):
     answer = await asyncio.to_thread(
-        lambda: requests.get(client.address, headers={"Host": f"localhost:{client.site.port}"}, timeout=60)
+        lambda: requests.get(client.address, headers={"Host": f"localhost:{client.site.port}"}, timeout=PATIENCE)
     )
     assert f'location="http://localhost:{client.site.port}/soap/v4/"' in answer.text
 

@@ -33,6 +33,7 @@ from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, Syste
 from store.directory_tables import SettingRow
 from store.engine.database import Transaction
 from tests.kit.admin_harness import NOW, AdminHarness, UseCase
+from tests.kit.patience import PATIENCE
 from tests.kit.readers import read
 
 
@@ -287,7 +288,7 @@ async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: AdminHarn
     def hold(_tx: Transaction, calls: list[None]) -> list[None]:
         """Keep the writer busy until the changes wait for it, so that they share the next commit."""
         busy.set()
-        assert told.wait(60)
+        assert told.wait(PATIENCE)
         return calls
 
     held = asyncio.ensure_future(office.database.write(hold, None))

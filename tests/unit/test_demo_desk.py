@@ -8,6 +8,7 @@ from cli.demo_desk import DemoDesk
 from mta.sandbox import Sandbox
 from smpp.simulator.simulator import Simulator
 from tests.kit.clock import Clock
+from tests.kit.patience import PATIENCE
 
 HTML = b"<script>1</script> caf\xe9 +AGE-"
 
@@ -24,7 +25,7 @@ def desk(box):
 
 
 def bring(box: Sandbox, content: bytes) -> None:
-    with smtplib.SMTP(box.host, box.port, timeout=60) as client:
+    with smtplib.SMTP(box.host, box.port, timeout=PATIENCE) as client:
         client.sendmail("x@example.com", ["anna.keller@example.com"], content)
 
 

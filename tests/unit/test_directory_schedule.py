@@ -17,6 +17,7 @@ from process.dirsync_schedule import DirectorySchedule
 from store.directories import add_directory, find_directory_by_key
 from store.engine.keys import to_stored
 from tests.kit.admin_harness import NOW
+from tests.kit.patience import PATIENCE
 from tests.kit.sync_harness import OPTIONS, SyncHarness
 
 SAYS = "import sys; open({file!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n'); {then}"
@@ -58,7 +59,7 @@ class House:
         return self.file.read_text().splitlines() if self.file.exists() else []
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0.01)
 

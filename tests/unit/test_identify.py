@@ -23,6 +23,7 @@ from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 from tests.kit.clock import Clock
 from tests.kit.passwords import cheap_hasher
+from tests.kit.patience import PATIENCE
 
 HASHER = cheap_hasher()
 CLIENT = "192.0.2.1"
@@ -44,7 +45,7 @@ class Counting(PasswordHasher):
     def verify(self, hash, password):  # noqa: A002
         self.asked.append(hash)
         self.niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-        assert self.gate.wait(60)
+        assert self.gate.wait(PATIENCE)
         return super().verify(hash, password)
 
 

@@ -54,6 +54,7 @@ from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.clock import Clock
+from tests.kit.patience import PATIENCE
 from tests.kit.readers import read
 from tests.kit.status_samples import NOW, message, notice, report
 
@@ -475,7 +476,7 @@ async def test_a_slow_template_never_holds_the_event_loop(office):
     class Slow:
         def run(self, source, view):
             entered.set()
-            assert go_on.wait(60)
+            assert go_on.wait(PATIENCE)
             return OWN
 
     telling = Telling(office, Slow())

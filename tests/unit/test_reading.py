@@ -15,6 +15,7 @@ from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 from tests.kit.effort import longest_stop
 from tests.kit.installation import mail
+from tests.kit.patience import PATIENCE
 from tests.kit.testbed import open_core, proven
 
 LIMITS = MailLimits()
@@ -27,7 +28,7 @@ TABLE = (
 
 @pytest.fixture(scope="module")
 def confined():
-    reader = ConfinedReader(seconds=20)
+    reader = ConfinedReader(seconds=PATIENCE)
     yield reader
     reader.close()
 
@@ -88,7 +89,7 @@ def test_a_mail_that_takes_too_long_twice_is_refused():
 
 @pytest.mark.slow
 def test_a_mail_that_needs_too_much_memory_is_refused():
-    reader = ConfinedReader(seconds=20, memory_bytes=8 * 2**20)
+    reader = ConfinedReader(seconds=PATIENCE, memory_bytes=8 * 2**20)
     try:
         refused = reader.read(mail("x" * 30_000_000), MailLimits(text_octets=40_000_000))
         assert isinstance(refused, Refused)
@@ -115,7 +116,7 @@ async def test_the_first_large_mail_finds_its_process_started(house):
 
 
 def test_a_process_that_somebody_kills_is_no_judgement_about_the_mail():
-    reader = ConfinedReader(seconds=20)
+    reader = ConfinedReader(seconds=PATIENCE)
     try:
         reader.read(RAW, LIMITS)
         ask = reader.child._exchange

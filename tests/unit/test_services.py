@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from process.services import Service, running, service_of
+from tests.kit.patience import PATIENCE
 
 
 class Recorder:
@@ -59,7 +60,7 @@ async def test_the_services_of_a_stage_stop_side_by_side(recorder):
         both.set()
 
     last = Service(name="last", start=lambda: None, stop=stop_last)
-    async with asyncio.timeout(60), running([[recorder.service("first", until=both), last]], 60):
+    async with asyncio.timeout(PATIENCE), running([[recorder.service("first", until=both), last]], 60):
         pass
     assert both.is_set()
 

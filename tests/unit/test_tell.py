@@ -20,6 +20,7 @@ from templates.graphics import Graphic
 from templates.render import Renderer
 from tests.kit.clock import Clock
 from tests.kit.effort import longest_stop
+from tests.kit.patience import PATIENCE
 from tests.kit.status_samples import NOW, many, notice
 
 IDENTITY = MailIdentity(
@@ -61,7 +62,7 @@ class WatchedRenderer(Renderer):
     def render(self, *args: Any, **options: Any) -> Any:
         self.threads.append(threading.current_thread().name)
         if self.held is not None and threading.current_thread() is not threading.main_thread():
-            assert self.held.wait(60), "the event loop stood still"
+            assert self.held.wait(PATIENCE), "the event loop stood still"
         return super().render(*args, **options)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.worker import PAUSES, Trouble, Worker, troubles
 from sms.retry import Ladder
+from tests.kit.patience import PATIENCE
 
 
 class Step:
@@ -31,7 +32,7 @@ class Step:
         return False
 
     async def ends(self) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await self._enough.wait()
 
 
@@ -87,7 +88,7 @@ async def test_a_worker_that_waits_after_a_failure_stops_at_once():
     worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(3600.0))
     worker.start()
     await step.ends()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await worker.stop()
     assert len(step.tries) == 1
 

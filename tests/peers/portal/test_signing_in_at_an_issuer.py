@@ -15,6 +15,7 @@ import trustme
 
 from tests.kit.browser import open_browser, open_portal, press, serious_findings
 from tests.kit.issuer import CLIENT, SECRET
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.portal_site import portal_site, text_of
 from tests.kit.ports import free_port
@@ -55,7 +56,7 @@ async def provider(folder, site_port, customer, *, strict, **client):
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             issuer = (await process.stdout.readline()).decode().strip()
         yield issuer
     finally:
@@ -134,7 +135,7 @@ async def sign_in(client, here, login):
     ids=str,
 )
 async def test_the_provider_signs_in_whose_address_it_has_verified(here, provided):
-    async with here.issuer(**provided), httpx2.AsyncClient(verify=False, trust_env=False, timeout=60) as client:
+    async with here.issuer(**provided), httpx2.AsyncClient(verify=False, trust_env=False, timeout=PATIENCE) as client:
         answer = await sign_in(client, here, "anna")
         assert (answer.status_code, urlsplit(str(answer.url)).path) == (200, "/portal/account"), text_of(answer)
         assert ANNA in answer.text
@@ -143,7 +144,7 @@ async def test_the_provider_signs_in_whose_address_it_has_verified(here, provide
 
 
 async def test_the_provider_signs_in_nobody_whose_address_it_has_not_verified(here):
-    async with here.issuer(), httpx2.AsyncClient(verify=False, trust_env=False, timeout=60) as client:
+    async with here.issuer(), httpx2.AsyncClient(verify=False, trust_env=False, timeout=PATIENCE) as client:
         answer = await sign_in(client, here, "eve")
         assert (answer.status_code, "no address that it has verified" in text_of(answer)) == (403, True)
         assert "__Host-portal" not in client.cookies

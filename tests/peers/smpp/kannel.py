@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from smpp.simulator.simulator import Simulator
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 
@@ -72,14 +73,14 @@ class KannelSite:
 
     async def next(self) -> tuple[str, dict]:
         """Return the next request."""
-        return await asyncio.wait_for(self.heard.get(), 60)
+        return await asyncio.wait_for(self.heard.get(), PATIENCE)
 
     async def send(self, **query: object) -> None:
         """Ask for an SMS whose receipts are reported here as /receipt, with Kannel's kind and the carrier's id."""
         report = f"http://127.0.0.1:{self.http}/receipt?kind=%d&id=%F"
         values = {"username": "gateway", "password": "secret", "dlr-mask": 3, "dlr-url": report, **query}
         url = f"http://127.0.0.1:{self.sendsms}/cgi-bin/sendsms?{urllib.parse.urlencode(values)}"
-        await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=60).read())
+        await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=PATIENCE).read())
 
 
 @asynccontextmanager
@@ -98,7 +99,7 @@ async def kannel(simulator: Simulator, folder: Path, *, core: str = "", link: st
     processes = [await _start(bearerbox, file)]
     try:
         if bound:
-            await asyncio.wait_for(simulator.until(lambda: simulator.bound == 1), 60)
+            await asyncio.wait_for(simulator.until(lambda: simulator.bound == 1), PATIENCE)
         await _connectable(ports["boxes"])
         processes.append(await _start(smsbox, file))
         await _connectable(site.sendsms)
@@ -107,7 +108,7 @@ async def kannel(simulator: Simulator, folder: Path, *, core: str = "", link: st
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            await asyncio.wait_for(process.wait(), 60)
+            await asyncio.wait_for(process.wait(), PATIENCE)
         web.close()
         await web.wait_closed()
 
@@ -119,7 +120,7 @@ async def _start(program: str, file: Path) -> asyncio.subprocess.Process:
 
 async def _connectable(port: int) -> None:
     """Return once somebody listens on the port."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

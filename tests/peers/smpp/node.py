@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.kit.patience import PATIENCE
 from tests.kit.peer import find_program, require_peer
 
 FOLDER = Path(__file__).parents[1] / "node_smpp"
@@ -44,7 +45,7 @@ class Facts:
             fact for fact in self.all if key in fact and all(fact.get(name) == value for name, value in more.items())
         ]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Return once the condition holds; it is tried after every fact."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -64,9 +65,9 @@ class Facts:
     async def ended(self) -> int:
         """Return the exit code once the script has ended, and all of its facts are here."""
         assert self._process.stdin is not None
-        await asyncio.wait_for(self._reading, 60)
+        await asyncio.wait_for(self._reading, PATIENCE)
         self._process.stdin.close()
-        return await asyncio.wait_for(self._process.wait(), 60)
+        return await asyncio.wait_for(self._process.wait(), PATIENCE)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.number import MobileNumber
 from sms.outcome import Done
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.kit.smpp import ACME, NUMBER, Listener, account_of, client_of, parts_of, submit_all
 from tests.peers.smpp.node import centres
@@ -42,14 +43,14 @@ async def smpp34_server():
 async def test_smpp34_reads_every_field_of_our_submits_and_its_receipts_and_inbound_sms_are_read():
     listener = Listener()
     async with smpp34_server() as (server, port), client_of(account_of(Elsewhere(port)), listener) as client:
-        esme = await asyncio.wait_for(server.next(), 60)
+        esme = await asyncio.wait_for(server.next(), PATIENCE)
         await listener.until(lambda: client.free_window() > 0)
         parts = parts_of(LONG)
         client.submit(parts)
         heard = {}
         for _ in parts:
             # It hands them on in any order.
-            event = await asyncio.wait_for(server.next(), 60)
+            event = await asyncio.wait_for(server.next(), PATIENCE)
             index = event.short_message[5]
             heard[index] = event
             event.accept(f"id-{index}")
@@ -76,7 +77,7 @@ async def test_smpp34_reads_what_a_failed_commit_answers():
         raise OSError("disk full")
 
     async with smpp34_server() as (server, port), client_of(account_of(Elsewhere(port)), Listener(commit)):
-        esme = await asyncio.wait_for(server.next(), 60)
+        esme = await asyncio.wait_for(server.next(), PATIENCE)
         answer = await esme.deliver_sm("12345", b"Stop", source_addr=NUMBER)
         assert answer.command_status == Status.RX_T_APPN
 

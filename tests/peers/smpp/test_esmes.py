@@ -13,6 +13,7 @@ from smpp.simulator.script import Script
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp import NUMBER, carrier, encoded
 from tests.peers.smpp.dialects import LONG
 from tests.peers.smpp.kannel import kannel
@@ -37,10 +38,10 @@ def server_context(authority: Authority, tls: bool) -> ssl.SSLContext | None:
 async def test_smpp34_binds_to_the_sandbox_submits_and_hears_its_receipt():
     async with carrier() as simulator:
         client = smpp34.Client("127.0.0.1", simulator.port, "gateway", "secret")
-        smsc = await asyncio.wait_for(client.connect(), 60)
+        smsc = await asyncio.wait_for(client.connect(), PATIENCE)
         answer = await smsc.submit_sm(NUMBER, b"Hello", source_addr="Acme", registered_delivery=1)
         assert answer.message_id == simulator.record.taken[0].message_id
-        event = await asyncio.wait_for(smsc.next(), 60)
+        event = await asyncio.wait_for(smsc.next(), PATIENCE)
         assert isinstance(event, smpp34.DeliverSmEvent)
         assert event.short_message.startswith(f"id:{answer.message_id} sub:001".encode())
         assert {tlv.tag for tlv in event.tlvs} == {Tag.RECEIPTED_MESSAGE_ID, Tag.MESSAGE_STATE}
@@ -53,7 +54,7 @@ async def test_smpp34_binds_to_the_sandbox_submits_and_hears_its_receipt():
 def talk_with_smpplib(port, password, context=None, *, strict=False):
     """Bind, submit two parts and read both receipts; blocking, for a thread. `strict` as smpplib is by itself."""
     client = smpplib.client.Client(
-        "127.0.0.1", port, timeout=60, ssl_context=context, allow_unknown_opt_params=not strict
+        "127.0.0.1", port, timeout=PATIENCE, ssl_context=context, allow_unknown_opt_params=not strict
     )
     answers, delivered = [], []
     client.set_message_sent_handler(lambda pdu: answers.append(pdu.message_id.decode()))
@@ -150,7 +151,9 @@ async def test_kannel_submits_long_ucs2_texts_and_hears_their_receipts_and_inbou
         for number, kind in ((NUMBER, DELIVERED), (lost, UNDELIVERED)):
             before = len(simulator.record.taken)
             await site.send(**{"from": "Acme", "to": f"+{number}", "text": LONG, "coding": 2, "charset": "UTF-8"})
-            await asyncio.wait_for(simulator.until(lambda before=before: len(simulator.record.taken) == before + 4), 60)
+            await asyncio.wait_for(
+                simulator.until(lambda before=before: len(simulator.record.taken) == before + 4), PATIENCE
+            )
             shown = simulator.record.shown()[-1]
             assert (shown.number, shown.sender, shown.text, shown.missing) == (number, "Acme", LONG, ())
             path, query = await site.next()
@@ -172,7 +175,7 @@ async def test_kannel_refuses_our_certificate_where_it_does_not_know_the_authori
     async with (
         carrier(tls=authority.server_context()) as simulator,
         kannel(simulator, tmp_path, core=trust, link="use-ssl = true", bound=False),
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE),
     ):
         while "certificate verify failed" not in log.read_text("utf-8", "replace"):
             await asyncio.sleep(0.05)

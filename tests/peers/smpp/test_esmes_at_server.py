@@ -12,6 +12,7 @@ from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
 from tests.kit.esme_site import EsmeSite
+from tests.kit.patience import PATIENCE
 from tests.kit.smpp import NUMBER
 from tests.kit.testbed import make_house
 from tests.peers.smpp.dialects import LONG
@@ -54,9 +55,9 @@ def ids(site):
 async def test_smpp34_submits_and_hears_its_receipt(house):
     async with serving(house) as site:
         client = smpp34.Client("127.0.0.1", site.port, "gateway", "secret")
-        smsc = await asyncio.wait_for(client.connect(), 60)
+        smsc = await asyncio.wait_for(client.connect(), PATIENCE)
         answer = await smsc.submit_sm(NUMBER, b"Hello", source_addr="Acme", registered_delivery=1)
-        event = await asyncio.wait_for(smsc.next(), 60)
+        event = await asyncio.wait_for(smsc.next(), PATIENCE)
         assert isinstance(event, smpp34.DeliverSmEvent)
         assert [answer.message_id] == ids(site)
         assert event.short_message.startswith(f"id:{answer.message_id} sub:001".encode())

@@ -9,6 +9,7 @@ import pytest_asyncio
 import smpp34
 
 from tests.kit.installation import Installation
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.peers.smpp.dialects import DIALECTS, LONG, international
 from tests.peers.smpp.tls import Authority, relay
@@ -138,7 +139,7 @@ async def world(tmp_path_factory, module_database):
         await site.command("customer", "set", "demo", "delivery_receipt=on", "unencodable=switch", "max_parts=10")
         await site.start()
         for running in centres.values():
-            await asyncio.wait_for(running.bound.wait(), 60)
+            await asyncio.wait_for(running.bound.wait(), PATIENCE)
         yield site, centres
 
 
