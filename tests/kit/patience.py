@@ -5,4 +5,4 @@ What runs behind the others (a password's check, a directory's reading) has a hu
 
 from typing import Final
 
-PATIENCE: Final = 300  # seconds; a test as a whole has twice as long
+PATIENCE: Final = 300  # seconds; a test as a whole has four times as long
