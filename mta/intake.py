@@ -38,6 +38,7 @@ from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, leave_options, read_options
 from mta.reading.reader import DirectReader, MailReader
 from mta.recipients import (
+    OF_A_NUMBER,
     ParsedRecipients,
     Recipients,
     RecipientTarget,
@@ -97,7 +98,6 @@ class _Case(Struct, frozen=True, kw_only=True):
 
 _UNPROVEN = Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven.")
 _FEW_RECIPIENTS = 50
-_OF_A_NUMBER = frozenset("+0123456789")  # lists, tables and dry runs begin with a letter
 
 
 class MailIntake:
@@ -230,7 +230,7 @@ class MailIntake:
         """Return what the addresses that are no bare numbers stand for."""
         targets = []
         for item in envelope.recipients:
-            if item.address[:1] in _OF_A_NUMBER:
+            if item.address[:1] in OF_A_NUMBER:
                 continue
             target = self._read_recipient(item.address, ())
             if isinstance(target, RecipientTarget):

@@ -18,6 +18,7 @@ from gateway.support_address import PREFIX
 from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER
 from mta.reading.headers import MOST_FIELDS, read_fields, split_header
 from mta.received import received_field
+from mta.recipients import OF_A_NUMBER
 from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession
@@ -57,6 +58,8 @@ class PostmasterDoor:
 
     def is_for(self, address: str) -> bool:
         """Return whether an address of RCPT is one of these."""
+        if address[:1] in OF_A_NUMBER:
+            return False
         mailbox = self._mailbox(address)
         of_support = self._support is not None and mailbox.startswith(PREFIX)
         return mailbox in _NAMES or of_support or (self._reports is not None and mailbox == REPORTS)

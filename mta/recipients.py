@@ -41,6 +41,8 @@ class RecipientTarget:
     dry_run: bool = False
 
 
+OF_A_NUMBER = frozenset("+0123456789")
+"""What a number begins with; lists, tables and dry runs begin with a letter, as mailboxes do."""
 _MOST_READ = 10_000
 TABLE_ADDRESS = "bulk"
 _EXPLAIN = "explain+"
@@ -80,7 +82,7 @@ class ParsedRecipients(Struct, frozen=True, kw_only=True):
 
     def has(self, kind: TargetKind) -> bool:
         """Return whether one of the addresses is of this kind."""
-        return any(target is not None and target.kind is kind for _, target in self.pairs)
+        return kind in [target.kind for _, target in self.pairs if target is not None]
 
     def judge_dry_run(self, asked_in_subject: bool) -> bool | Refused:  # noqa: FBT001 - one option of the subject
         """Return whether the mail is a dry run: as a whole or not at all."""
@@ -96,6 +98,9 @@ class ParsedRecipients(Struct, frozen=True, kw_only=True):
 
     def only_list(self) -> str:
         """Return the name of the list that all addresses name, empty where there are others."""
+        first = self.pairs[0][1] if self.pairs else None
+        if first is None or first.kind is not TargetKind.LIST:
+            return ""
         names = {target.name.lower() if target and target.kind is TargetKind.LIST else "" for _, target in self.pairs}
         return names.pop() if len(names) == 1 else ""
 

@@ -39,6 +39,7 @@ class Dropped:
     mark: str
 
 
+_NOTICE: Final = NOTICE_HEADER.lower()
 _MAILER_DAEMON: Final = re.compile(r"(mailer-daemon|mail-daemon|mailerdaemon)(?:@|>|$)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+0-9][0-9]{3,}@")
 _AUTO_SUBMITTED: Final = "Auto-Submitted"
@@ -124,8 +125,8 @@ def find_automatic(mail: ParsedMail, reverse_path: str) -> str:
 
     X-Auto-Response-Suppress does not count: people's clients set it too.
     """
-    marks = _generated(mail) or _of_list(mail)
-    return marks or ("MAIL FROM:<>" if reverse_path in {"", "<>"} else "")
+    mark = (_generated(mail) or _of_list(mail)) if _is_marked(mail) else ""
+    return mark or ("MAIL FROM:<>" if reverse_path in {"", "<>"} else "")
 
 
 def _report(mail: ParsedMail, *, unanswerable: bool) -> Dropped | None:
@@ -138,7 +139,7 @@ def _report(mail: ParsedMail, *, unanswerable: bool) -> Dropped | None:
             below = "" if kind == "multipart/report" else " in a part, with a null sender"
             kind = f"multipart/report; report-type={mail.report_type}{below}"
         return Dropped(reason=reason, mark=f"Content-Type: {kind}")
-    if mail.has("x-failed-recipients"):
+    if "x-failed-recipients" in mail.fields:
         return Dropped(reason=DropReason.BOUNCE, mark="X-Failed-Recipients")
     if unanswerable and _MAILER_DAEMON.match(mail.author or mail.text("from").rpartition("<")[2]):
         return Dropped(reason=DropReason.BOUNCE, mark="From: MAILER-DAEMON, with a null sender")
@@ -155,7 +156,7 @@ def _going_round(
 ) -> Refused | None:
     """Judge mail that we wrote ourselves, and mail in a loop of relays (RFC 5321 §6.3)."""
     domain = mail.author.rpartition("@")[2]
-    if mail.has(NOTICE_HEADER) or (mail.message_id and own_message_id(mail.message_id)):
+    if _NOTICE in mail.fields or (mail.message_id and own_message_id(mail.message_id)):
         detail = "This mail was written by this gateway and came back to it."
     elif domain in own_domains and _NUMBER.match(mail.author):
         detail = "From is an address of this gateway, which sends nothing on to itself."
@@ -210,8 +211,6 @@ def _replied(mail: ParsedMail) -> str:
 
 def _generated(mail: ParsedMail) -> str:
     """Return the mark of a machine's mail, answer or not; empty for none."""
-    if not _is_marked(mail):
-        return ""
     if _auto_submitted(mail) != "no":
         return f"{_AUTO_SUBMITTED}: {_auto_submitted(mail)[:_VALUE]}"
     for name in _PRECEDENCE:
@@ -222,8 +221,6 @@ def _generated(mail: ParsedMail) -> str:
 
 def _of_list(mail: ParsedMail) -> str:
     """Return the mark of a mailing list (RFC 2919), empty for none."""
-    if not _is_marked(mail):
-        return ""
     if mail.text("Precedence").lower() == "list":
         return "Precedence: list"
     return next((_mark(mail, name) for name in _LIST_FIELDS if mail.has(name)), "")

@@ -127,23 +127,28 @@ def _from_body(
     sections = _judged(mail.sections)
     is_reply = _is_reply(mail, subject_kind) or subject_kind == "forward" or _continues_thread(mail)
     own: list[_Words] = []
+    below = False
     for section in sections:
-        own.append(_own(section, settings, is_reply=is_reply, below=any(item.words.text for item in own)))
-    found = _joined(own, settings)
-    if found is not None:
-        return found
+        found = _own(section, settings, is_reply=is_reply, below=below)
+        own.append(found)
+        below = below or bool(found.words.text)
+    text = _joined(own, settings)
+    if text is not None:
+        return text
     for rich in mail.rich:
         unpacked = read_tnef(rich)
         if unpacked is not None:
             words = _own(unpacked, settings, is_reply=is_reply)
-            found = _joined([_Words(words=words.words, source=f"Rich Text (TNEF), {words.source}")], settings)
-            if found is not None:
-                return found
+            text = _joined([_Words(words=words.words, source=f"Rich Text (TNEF), {words.source}")], settings)
+            if text is not None:
+                return text
             sections = (*sections, unpacked)
     return None if answers else _forwarded(mail, sections, settings, subject_kind)
 
 
 def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
+    if len(sections) == 1:
+        return sections
     length = 0
     for index, section in enumerate(sections):
         length += max(len(section.plain or ""), len(section.html or ""))
@@ -165,7 +170,7 @@ def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
         removed.append((Removal.END_MARKER.value, len(marker) + len(rest)))
     if not text.strip():
         return None
-    sources = dict.fromkeys(item.source for item in found if item.words.text)
+    sources = dict.fromkeys([item.source for item in found if item.words.text])
     return ExtractedText(text=text, source=" and ".join(sources), removed=tuple(removed))
 
 

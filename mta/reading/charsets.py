@@ -129,14 +129,20 @@ def decode(raw: bytes, label: str) -> str:
     `clean_line`.
     """
     if raw.isascii() and b"\x1b" not in raw:
-        codec = normal_label(label)
-        if codec in {"utf-7", "hz"} or (b"\x00" in raw and codec.startswith(("utf-16", "utf-32"))):
-            return raw.decode(codec, "replace")
-        return raw.decode("ascii")
+        return raw.decode(_ascii_codec(raw, label) if label else "ascii", "replace")
     for mark, codec in _BOMS:
         if raw.startswith(mark):
             return raw[len(mark) :].decode("utf-8", "replace") if codec == "utf-8" else raw.decode(codec, "replace")
     return _decode_labelled(raw, normal_label(label))
+
+
+def _ascii_codec(raw: bytes, label: str) -> str:
+    """Return the codec of ASCII octets: the label's where they may shift to other characters, as these do by a mark."""
+    if b"+" not in raw and b"~" not in raw and b"\x00" not in raw:
+        return "ascii"
+    codec = normal_label(label)
+    shifts = codec in {"utf-7", "hz"} or (b"\x00" in raw and codec.startswith(("utf-16", "utf-32")))
+    return codec if shifts else "ascii"
 
 
 def _decode_labelled(raw: bytes, codec: str) -> str:

@@ -147,6 +147,8 @@ _PREFIX: Final = re.compile(
 
 def strip_subject(subject: str) -> tuple[str, str]:
     """Return the subject without «Re:» and «Fwd:» in any language, and "reply", "forward" or "" for the first of them."""
+    if ":" not in subject and "\N{FULLWIDTH COLON}" not in subject:
+        return subject.strip(), ""
     kind = ""
     for _ in range(20):
         match = _PREFIX.match(subject)

@@ -8,7 +8,6 @@ standard library's parser is not used on mail from outside: it blocks for second
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -30,7 +29,7 @@ _END: Final = re.compile(rb"\n(?:\r?\n|(?=--[^\s:]{1,200}[ \t]*\r?\n))")
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*\??)\?=")
 _BETWEEN: Final = re.compile(r"\s*")
-_MESSAGE_ID: Final = re.compile(r"<([^<>\s]{1,900})>")
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
 _ADDR_SPEC: Final = re.compile(r"[^\s<>@\x00-\x20,;:()\"\\]{1,64}@[^\s<>@\x00-\x20,;:()\"\\]{1,255}")
 _QUOTED_ADDR_SPEC: Final = re.compile(r'"[^"\\\x00-\x1f]{1,62}"@[^\s<>@\x00-\x20,;:()"\\]{1,255}')
 _USUAL_ADDRESS: Final = re.compile(r"([A-Za-z0-9 .'_-]*)<([A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+)>")
@@ -53,18 +52,31 @@ def split_header(raw: bytes, start: int, end: int, limit: int) -> tuple[int, int
 
 def read_fields(block: bytes, limit: int) -> dict[str, list[bytes]] | None:
     """Return the fields of a header block by lower-case name, values folded and raw; None for more than `limit`."""
+    found = _FIELD.findall(block)
+    if len(found) > limit:
+        return None
     fields: dict[str, list[bytes]] = {}
-    count = 0
-    for name, value in _FIELD.findall(block):
-        count += 1
+    for name, value in found:
         fields.setdefault(name.decode("ascii").lower(), []).append(value)
-    return fields if count <= limit else None
+    return fields
 
 
 def field_text(fields: Fields, name: str) -> str:
     """Return the first field of this lower-case name as one clean line without decoding encoded words; "" if absent."""
     values = fields.get(name)
-    return clean_line(_unfolded(values[0])).strip() if values else ""
+    if not values:
+        return ""
+    plain = _plain_line(values[0])
+    return clean_line(_unfolded(values[0])).strip() if plain is None else plain
+
+
+def _plain_line(value: bytes) -> str | None:
+    """Return a value without the blanks around it if that is one line of printable ASCII, as most are; else None."""
+    value = value.strip()
+    if not value.isascii():
+        return None
+    line = value.decode("ascii")
+    return line if line.isprintable() else None
 
 
 def decoded_text(fields: Fields, name: str, *, charset: str = "") -> str:
@@ -146,13 +158,12 @@ def read_addresses(value: bytes) -> list[MailAddress]:
     An address is "" if it is no addr-spec. Bare words without @ belong to the next name, as in the unquoted `Keller,
     Anna <anna@example.com>`.
     """
-    text = clean_line(_unfolded(value))
-    usual = _USUAL_ADDRESS.fullmatch(text)
+    usual = _USUAL_ADDRESS.fullmatch(_plain_line(value) or "")
     if usual is not None:  # plain words and one address, as nearly every From: nothing to parse
         return [MailAddress(address=_addr_spec(usual[2]), name=" ".join(usual[1].split()))]
     found: list[MailAddress] = []
     words: list[str] = []
-    for kind, token in _address_tokens(text):
+    for kind, token in _address_tokens(clean_line(_unfolded(value))):
         if kind == "angle":
             found.append(MailAddress(address=_addr_spec(token), name=_display(words)))
             words = []
@@ -224,11 +235,15 @@ def _comment_end(text: str, position: int) -> int:
 
 def message_ids(text: str, limit: int = 200) -> tuple[str, ...]:
     """Return the message identifiers of a field in angle brackets, the last `limit` of them (RFC 5322 §3.6.4)."""
-    return tuple([f"<{found}>" for found in _MESSAGE_ID.findall(text)[-limit:]]) if text else ()
+    return tuple(_MESSAGE_ID.findall(text)[-limit:]) if text else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
+def field_ids(fields: Fields, name: str) -> tuple[str, ...]:
+    """Return the message identifiers of the first field of this lower-case name, () if absent."""
+    return message_ids(field_text(fields, name)) if name in fields else ()
+
+
+class Typed(Struct, frozen=True, kw_only=True):
     """A value with parameters, such as Content-Type: lower-case value and parameter names (RFC 2045 §5.1)."""
 
     value: str
@@ -244,7 +259,7 @@ def read_typed(fields: Fields, name: str) -> Typed:
     Comments, quotation marks around the whole, blanks around the slash and a blank instead of the semicolon are
     tolerated.
     """
-    text = field_text(fields, name)
+    text = field_text(fields, name) if name in fields else ""
     if not text:
         return _UNTYPED
     if text.startswith("=?"):
@@ -292,5 +307,7 @@ def find_tls_tag(fields: Fields, *, required: bool) -> TlsTag:
     """Return what a sender asks of TLS: REQUIRETLS (`required`), else by the one field (RFC 8689 §3, §4.1)."""
     if required:
         return TlsTag.REQUIRED
-    asked = [value.strip().lower() for value in fields.get("tls-required", ())]
+    if "tls-required" not in fields:
+        return TlsTag.NONE
+    asked = [value.strip().lower() for value in fields["tls-required"]]
     return TlsTag.OPTIONAL if asked == [b"no"] else TlsTag.NONE

@@ -23,6 +23,7 @@ from mta.reading.headers import (
     Typed,
     decode_words,
     decoded_text,
+    field_ids,
     field_text,
     message_ids,
     read_addresses,
@@ -112,6 +113,7 @@ class ParsedMail(Struct, frozen=True, kw_only=True):
         return name.lower() in self.fields
 
 
+_PRIORITY_FIELDS: Final = ("importance", "x-priority", "priority", "x-msmail-priority")
 _EXPRESS: Final = re.compile(r"\s*(high|urgent|1\b|2\b)", re.IGNORECASE)
 _NOT_EXPRESS: Final = re.compile(r"\s*(normal|low|non-urgent)", re.IGNORECASE)
 REPORT_TYPES: Final[Mapping[str, str]] = {
@@ -138,7 +140,7 @@ def read_mail(raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         return _refused(f"the header has more than {limits.header_fields} fields")
     if header.count(b"=?") > limits.encoded_words:
         return _refused(f"the header has more than {limits.encoded_words} encoded words")
-    walk = _Walk(raw, limits)
+    walk = _Walk(raw=raw, limits=limits)
     walk.entity(fields, body_start, len(raw), 0)
     if walk.problem:
         return _refused(walk.problem)
@@ -151,8 +153,8 @@ def read_mail(raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         author_problem=problem,
         subject=decoded_text(fields, "subject", charset=walk.charset),
         message_id=found[0] if found else message_id,
-        in_reply_to=message_ids(field_text(fields, "in-reply-to")),
-        references=message_ids(field_text(fields, "references")),
+        in_reply_to=field_ids(fields, "in-reply-to"),
+        references=field_ids(fields, "references"),
         date=field_text(fields, "date"),
         priority=_read_priority(fields),
         received=len(fields.get("received", ())),
@@ -191,19 +193,16 @@ def read_author(fields: Fields) -> tuple[str, str, str]:
     if len(values) > 1:
         return "", "", "the mail has more than one From"
     found = read_addresses(values[0])
-    addresses = {item.address for item in found}
-    if len(addresses) > 1:
+    if len(found) > 1 and len({item.address for item in found}) > 1:
         return "", "", "From holds more than one address"
-    if not addresses or addresses == {""}:
+    if not found or not found[-1].address:
         return "", "", "From holds no mail address"
     return found[-1].address, found[-1].name, ""
 
 
 def _read_priority(fields: Fields) -> Priority | None:
     """Return EXPRESS for a raised flag; Importance wins over the older fields (RFC 4356 §2.1.3.3)."""
-    for name in ("importance", "x-priority", "priority", "x-msmail-priority"):
-        if name not in fields:
-            continue
+    for name in filter(fields.__contains__, _PRIORITY_FIELDS):
         value = field_text(fields, name)
         if _EXPRESS.match(value):
             return Priority.EXPRESS
@@ -212,8 +211,7 @@ def _read_priority(fields: Fields) -> Priority | None:
     return None
 
 
-@dataclass(slots=True)
-class _Entity:
+class _Entity(Struct):
     """The known facts of one entity while its text is taken."""
 
     fields: Fields
@@ -222,43 +220,24 @@ class _Entity:
     end: int
 
 
-class _Walk:
+class _Walk(Struct, kw_only=True):
     """One pass over the entities of a mail that collects their texts (RFC 2046 §5)."""
 
-    __slots__ = (
-        "attachments",
-        "candidates",
-        "charset",
-        "decoded_octets",
-        "encryption",
-        "forwarded",
-        "limits",
-        "media_type",
-        "parts",
-        "problem",
-        "raw",
-        "report_type",
-        "rich",
-        "sections",
-        "text_octets",
-    )
-
-    def __init__(self, raw: bytes, limits: MailLimits) -> None:
-        self.raw = raw
-        self.limits = limits
-        self.sections: list[TextSection] = []
-        self.forwarded: list[TextSection] = []
-        self.rich: list[bytes] = []
-        self.attachments: list[Attachment] = []
-        self.encryption: Encryption | None = None
-        self.media_type = ""
-        self.report_type = ""
-        self.charset = ""
-        self.problem = ""
-        self.parts = 0
-        self.candidates = 0
-        self.decoded_octets = 0
-        self.text_octets = 0
+    raw: bytes
+    limits: MailLimits
+    sections: list[TextSection] = []
+    forwarded: list[TextSection] = []
+    rich: list[bytes] = []
+    attachments: list[Attachment] = []
+    encryption: Encryption | None = None
+    media_type: str = ""
+    report_type: str = ""
+    charset: str = ""
+    problem: str = ""
+    parts: int = 0
+    candidates: int = 0
+    decoded_octets: int = 0
+    text_octets: int = 0
 
     def entity(self, fields: Fields, start: int, end: int, depth: int, *, forwarded: bool = False) -> None:
         """Take one entity whose body is between the two offsets."""
@@ -433,4 +412,6 @@ class _Walk:
 def _encoding(fields: Fields) -> str:
     # Some senders forget the line end between the two fields.
     text = field_text(fields, "content-transfer-encoding")
-    return encoding_name(text or field_text(fields, "content-type").lower().partition("content-transfer-encoding:")[2])
+    if not text and "content-type" in fields:
+        text = field_text(fields, "content-type").lower().partition("content-transfer-encoding:")[2]
+    return encoding_name(text) if text else ""

@@ -110,6 +110,8 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
 
     `zone` is for instants without an offset. A validity of 0 hours leaves the validity to the settings.
     """
+    if "[" not in subject:
+        return SubjectOptions(subject=subject.strip())
     options = _Options(zone=zone)
     given: dict[str, str] = {}
     kept: list[str] = []
@@ -147,6 +149,8 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
 
 def leave_options(subject: str) -> SubjectOptions:
     """Return a subject that is not read for options, with those it has; a word with the name of one is none."""
+    if "[" not in subject:
+        return SubjectOptions(subject=subject)
     found: dict[str, None] = {}
     for match in _OPTION.finditer(subject):
         name, sign, value = match[1].upper(), match[2], (match[3] or "").strip()
