@@ -137,16 +137,26 @@ def _refuse(job: NewJob, added: Added) -> Refused | None:
 
 
 def _log(job: NewJob, added: Added) -> None:
-    texts = [message.encoded for message in job.messages if message.encoded is not None]
+    refused = parts = cut = replaced = 0
+    alphabets = set()
+    for message in job.messages:
+        encoded = message.encoded
+        if encoded is None:
+            refused += 1
+            continue
+        parts += len(encoded.lengths)
+        cut += len(encoded.cut)
+        replaced += len(encoded.replaced)
+        alphabets.add(encoded.alphabet)
     log.info(
         "mail_repeated" if added.repeated else "dry_run" if job.dry_run else "job_accepted",
         job=added.public_id,
         customer=job.customer,
         service=job.service,
         recipients=len(job.messages),
-        refused=len(job.messages) - len(texts),
-        parts=sum(len(encoded.lengths) for encoded in texts),
-        alphabet=",".join(sorted({encoded.alphabet.value for encoded in texts})),
-        cut=sum(len(encoded.cut) for encoded in texts),
-        replaced=sum(len(encoded.replaced) for encoded in texts),
+        refused=refused,
+        parts=parts,
+        alphabet=",".join(sorted(alphabets)),
+        cut=cut,
+        replaced=replaced,
     )
