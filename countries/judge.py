@@ -124,17 +124,13 @@ class _Draft:
 class Judge:
     """Judges cases by the rule book that `read_book` returns, and remembers a bounded number of answers.
 
-    Without a book it finds nothing.
+    Without a book it is idle: it knows no rules at all, and finds nothing.
     """
 
     def __init__(self, read_book: Callable[[], RuleBook] | None = None) -> None:
         self._read_book = read_book
+        self.is_idle = read_book is None
         self._judge = lru_cache(_MOST_JUDGEMENTS)(self._decide)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it knows no rules at all."""
-        return self._read_book is None
 
     @cached_property
     def book(self) -> RuleBook:

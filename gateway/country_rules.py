@@ -40,12 +40,12 @@ class CountryRules:
         submission to the next where no message changes them.
         """
         snapshot, settings, day = self._snapshot, self._settings, self._day
+        if snapshot.judge.is_idle:
+            return NOTHING
         key = id(settings), id(sender_id), self._customer.key, country, route
         found = snapshot.judged.get(key)
         if found is not None and found[0] == day:
             return found[1]
-        if snapshot.judge.is_idle:
-            return NOTHING
         case = self._case(country, sender_id, first_carrier(route))
         judgement = self._explained(snapshot.judge.judge(case), case)
         if len(snapshot.judged) >= _MOST_REMEMBERED:

@@ -5,7 +5,7 @@ them. What the country of a recipient refuses bars that recipient alone. Not her
 grammar of placeholders (sms.personalise), what a country wants of a text (countries.wording).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -27,18 +27,24 @@ _Fault = tuple[Refused, RowFault]
 _ANY_PARTS = 255
 
 
-class Texts(Struct, frozen=True, kw_only=True):
-    """What came of it: `shared` or `own` by index of the recipient; `refused` says why there is none.
+class MadeText(Struct, frozen=True):
+    """A text for the air, or why the country refuses it, with what its rules did."""
 
-    `barred` are the recipients that their country refuses the text, `findings` what the rules of countries did.
+    text: EncodedText | Refused
+    findings: tuple[Finding, ...] = ()
+
+
+class Texts(Struct, frozen=True, kw_only=True):
+    """What came of it: the `shared` text, and what is `apart` from it by index of the recipient.
+
+    Apart is a recipient's own text, or the shared one with what rules of its country did. `refused` says why there is
+    none at all.
     """
 
     shared: EncodedText | None = None
-    own: Mapping[int, EncodedText] = field(default_factory=dict)
+    apart: Mapping[int, MadeText] = field(default_factory=dict)
     refused: Refused | None = None
     faults: tuple[RowFault, ...] = ()
-    barred: Mapping[int, Refused] = field(default_factory=dict)
-    findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
 class TextDemand(Struct, frozen=True):
@@ -53,13 +59,6 @@ Demands = Mapping[int, TextDemand]
 
 _ALIKE: Demands = MappingProxyType({})
 _NO_DEMAND = TextDemand()
-
-
-class _Made(Struct, frozen=True):
-    """A text for the air, or why the country refuses it, with what its rules did."""
-
-    text: EncodedText | Refused
-    findings: tuple[Finding, ...] = ()
 
 
 def encode_one(
@@ -110,23 +109,23 @@ class _Source:
         return known
 
 
-def _make(source: _Source, demand: TextDemand) -> _Made | Refused:
+def _make(source: _Source, demand: TextDemand) -> MadeText | Refused:
     """Return a text that suits a demand; Refused where it can go to no country."""
     plain, settings, wording = source.encode(demand.repertoire), source.settings, demand.wording
     if wording is None or isinstance(plain, Refused):
-        return plain if isinstance(plain, Refused) else _Made(plain)
+        return plain if isinstance(plain, Refused) else MadeText(plain)
     look = look_at(source.contents, wording)
     if look.refused is not None:
-        return _Made(look.refused, look.findings)
+        return MadeText(look.refused, look.findings)
     if not (look.before or look.after or wording.limits_encoding):
-        return _Made(plain, (*look.findings, *judge_encoded(plain, plain, wording)))
+        return MadeText(plain, (*look.findings, *judge_encoded(plain, plain, wording)))
     encoded = _encode_worded(source, look, demand.repertoire, wording)
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
         encoded = refuse_cut(encoded, settings)
     if isinstance(encoded, Refused):
         detail = f"{wording.country}: {encoded.detail} (a rule of the country is applied to the text)"
-        return _Made(replace(encoded, detail=detail), look.findings)
-    return _Made(encoded, (*look.findings, *judge_encoded(plain, encoded, wording)))
+        return MadeText(replace(encoded, detail=detail), look.findings)
+    return MadeText(encoded, (*look.findings, *judge_encoded(plain, encoded, wording)))
 
 
 def _encode_worded(
@@ -189,25 +188,22 @@ def _shortened(text: str, length: int) -> str:
 def encode_fixed(text: str, encoded: EncodedText, demands: Demands) -> Texts:
     """Return a text that its sender divided, as it is: what countries want of it is only noted, or refused."""
     contents, total = Contents(text, offers_stop), read_place(encoded.udh).total
-    barred: dict[int, Refused] = {}
-    findings: dict[int, tuple[Finding, ...]] = {}
+    apart: dict[int, MadeText] = {}
     for index, demand in demands.items():
         if demand.wording is None:
             continue
         look = look_at(contents, demand.wording, is_fixed=True)
-        if look.refused is not None:
-            barred[index] = look.refused
-        if found := (*look.findings, *(judge_joined(demand.wording) if total > 1 else ())):
-            findings[index] = found
-    return Texts(shared=encoded, barred=barred, findings=findings)
+        findings = (*look.findings, *(judge_joined(demand.wording) if total > 1 else ()))
+        if look.refused is not None or findings:
+            apart[index] = MadeText(look.refused or encoded, findings)
+    return Texts(shared=encoded, apart=apart)
 
 
 def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
     """Return the one text of all recipients, and another for those whose carriers or country want one."""
     source = _Source(text, settings, wide=wide)
     shared: EncodedText | None = None
-    made: dict[int, _Made] = {}
-    special: set[int] = set()
+    made: dict[int, MadeText] = {}
     for demand in demands.values() or (_NO_DEMAND,):
         if id(demand) in made:
             continue
@@ -217,26 +213,11 @@ def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands:
         made[id(demand)] = one
         if shared is None and isinstance(one.text, EncodedText):
             shared = one.text
-        if one.findings or one.text is not shared:
-            special.add(id(demand))
+    special = {key: one for key, one in made.items() if one.findings or one.text != shared}
     if not special:
         return Texts(shared=shared)
-    return _sort_out([(index, made[id(demand)]) for index, demand in demands.items() if id(demand) in special], shared)
-
-
-def _sort_out(made: Iterable[tuple[int, _Made]], shared: EncodedText | None = None) -> Texts:
-    """Return the texts of recipients by index, apart from what is `shared`."""
-    own: dict[int, EncodedText] = {}
-    barred: dict[int, Refused] = {}
-    findings: dict[int, tuple[Finding, ...]] = {}
-    for index, one in made:
-        if isinstance(one.text, Refused):
-            barred[index] = one.text
-        elif one.text is not shared and one.text != shared:
-            own[index] = one.text
-        if one.findings:
-            findings[index] = one.findings
-    return Texts(shared=shared, own=own, barred=barred, findings=findings)
+    apart = {index: special[id(demand)] for index, demand in demands.items() if id(demand) in special}
+    return Texts(shared=shared, apart=apart)
 
 
 def encode_own(texts: Mapping[int, str], settings: Settings, *, wide: bool = False, demands: Demands = _ALIKE) -> Texts:
@@ -244,16 +225,16 @@ def encode_own(texts: Mapping[int, str], settings: Settings, *, wide: bool = Fal
     alike: dict[str, list[int]] = {}
     for index, text in texts.items():
         alike.setdefault(text, []).append(index)
-    made: dict[int, _Made] = {}
+    made: dict[int, MadeText] = {}
     for count, (text, indexes) in enumerate(alike.items(), 1):
-        source, known = _Source(text, settings, wide=wide), dict[int, _Made]()
+        source, known = _Source(text, settings, wide=wide), dict[int, MadeText]()
         for index in indexes:
             demand = demands.get(index, _NO_DEMAND)
             one = known.get(id(demand)) or _make(source, demand)
             if isinstance(one, Refused):
                 return Texts(refused=replace(one, detail=f"text {count} of {len(alike)}: {one.detail}"))
             known[id(demand)] = made[index] = one
-    return _sort_out(made.items())
+    return Texts(apart=made)
 
 
 def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
@@ -274,14 +255,14 @@ def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
         return Texts(refused=unknown)
     faults = list(bad)
     if template.columns:
-        made: dict[int, _Made] = {}
+        made: dict[int, MadeText] = {}
         for index, (row, values) in rows.items():
             one = _make_row(template, row, values, settings, demands.get(index, _NO_DEMAND), wide=wide)
-            if isinstance(one, _Made):
+            if isinstance(one, MadeText):
                 made[index] = one
             else:
                 faults.append(one)
-        texts = _sort_out(made.items())
+        texts = Texts(apart=made)
     else:
         texts = encode_shared(text, settings, wide=wide, demands=demands)
         if texts.refused is not None:
@@ -310,7 +291,7 @@ def _make_row(  # noqa: PLR0913 - as above
     demand: TextDemand,
     *,
     wide: bool,
-) -> _Made | _Fault:
+) -> MadeText | _Fault:
     text = render(template, row, values)
     if isinstance(text, RowFault):
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text

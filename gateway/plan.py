@@ -16,7 +16,17 @@ from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.country_rules import CountryRules
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Demands, TextDemand, Texts, encode_fixed, encode_own, encode_rows, encode_shared, refuse_cut
+from gateway.encode import (
+    Demands,
+    MadeText,
+    TextDemand,
+    Texts,
+    encode_fixed,
+    encode_own,
+    encode_rows,
+    encode_shared,
+    refuse_cut,
+)
 from gateway.planned import JobPlan, PlannedMessage
 from gateway.routing import CarrierRoutes, Routed
 from gateway.scheduling import AskedTimes, decide_schedules
@@ -59,14 +69,8 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
             texts = Texts(refused=refuse_cut(texts.shared, submission.resolved.settings))
     times = AskedTimes(submission.start_at, submission.resolved.settings.validity, submission.blackouts)
     schedule, judged = decide_schedules(times, judged, now)
-    for index in texts.own.keys() | texts.barred.keys() | texts.findings.keys():
-        message = judged[index]
-        judged[index] = structs.replace(
-            message,
-            encoded=texts.own.get(index),
-            findings=(*message.findings, *texts.findings.get(index, ())),
-            refused=texts.barred.get(index, message.refused),
-        )
+    for index, made in texts.apart.items():
+        judged[index] = _with_text(judged[index], made, texts.shared)
     messages = tuple(judged)
     refused = _refuse_all(submission, schedule, texts, messages)
     job = None
@@ -242,6 +246,14 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
     return encode_rows(submission.text, rows, settings, bad, wide=wide, demands=demands)
 
 
+def _with_text(message: PlannedMessage, made: MadeText, shared: EncodedText | None) -> PlannedMessage:
+    """Return a message with what came of the text for its recipient, who may have no other one than is `shared`."""
+    text, findings = made.text, (*message.findings, *made.findings)
+    if isinstance(text, Refused):
+        return structs.replace(message, refused=text, findings=findings)
+    return structs.replace(message, encoded=None if text == shared else text, findings=findings)
+
+
 def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Demands:
     known: dict[tuple[str, int], TextDemand] = {}
     demands = {}
@@ -249,13 +261,10 @@ def _demands_of(messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> De
         if message.route and not message.duplicate_of:
             wording = message.judgement.wording
             key = message.route, id(wording)
-            if key not in known:
-                known[key] = (
-                    TextDemand(wording=wording)
-                    if routes.are_alike
-                    else TextDemand(routes.repertoire_of(key[0]), wording)
-                )
-            demands[index] = known[key]
+            demand = known.get(key)
+            if demand is None:
+                demand = known[key] = TextDemand(routes.repertoire_of(message.route), wording)
+            demands[index] = demand
     return demands
 
 

@@ -15,7 +15,7 @@ from countries.findings import Effect, Finding
 from countries.rules import RuleName
 from countries.wording import is_about_text
 from gateway.country_rules import CountryRules
-from gateway.encode import TextDemand, encode_shared
+from gateway.encode import MadeText, TextDemand, encode_shared
 from gateway.planned import PlannedMessage
 from gateway.routing import CarrierRoutes
 from gateway.scheduling import AskedTimes, decide_schedules
@@ -72,10 +72,9 @@ class Replacements:
         )
         demand = TextDemand(self.routes.repertoire_of(submitted.route), judgement.wording)
         texts = encode_shared(new.text, _for_one_part(settings, sms), demands={0: demand})
-        refused = texts.refused or texts.barred.get(0)
-        encoded = texts.own.get(0, texts.shared)
-        if refused is not None or encoded is None:
-            return refused or Refused(refusal=Refusal.INTERNAL)
+        made = texts.apart.get(0, MadeText(texts.refused or texts.shared or Refused(refusal=Refusal.INTERNAL)))
+        if isinstance(made.text, Refused):
+            return made.text
         message = PlannedMessage(
             wanted=RecipientRequest(given=sms.number, number=sms.number), number=number, judgement=judgement
         )
@@ -85,12 +84,12 @@ class Replacements:
         schedule, found = timed or (None, ())
         return Replacing(
             key=sms.key,
-            encoded=encoded,
+            encoded=made.text,
             schedule=schedule,
             # Who asks for another validity alone has had its turn.
             rate=judgement.rate if new.start_at is not None else None,
             country=country,
-            findings=(*_staying(submitted.findings, new), *found, *texts.findings.get(0, ())),
+            findings=(*_staying(submitted.findings, new), *found, *made.findings),
             accepted_at=submitted.accepted_at,
             registered=new.registered,
             receipt_wanted=bool(new.registered & FINAL_BITS),

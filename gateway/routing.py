@@ -7,7 +7,7 @@ an update.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from addressbook.canonical import canonical_name
 from smpp.dialect.parameters import Parameter, ParameterError, write_value
@@ -50,6 +50,9 @@ class Repertoire(NamedTuple):
 
     lacking: frozenset[str] = frozenset()
     national: bool = False
+
+
+_PLAIN: Final = Repertoire()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +177,8 @@ class CarrierRoutes:
 
     def repertoire_of(self, route: str) -> Repertoire:
         """Return what all carriers of a route can say."""
+        if self.are_alike:
+            return _PLAIN
         names = route.split(SEPARATOR)
         lacking = frozenset[str]().union(*(self._lacking.get(name, ()) for name in names))
         return Repertoire(lacking, self._national.issuperset(names))

@@ -12,7 +12,7 @@ Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, islice
 from math import ceil
 from typing import Final, NamedTuple
@@ -133,6 +133,14 @@ def _choose_national(  # noqa: PLR0913 - what the choice depends on
     return _Chosen(Alphabet.GSM7, fitted, encode_national(fitted.text, shifts), shifts)
 
 
+@lru_cache(256)
+def _rooms(alphabet: Alphabet, shifts: Shifts, most_in_part: tuple[int, int] | None, *, wide: bool) -> tuple[int, int]:
+    """Return the octets of payload of a part alone, and of one of several, in a network that may take fewer."""
+    missing = 0 if most_in_part is None else _missing_room(alphabet, most_in_part)
+    alone, joined = _room(alphabet, shifts), _room(alphabet, shifts, joined=True, wide=wide)
+    return max(alone - missing, _LEAST_ROOM), max(joined - missing, _LEAST_ROOM)
+
+
 @cache
 def _room(alphabet: Alphabet, shifts: Shifts, *, joined: bool = False, wide: bool = False) -> int:
     """Return the octets of payload of a part: septets of GSM-7, each in an octet of its own, or those of UCS-2."""
@@ -154,19 +162,17 @@ def _split(
     text = fitted.text
     if is_blank(text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
-    missing = 0 if most_in_part is None else _missing_room(alphabet, most_in_part)
-    alone = max(_room(alphabet, shifts) - missing, _LEAST_ROOM)
+    alone, joined = _rooms(alphabet, shifts, most_in_part, wide=wide)
     if len(payload) <= alone:
         return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced, shifts=shifts)
-    joined = max(_room(alphabet, shifts, joined=True, wide=wide) - missing, _LEAST_ROOM)
     limit = alone if max_parts == 1 else joined
     split: Iterable[int]
     if shifts != NO_SHIFTS:
         split = _split_clusters(text, limit, lambda piece: len(encode_national(piece, shifts)))
+    elif alphabet is Alphabet.GSM7:
+        split = _split_gsm7(payload, limit)
     else:
-        split = (
-            _split_gsm7(payload, limit) if alphabet is Alphabet.GSM7 else _split_clusters(text, limit, _octet_length)
-        )
+        split = _split_clusters(text, limit, _octet_length)
     lengths = tuple(islice(split, max_parts))
     end = sum(lengths)
     return EncodedText(
