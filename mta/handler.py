@@ -86,7 +86,7 @@ class MailHandler:
         """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
             return str(self._refuse(Refused(refusal=Refusal.NO_STORAGE)))
-        principal, refused = await self._certain(self._judge_mail, session, _plain_address(address))
+        principal, refused = await self._certain(self._judge_mail, session, address)
         customer = principal.customer_id if principal is not None else None
         if refused is not None:
             if customer is not None:
@@ -248,11 +248,11 @@ class MailHandler:
             return None
         return stopped() if await self._book.is_stopped(customer, principal.service, number.digits) else None
 
-    def _judge_mail(self, session: MailSession, reverse_path: str) -> Judged[Refused | None]:
+    def _judge_mail(self, session: MailSession, address: str) -> Judged[Refused | None]:
         principal = self.principal(session)
         refused = None if session.tls else self._book.current.refuse_clear(principal, session.client_address)
         if refused is None and not self._is_heard_at_rcpt(session):
-            refused = self._judge_sender(session, principal, reverse_path)
+            refused = self._judge_sender(session, principal, _plain_address(address))
         return principal, refused
 
     def _judge_recipient(
