@@ -48,6 +48,7 @@ _PHONE: Final = re.compile(
 _IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?(?!\w)")
 _DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 _FEWEST_DIGITS: Final = 7
+_NO_DIGITS: Final = bytes(code for code in range(256) if not chr(code).isdecimal())
 
 
 class Contents:
@@ -134,6 +135,8 @@ def is_shortener(host: str) -> bool:
 
 def find_phone_number(text: str) -> str:
     """Return the first telephone number in a text, empty without any: with plus, 0 or 1300 in front, and no date."""
+    if text.isascii() and len(text.encode().translate(None, _NO_DIGITS)) < _FEWEST_DIGITS:
+        return ""
     # The groups of an account can look like one.
     for found in _PHONE.finditer(_IBAN.sub(" - ", text)):
         if sum(char.isdigit() for char in found[0]) >= _FEWEST_DIGITS and _DATE.match(found[0]) is None:

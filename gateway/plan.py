@@ -304,7 +304,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     settings, customer, proof = resolved.settings, sender.customer, submission.proof
     address = _address_to_tell(submission)
     ways = addressees(settings.status_channel, address, settings.push_url)
-    is_pushed = any(channel is Channel.PUSH for channel, _ in ways)
+    is_pushed = bool(settings.push_states) and any(channel is Channel.PUSH for channel, _ in ways)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop or submission.sandbox else claims_of(snapshot, sender, now)
     unanswerable = snapshot.numbers.judge_answers(settings.sender_id, customer.key) if asks else None
@@ -315,7 +315,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         customer=customer.name,
         profile=sender.profile.name if sender.profile is not None else "",
         user_address=sender.user.address if sender.user is not None else "",
-        service=submission.service.value,
+        service=str(submission.service),
         reference=submission.reference,
         cost_centre=settings.cost_centre,
         accepted_at=now,
@@ -350,7 +350,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         stop_listed=customer.stop_listed,
         past_stop=submission.past_stop,
         usage=usage,
-        proof=proof.kind.value if proof is not None else "",
+        proof=str(proof.kind) if proof is not None else "",
         evidence=proof.evidence if proof is not None else "",
         service_by=submission.service_by,
         first_use=None if dry_run and submission.mail is not None else submission.first_use,

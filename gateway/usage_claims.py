@@ -15,6 +15,8 @@ from sms.usage import LimitReached, Period, UsageClaim, UsageLimit, period_aroun
 def claims_of(snapshot: Snapshot, sender: Sender, now: datetime) -> tuple[UsageClaim, ...]:
     """Return the limits that bind a sender's jobs now; nearly always none."""
     found = snapshot.limits(sender)
+    if not found:
+        return ()
     return tuple(
         claim_of(snapshot, owner, rules, limit, sender.customer.key, now)
         for owner, rules in found
