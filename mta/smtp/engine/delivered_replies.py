@@ -48,9 +48,10 @@ class DeliveredReplies:
 
     def spoke(self) -> None:
         """Note input of the client: it has heard the earlier replies."""
-        heard, self._told = self._told, []
-        for tell in heard:
-            tell()
+        if self._told:
+            heard, self._told = self._told, []
+            for tell in heard:
+                tell()
 
     def ended(self) -> None:
         """Note the end of the client's input: it has heard what its system confirmed, and may hear more."""

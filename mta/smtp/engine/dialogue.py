@@ -31,6 +31,7 @@ from mta.smtp.engine.events import (
     Login,
     Noticed,
     Quit,
+    StartTls,
 )
 from mta.smtp.engine.lines import BadLine, Lines
 from mta.smtp.engine.replies import Reply, status_text
@@ -97,7 +98,7 @@ class Dialogue:
     @property
     def closed(self) -> bool:
         """Whether nothing more will be read or answered: send the rest, then close the connection."""
-        return self.state is DialogueState.CLOSED
+        return self._commands.state is DialogueState.CLOSED
 
     @property
     def peer_done(self) -> bool:
@@ -117,7 +118,7 @@ class Dialogue:
     @property
     def wants_data(self) -> bool:
         """Whether the driver should read on: false while much waits behind an unanswered event."""
-        return self._unanswered is None or len(self._input) < self._limits.waiting
+        return self._unanswered is None or len(self._input.waiting) < self._limits.waiting
 
     def greet(self) -> None:
         """Send the greeting, once; data that came before it ends the dialogue (RFC 5321 §4.3.1)."""
@@ -128,12 +129,13 @@ class Dialogue:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they came from the peer."""
-        if self.state is DialogueState.CLOSED:
+        state = self._commands.state
+        if state is DialogueState.CLOSED:
             return
-        if self.state is DialogueState.GREETING:
+        if state is DialogueState.GREETING:
             self._notice(Incident.EARLY_TALKER, data)
             self.close_with(replies.EARLY_TALKER)
-        elif self.state is DialogueState.UPGRADE:
+        elif state is DialogueState.UPGRADE:
             self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: must not be read as commands
         else:
             self._input.receive(data)
@@ -157,7 +159,7 @@ class Dialogue:
     def shut_down(self) -> None:
         """Close with 421 once no content is open and no event unanswered (RFC 5321 §3.8)."""
         self._draining = True
-        self._leave_if_draining()
+        self._leave()
 
     def close_with(self, reply: Reply) -> None:
         """Send a last reply and close at once."""
@@ -178,7 +180,8 @@ class Dialogue:
         self._commands.tls_started()
         self._input.clear()
         self._patience.wait_for_command()
-        self._leave_if_draining()
+        if self._draining:
+            self._leave()
 
     def data_to_send(self) -> bytes:
         """Return and forget the octets to send to the peer."""
@@ -195,20 +198,15 @@ class Dialogue:
 
     def next_event(self) -> Event | None:
         """Return the next event, None while one is unanswered or more input is needed."""
-        while not self._told and self._unanswered is None and self.state is not DialogueState.CLOSED:
-            if self._content is not None:
-                if not self._input:
-                    break
-                found = self._next_message(self._content)
-            elif (line := self._next_line()) is None:
+        while self._input.waiting and self._unanswered is None and not self._told:
+            found = self._next_command() if self._content is None else self._next_message(self._content)
+            if found is None:
                 break
-            else:
-                found = self._commands.read(line)
             if isinstance(found, Reply):
                 self._answer(found)
             elif isinstance(found, Ending):
                 self._give_up(found.incident, found.reply, found.detail)
-            elif found is not None:
+            else:
                 self._unanswered = found
                 return found
         if self._told:
@@ -226,11 +224,17 @@ class Dialogue:
         self._send(text)
         self._unanswered = None
         self._patience.wait_for_command()
-        self._settle(event, code)
-        self._tolerate(event, code)
+        self._commands.settle(event, code)
+        if isinstance(event, Quit):
+            self._ended = True
+            self._close()
+        elif isinstance(event, StartTls):
+            self._distrust_rest()
+        self._count(event, code)
         if code == replies.SHUTTING_DOWN.code:
             self._close()
-        self._leave_if_draining()
+        if self._draining:
+            self._leave()
 
     def offer(self, mechanisms: Mapping[str, sasl.MakeMechanism]) -> None:
         """Offer these mechanisms from now on, in place of those before."""
@@ -290,36 +294,37 @@ class Dialogue:
         self._notice(incident, detail)
         self.close_with(reply)
 
-    def _leave_if_draining(self) -> None:
+    def _leave(self) -> None:
+        """Close with 421, but not while a content is open, an event unanswered or a handshake due."""
         busy = self._unanswered is not None or self._content is not None
-        if self._draining and not busy and self.state not in {DialogueState.UPGRADE, DialogueState.CLOSED}:
+        if not busy and self.state not in {DialogueState.UPGRADE, DialogueState.CLOSED}:
             self.close_with(replies.SHUTTING_DOWN)
 
     def _answer(self, reply: Reply) -> None:
         self._send(str(reply))
         self._patience.wait_for_command()
-        self._tolerate(None, reply.code)
-        self._leave_if_draining()
+        self._count(None, reply.code)
+        if self._draining:
+            self._leave()
 
-    def _tolerate(self, event: Event | None, code: int) -> None:
+    def _count(self, event: Event | None, code: int) -> None:
         too_many = self._tolerance.answered(event, code)
         if too_many is not None:
             self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS.with_detail(too_many), too_many)
 
-    def _next_line(self) -> bytes | None:
-        if not self._spoken and self._input:
-            if self._input.peek(2) == _TLS_RECORD:
-                self._give_up(Incident.NOT_SMTP, replies.NOT_SMTP, "TLS record")
-                return None
-            self._spoken = len(self._input) > 1
+    def _next_command(self) -> Event | Reply | Ending | None:
+        """Return what the next line is, None before its end."""
+        if not self._spoken:
+            if self._input.waiting.startswith(_TLS_RECORD):
+                return Ending(incident=Incident.NOT_SMTP, reply=replies.NOT_SMTP, detail="TLS record")
+            self._spoken = len(self._input.waiting) > 1
         while (line := self._input.next_line()) is BadLine.BARE_NEWLINE:
             self._answer(replies.BARE_NEWLINE)
         if line is BadLine.FLOOD:
             self._send(str(replies.LINE_TOO_LONG))
-            self._give_up(Incident.COMMAND_FLOOD, replies.TOO_MANY_ERRORS)
-            return None
+            return Ending(incident=Incident.COMMAND_FLOOD, reply=replies.TOO_MANY_ERRORS)
         assert not isinstance(line, BadLine)
-        return line
+        return None if line is None else self._commands.read(line)
 
     def _next_message(self, content: Content) -> Event | Reply | Ending | None:
         rest = content.feed(self._input.take_rest())
@@ -336,11 +341,7 @@ class Dialogue:
         self._notice(Incident.CONTENT_REFUSED, str(content.fault))
         return content.fault
 
-    def _settle(self, event: Event, code: int) -> None:
-        """Apply the driver's answer to the state."""
-        self._commands.settle(event, code)
-        if isinstance(event, Quit):
-            self._ended = True
-            self._close()
-        elif self.state is DialogueState.UPGRADE and (rest := self._input.take_rest()):
-            self._notice(Incident.STARTTLS_INJECTION, rest)  # RFC 3207 §6, CVE-2011-0411
+    def _distrust_rest(self) -> None:
+        """Forget what came behind a STARTTLS that was taken (RFC 3207 §6, CVE-2011-0411)."""
+        if self.state is DialogueState.UPGRADE and (rest := self._input.take_rest()):
+            self._notice(Incident.STARTTLS_INJECTION, rest)

@@ -14,40 +14,31 @@ class BadLine(Enum):
 
 
 class Lines:
-    """A buffer that returns line by line, or the whole rest. `flood` octets without a line end are too many."""
+    """A buffer that returns line by line, or the whole rest. `flood` octets without a line end are too many.
 
-    __slots__ = ("_at", "_buffer", "_flood", "_tainted")
+    `waiting` are the octets that came and were not yet taken.
+    """
+
+    __slots__ = ("_flood", "_tainted", "waiting")
 
     def __init__(self, flood: int) -> None:
-        self._buffer = bytearray()
-        self._at = 0
+        self.waiting = bytearray()
         self._flood = flood
         self._tainted = False
 
-    def __len__(self) -> int:
-        return len(self._buffer) - self._at
-
     def receive(self, data: bytes) -> None:
         """Append octets as they came."""
-        if self._at:
-            del self._buffer[: self._at]
-            self._at = 0
-        self._buffer += data
-
-    def peek(self, count: int) -> bytes:
-        """Return the next octets, at most `count`, without taking them."""
-        return bytes(self._buffer[self._at : self._at + count])
+        self.waiting += data
 
     def take_rest(self) -> bytes:
         """Take the whole rest; the next line begins with later input."""
-        rest = bytes(self._buffer[self._at :]) if self._at else bytes(self._buffer)
+        rest = bytes(self.waiting)
         self.clear()
         return rest
 
     def clear(self) -> None:
         """Forget everything."""
-        self._buffer.clear()
-        self._at = 0
+        self.waiting.clear()
         self._tainted = False
 
     def next_line(self) -> bytes | BadLine | None:
@@ -56,15 +47,16 @@ class Lines:
         A line with a bare LF is bad at that LF, and so is the rest up to the next CRLF: another server may have read
         two lines where we read one.
         """
-        buffer, start = self._buffer, self._at
-        end = buffer.find(b"\n", start)
-        if (len(buffer) if end < 0 else end) - start > self._flood:
+        waiting = self.waiting
+        end = waiting.find(b"\n")
+        if (len(waiting) if end < 0 else end) > self._flood:
             return BadLine.FLOOD
         if end < 0:
             return None
-        self._at = end + 1
-        proper = end > start and buffer[end - 1] == 0x0D
+        line = bytes(waiting[:end])
+        del waiting[: end + 1]
+        proper = line.endswith(b"\r")
         if proper and not self._tainted:
-            return bytes(buffer[start : end - 1])
+            return line[:-1]
         self._tainted = not proper
         return BadLine.BARE_NEWLINE

@@ -19,9 +19,8 @@ IDLE_VERBS: Final = frozenset({"EHLO", "HELO", "RSET", "NOOP", "VRFY", "EXPN", "
 HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE", "PRI"})
 
 # Octets with CRLF, extended by RFC 1870, 6152, 6531, 3461 §5 and 4954 §5.
-_COMMAND_OCTETS: Final = 512
 _OCTETS: Final[Mapping[str, int]] = MappingProxyType(
-    {"MAIL": 512 + 26 + 17 + 10 + 107 + 500, "RCPT": 512 + 500, "AUTH": sasl.LINE_OCTETS}
+    dict.fromkeys(VERBS, 512) | {"MAIL": 512 + 26 + 17 + 10 + 107 + 500, "RCPT": 512 + 500, "AUTH": sasl.LINE_OCTETS}
 )
 _WITHOUT_ARGUMENT: Final = frozenset({"DATA", "RSET", "QUIT", "STARTTLS"})
 _BEFORE_TLS: Final = frozenset({"EHLO", "STARTTLS", "NOOP", "QUIT"})  # RFC 3207 §4
@@ -41,9 +40,10 @@ def parse_command(line: bytes) -> tuple[str, str] | Reply:
             return replies.BAD_CHARACTERS
     verb, _, argument = text.partition(" ")
     verb = verb.upper() if verb.isascii() else ""
-    if verb not in VERBS:
+    most = _OCTETS.get(verb)
+    if most is None:
         return verb, ""
-    if len(line) + 2 > _OCTETS.get(verb, _COMMAND_OCTETS):
+    if len(line) + 2 > most:
         return replies.LINE_TOO_LONG
     return verb, argument.strip(" ")
 

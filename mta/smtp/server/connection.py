@@ -142,7 +142,7 @@ class SmtpConnection(asyncio.Protocol):
         self.transport = transport = cast("asyncio.Transport", transport)
         self.session.peer = transport.get_extra_info("peername")
         if self._proxied is not None:
-            self.session.peer = cast("str", self._proxied.client)  # aiosmtpd's class declares a text, and has a tuple
+            self.session.peer = cast("str", self._proxied.client)
         self.session.delivered_replies.confirmed = self._all_confirmed
         address = self.session.client_address
         if (limit := self._listener.admit(self, address, self._proxied)) is not None:
@@ -240,12 +240,12 @@ class SmtpConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _react(self) -> None:
-        """Act on the dialogue's events, unless a task already does."""
-        if self._task is None:
-            self._advance()
+        """Act on events until one needs a hook, which a task then awaits; send the due octets.
 
-    def _advance(self) -> None:
-        """Act on events until one needs a hook, which a task then awaits; send the due octets."""
+        Do nothing while a task acts on them.
+        """
+        if self._task is not None:
+            return
         event = self._next_event()
         if event is None:
             self._flush()
@@ -255,12 +255,12 @@ class SmtpConnection(asyncio.Protocol):
     def _next_event(self) -> Event | Unfinished | None:
         """Return the next event whose hook must be awaited, or the rest of a hook that has begun."""
         while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
-            if isinstance(event, Noticed):
-                self._log_incident(event)
-            elif type(event) in self.hooks.answered_at_once:
+            if type(event) in self.hooks.answered_at_once:
                 rest = begin(serve(self, event))
                 if rest is not None:
                     return rest
+            elif isinstance(event, Noticed):
+                self._log_incident(event)
             else:
                 return event
         return None
@@ -329,7 +329,7 @@ class SmtpConnection(asyncio.Protocol):
         finally:
             self._task = None
             self._read_decrypted()
-        self._advance()
+        self._react()
 
     async def _shake_hands(self, context: ssl.SSLContext) -> bool:
         assert self.transport is not None

@@ -9,12 +9,12 @@ Not here: bytes, time and TLS (mta.smtp.server.connection), this product's handl
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
+from msgspec import Struct
 
 from gateway.log_lines import log_login
 from mta.smtp.engine import replies
@@ -59,6 +59,7 @@ __all__ = [
 
 Authenticator = Callable[..., AuthResult | Awaitable[AuthResult]]
 Status = Reply | str | list[str]
+_STATUS: Final = (Reply, str, list)
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
 
 _ANY: Final = Quotas()
@@ -77,20 +78,21 @@ _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailDsn:
+class MailDsn(Struct, frozen=True, kw_only=True):
     """The DSN parameters of MAIL: decoded ENVID, and RET as FULL, HDRS or empty (RFC 3461 §4.3, §4.4)."""
 
     envid: str = ""
     ret: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RcptDsn:
+class RcptDsn(Struct, frozen=True, kw_only=True):
     """The DSN parameters of one RCPT: NOTIFY in upper case, ORCPT as `type;address` decoded (RFC 3461 §4.1, §4.2)."""
 
     notify: str = ""
     orcpt: str = ""
+
+
+_NO_DSN: Final = MailDsn()
 
 
 def eager_hook(hook: Hook) -> Hook:
@@ -119,7 +121,7 @@ class MailEnvelope(Envelope):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dsn = MailDsn()
+        self.dsn = _NO_DSN
         self.size: int | None = None
         self.require_tls = False
         self.content_limit: int | None = None
@@ -135,6 +137,7 @@ class MailEnvelope(Envelope):
 class MailSession(Session):
     """aiosmtpd's session with what the handshake proved.
 
+    `client_address` is the IP address of `peer` without its port, empty if there is none.
     `delivered_replies` knows which replies to its mails the client has heard. `tls` is such as
     `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
     context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`. `unheard_login` is the result of an AUTH
@@ -151,9 +154,14 @@ class MailSession(Session):
         self.quota = SessionQuota(_ANY)
 
     @property
-    def client_address(self) -> str:
-        """The client's IP address without its port, empty if there is none."""
-        return str(self.peer[0]) if isinstance(self.peer, tuple) else ""
+    def peer(self) -> str | None:
+        """The client as its socket names it; aiosmtpd's class declares a text, and has a tuple."""
+        return self._peer
+
+    @peer.setter
+    def peer(self, peer: str | None) -> None:
+        self._peer = peer
+        self.client_address = str(peer[0]) if isinstance(peer, tuple) else ""
 
 
 MechanismsOf = Callable[[MailSession], Mapping[str, MakeMechanism]]
@@ -216,7 +224,7 @@ async def judge_handshake(server: Server) -> None:
 
 
 def _checked(status: object) -> Status | None:
-    if status is None or isinstance(status, Reply | str | list):
+    if status is None or isinstance(status, _STATUS):
         return status
     raise TypeError(f"a hook returned {type(status).__name__} instead of a status")
 
@@ -237,10 +245,14 @@ async def _excuse(server: Server, event: Event, error: Exception) -> Status:
     return replies.LOCAL_ERROR
 
 
-async def _ask(server: Server, hook_name: str, *arguments: object) -> Any:
-    """Return the status of a hook, MISSING if the handler has none."""
-    hook = server.hooks.by_name.get(hook_name)
-    return MISSING if hook is None else await hook(server, server.session, server.envelope, *arguments)
+def _ask(server: Server, hook_name: str, *arguments: object) -> Awaitable[Any]:
+    """Call a hook; its status is MISSING if the handler has none."""
+    hook: Callable[..., Awaitable[Any]] = server.hooks.by_name.get(hook_name, _missing)
+    return hook(server, server.session, server.envelope, *arguments)
+
+
+async def _missing(*_arguments: object) -> Any:
+    return MISSING
 
 
 def _no_mechanisms(_session: MailSession) -> Mapping[str, MakeMechanism]:
