@@ -14,6 +14,7 @@ from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.events import (
     TRANSITIONS,
     Capabilities,
+    ContentReceived,
     Data,
     DialogueLimits,
     DialogueState,
@@ -123,6 +124,8 @@ class Commands:
             case Mail() if done:
                 self.advance("MAIL")
                 self._recipients = 0
+            case ContentReceived():
+                pass  # the dot has led on, whatever the answer
             case Hello() if done:
                 self.advance("EHLO")
                 self._greeted = True

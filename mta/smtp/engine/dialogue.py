@@ -40,6 +40,7 @@ from mta.smtp.engine.timeouts import ErrorBudget, Timeouts
 _FLOOD_OCTETS: Final = 2 * sasl.LINE_OCTETS
 _DETAIL_END: Final = re.compile(rb"[\r\n:<]")
 _TLS_RECORD: Final = b"\x16\x03"
+_UNREAD: Final = frozenset({DialogueState.GREETING, DialogueState.UPGRADE, DialogueState.CLOSED})
 
 
 class Dialogue:
@@ -130,16 +131,15 @@ class Dialogue:
     def receive_data(self, data: bytes) -> None:
         """Take octets as they came from the peer."""
         state = self._commands.state
-        if state is DialogueState.CLOSED:
-            return
-        if state is DialogueState.GREETING:
+        if state not in _UNREAD:
+            self._input.receive(data)
+            if self._content is not None:
+                self._patience.heard()
+        elif state is DialogueState.GREETING:
             self._notice(Incident.EARLY_TALKER, data)
             self.close_with(replies.EARLY_TALKER)
         elif state is DialogueState.UPGRADE:
             self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: must not be read as commands
-        else:
-            self._input.receive(data)
-            self._patience.heard()
 
     def receive_eof(self) -> None:
         """Take the end of the peer's input; earlier commands are still answered, an unfinished content is dropped."""
@@ -230,7 +230,8 @@ class Dialogue:
             self._close()
         elif isinstance(event, StartTls):
             self._distrust_rest()
-        self._count(event, code)
+        if too_many := self._tolerance.answered(event, code):
+            self._lose_patience(too_many)
         if code == replies.SHUTTING_DOWN.code:
             self._close()
         if self._draining:
@@ -303,14 +304,13 @@ class Dialogue:
     def _answer(self, reply: Reply) -> None:
         self._send(str(reply))
         self._patience.wait_for_command()
-        self._count(None, reply.code)
+        if too_many := self._tolerance.answered(None, reply.code):
+            self._lose_patience(too_many)
         if self._draining:
             self._leave()
 
-    def _count(self, event: Event | None, code: int) -> None:
-        too_many = self._tolerance.answered(event, code)
-        if too_many is not None:
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS.with_detail(too_many), too_many)
+    def _lose_patience(self, too_many: str) -> None:
+        self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS.with_detail(too_many), too_many)
 
     def _next_command(self) -> Event | Reply | Ending | None:
         """Return what the next line is, None before its end."""
@@ -318,13 +318,14 @@ class Dialogue:
             if self._input.waiting.startswith(_TLS_RECORD):
                 return Ending(incident=Incident.NOT_SMTP, reply=replies.NOT_SMTP, detail="TLS record")
             self._spoken = len(self._input.waiting) > 1
-        while (line := self._input.next_line()) is BadLine.BARE_NEWLINE:
+        while not isinstance(line := self._input.next_line(), bytes):
+            if line is None:
+                return None
+            if line is BadLine.FLOOD:
+                self._send(str(replies.LINE_TOO_LONG))
+                return Ending(incident=Incident.COMMAND_FLOOD, reply=replies.TOO_MANY_ERRORS)
             self._answer(replies.BARE_NEWLINE)
-        if line is BadLine.FLOOD:
-            self._send(str(replies.LINE_TOO_LONG))
-            return Ending(incident=Incident.COMMAND_FLOOD, reply=replies.TOO_MANY_ERRORS)
-        assert not isinstance(line, BadLine)
-        return None if line is None else self._commands.read(line)
+        return self._commands.read(line)
 
     def _next_message(self, content: Content) -> Event | Reply | Ending | None:
         rest = content.feed(self._input.take_rest())

@@ -49,10 +49,10 @@ class Lines:
         """
         waiting = self.waiting
         end = waiting.find(b"\n")
-        if (len(waiting) if end < 0 else end) > self._flood:
-            return BadLine.FLOOD
         if end < 0:
-            return None
+            return BadLine.FLOOD if len(waiting) > self._flood else None
+        if end > self._flood:
+            return BadLine.FLOOD
         line = bytes(waiting[:end])
         del waiting[: end + 1]
         proper = line.endswith(b"\r")

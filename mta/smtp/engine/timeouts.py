@@ -50,7 +50,7 @@ class Timeouts:
         self._rate_received = 0
 
     def heard(self) -> None:
-        """Start the timer of the next silence."""
+        """Start the timer of the next silence inside a content."""
         self._block_since = self.now
 
     def exhausted_by_command(self) -> bool:
@@ -97,8 +97,9 @@ class ErrorBudget:
     def command(self) -> str | None:
         """Count a command, well-formed or not; returns the limit that it is beyond, or None."""
         self._commands += 1
-        most = self._limits.commands
-        return f"at most {most} before a mail is taken" if self._commands > most else None
+        if self._commands <= self._limits.commands:
+            return None
+        return f"at most {self._limits.commands} before a mail is taken"
 
     def idle_command(self) -> str | None:
         """Count a command that advances no mail; returns the limit that it is beyond, or None."""

@@ -180,7 +180,7 @@ class SmtpConnection(asyncio.Protocol):
         self.session.delivered_replies.spoke()
         self.dialogue.receive_data(data)
         self._react()
-        if not self.dialogue.wants_data:
+        if self._task is not None and not self.dialogue.wants_data:
             self._pause_reading()
 
     def eof_received(self) -> bool:
@@ -256,8 +256,7 @@ class SmtpConnection(asyncio.Protocol):
         """Return the next event whose hook must be awaited, or the rest of a hook that has begun."""
         while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
             if type(event) in self.hooks.answered_at_once:
-                rest = begin(serve(self, event))
-                if rest is not None:
+                if (rest := begin(serve(self, event))) is not None:
                     return rest
             elif isinstance(event, Noticed):
                 self._log_incident(event)

@@ -59,7 +59,7 @@ __all__ = [
 
 Authenticator = Callable[..., AuthResult | Awaitable[AuthResult]]
 Status = Reply | str | list[str]
-_STATUS: Final = (Reply, str, list)
+_STATUS: Final = (Reply, str, list, type(None))
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
 
 _ANY: Final = Quotas()
@@ -92,9 +92,6 @@ class RcptDsn(Struct, frozen=True, kw_only=True):
     orcpt: str = ""
 
 
-_NO_DSN: Final = MailDsn()
-
-
 def eager_hook(hook: Hook) -> Hook:
     """Mark a hook that rarely waits: it is called without a task, and gets one only if it waits."""
     hook.eager = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
@@ -119,13 +116,14 @@ class MailEnvelope(Envelope):
     a recipient that the postmaster's mail is for.
     """
 
+    dsn = MailDsn()
+    size: int | None = None
+    require_tls = False
+    content_limit: int | None = None
+    for_postmaster = False
+
     def __init__(self) -> None:
         super().__init__()
-        self.dsn = _NO_DSN
-        self.size: int | None = None
-        self.require_tls = False
-        self.content_limit: int | None = None
-        self.for_postmaster = False
         self.rcpt_dsn: list[RcptDsn] = []
 
     @property
@@ -204,7 +202,9 @@ class Server(Protocol):
 async def serve(server: Server, event: Event) -> None:
     """Call the hook for an event and answer the dialogue; an error of the hook is logged and becomes 451."""
     try:
-        status = _checked(await _SERVERS[type(event)](server, event))
+        status = await _SERVERS[type(event)](server, event)
+        if not isinstance(status, _STATUS):
+            raise TypeError(f"a hook returned {type(status).__name__} instead of a status")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001  (whatever a handler raises, the client hears 451)
         status = await _excuse(server, event, error)
     if status is not None and server.dialogue.awaiting_reply:
@@ -221,12 +221,6 @@ async def judge_handshake(server: Server) -> None:
         enough = await enough
     if not enough:
         server.dialogue.refuse_everything()
-
-
-def _checked(status: object) -> Status | None:
-    if status is None or isinstance(status, _STATUS):
-        return status
-    raise TypeError(f"a hook returned {type(status).__name__} instead of a status")
 
 
 async def _excuse(server: Server, event: Event, error: Exception) -> Status:
