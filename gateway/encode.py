@@ -213,10 +213,9 @@ def encode_shared(text: str, settings: Settings, *, wide: bool = False, demands:
         made[id(demand)] = one
         if shared is None and isinstance(one.text, EncodedText):
             shared = one.text
-    special = {key: one for key, one in made.items() if one.findings or one.text != shared}
-    if not special:
-        return Texts(shared=shared)
-    apart = {index: special[id(demand)] for index, demand in demands.items() if id(demand) in special}
+    apart = {
+        index: one for index, demand in demands.items() if (one := made[id(demand)]).findings or one.text != shared
+    }
     return Texts(shared=shared, apart=apart)
 
 

@@ -6,8 +6,9 @@ Pure. Not here: the arithmetic of schedules (sms.schedule) and of quiet hours (c
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from countries.book import Mode
@@ -25,7 +26,7 @@ _A_WEEK: Final = timedelta(days=7)
 _Own = tuple[tuple[Blackout, ...] | None, tuple[Blackout, ...], timedelta]
 
 
-class AskedTimes(NamedTuple):
+class AskedTimes(Struct, frozen=True):
     """When a submission is to go out, None for at once, when not, and for how long it is worth it."""
 
     start_at: datetime | None

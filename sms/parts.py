@@ -15,7 +15,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate, islice
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from sms.alphabet import NOTHING, Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
 from sms.message import NO_SHIFTS, Alphabet, EncodedText, Header, NationalLanguage, Replacement, Shifts, TextPart
@@ -94,7 +96,7 @@ def encode_divided(text: str, header: Header, coding: Alphabet) -> EncodedText |
     return EncodedText(text=text, alphabet=coding, lengths=(len(text),), shifts=header.shifts, udh=header.octets)
 
 
-class _Chosen(NamedTuple):
+class _Chosen(Struct, frozen=True):
     """A text that fits its alphabet, with its octets."""
 
     alphabet: Alphabet
@@ -158,7 +160,7 @@ def _split(
     chosen: _Chosen, max_parts: int, most_in_part: tuple[int, int] | None, *, wide: bool
 ) -> EncodedText | Refused:
     """Return a text that fits its alphabet, cut and split."""
-    alphabet, fitted, payload, shifts = chosen
+    alphabet, fitted, payload, shifts = chosen.alphabet, chosen.fitted, chosen.payload, chosen.shifts
     text = fitted.text
     if is_blank(text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
