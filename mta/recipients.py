@@ -87,14 +87,14 @@ class ParsedRecipients(Struct, frozen=True, kw_only=True):
     def judge_dry_run(self, asked_in_subject: bool) -> bool | Refused:  # noqa: FBT001 - one option of the subject
         """Return whether the mail is a dry run: as a whole or not at all."""
         asking = [target.dry_run for _, target in self.pairs if target is not None]
-        if asked_in_subject or (asking and all(asking)):
+        if not (asked_in_subject or any(asking)):
+            return False
+        if asked_in_subject or all(asking):
             return True
-        if any(asking):
-            return Refused(
-                refusal=Refusal.OPTION_MALFORMED,
-                detail="A mail is a dry run for all its recipients (explain+...) or for none.",
-            )
-        return False
+        return Refused(
+            refusal=Refusal.OPTION_MALFORMED,
+            detail="A mail is a dry run for all its recipients (explain+...) or for none.",
+        )
 
     def only_list(self) -> str:
         """Return the name of the list that all addresses name, empty where there are others."""

@@ -118,7 +118,7 @@ def _is_reply(mail: ParsedMail, subject_kind: str) -> bool:
 
 def _continues_thread(mail: ParsedMail) -> bool:
     """Return whether Outlook marks a mail as continuing a thread, even with a new subject (MS-OXOMSG 2.2.1.3)."""
-    return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
+    return "thread-index" in mail.fields and len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
 
 
 def _from_body(

@@ -70,8 +70,9 @@ def part_ranges(raw: bytes, start: int, end: int, boundary: str, budget: int) ->
 
 def guessed_boundary(raw: bytes, start: int, end: int) -> str:
     """Return the boundary of a multipart without a declared one: the first delimiter above a part's header."""
-    first = raw.find(b"--", start, end)  # most texts have none
-    found = _GUESSED.search(raw, start, min(end, start + _GUESS_OCTETS)) if first >= 0 else None
+    if raw.find(b"--", start, end) < 0:  # most texts have none
+        return ""
+    found = _GUESSED.search(raw, start, min(end, start + _GUESS_OCTETS))
     return found[1].rstrip().decode("ascii", "replace") if found is not None else ""
 
 

@@ -107,7 +107,6 @@ _ONE_LINE: Final[Mapping[int, str | None]] = MappingProxyType(
 _UNSAFE: Final[Mapping[int, str | None]] = MappingProxyType(
     {**_ONE_LINE, **dict.fromkeys(_BREAKS, "\n"), 0x09: "\t", 0x0A: "\n"}
 )
-_PLAIN: Final = re.compile(r"[\n\t -~]*")
 
 
 def normal_label(label: str) -> str:
@@ -269,7 +268,8 @@ def clean_text(text: str) -> str:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if _PLAIN.fullmatch(text) else text.translate(_UNSAFE)
+    plain = text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
+    return text if plain else text.translate(_UNSAFE)
 
 
 def clean_line(text: str) -> str:

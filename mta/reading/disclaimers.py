@@ -17,7 +17,7 @@ _REACH: Final = 2_000
 
 def is_disclaimer(lines: Sequence[str], index: int) -> bool:
     """Return whether the paragraph that begins here has the opening and the length of a disclaimer."""
-    paragraph = " ".join(line.strip() for line in lines[index : index + 4])[:400]
+    paragraph = " ".join([line.strip() for line in lines[index : index + 4]])[:400]
     return len(paragraph.encode()) >= _OCTETS and DISCLAIMER.match(paragraph) is not None
 
 

@@ -72,10 +72,7 @@ def field_text(fields: Fields, name: str) -> str:
 
 def _plain_line(value: bytes) -> str | None:
     """Return a value without the blanks around it if that is one line of printable ASCII, as most are; else None."""
-    value = value.strip()
-    if not value.isascii():
-        return None
-    line = value.decode("ascii")
+    line = value.strip().decode("ascii", "surrogateescape")  # a surrogate is not printable
     return line if line.isprintable() else None
 
 

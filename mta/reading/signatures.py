@@ -48,7 +48,7 @@ def _may_sign(text: str) -> bool:
 
 
 def _may_be_footer(text: str) -> bool:
-    """Return whether a line may name the device or client: in no language a single ASCII word does."""
+    """Return whether a line may name the device or excuse typing errors: in no language a single ASCII word does."""
     return " " in text or not text.isascii()
 
 
@@ -154,10 +154,11 @@ def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> li
 def _is_footer(line: str) -> bool:
     if len(line) > 160:
         return False
-    if OUTLOOK_LINK.search(line):
-        return True
-    without = _LINK.sub("", _MARKED_LINK.sub(r"\1", line)).strip() if "://" in line else line
-    return EXCUSE.fullmatch(without) is not None or (_may_be_footer(without) and is_device_footer(without))
+    if "://" in line:
+        if OUTLOOK_LINK.search(line):
+            return True
+        line = _LINK.sub("", _MARKED_LINK.sub(r"\1", line)).strip()
+    return _may_be_footer(line) and (EXCUSE.fullmatch(line) is not None or is_device_footer(line))
 
 
 def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:

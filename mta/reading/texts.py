@@ -80,6 +80,8 @@ def read_text(octets: bytes, media: Typed) -> TextSection:
     text = clean_text(text)
     if kind == "text/enriched":
         text = _ENRICHED.sub("", text).replace("<<", "<")  # RFC 1896
+    if not media.parameters:
+        return TextSection(plain=text)
     flowed = media.parameters.get("format", "").lower() == "flowed"
     delete_space = media.parameters.get("delsp", "").lower() == "yes"
     return TextSection(plain=text, flowed=flowed, delete_space=delete_space)
