@@ -4,6 +4,7 @@ Not here: settings (sms.serialise).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -34,7 +35,7 @@ def freeze_blackouts(blackouts: tuple[Blackout, ...]) -> str | None:
     return msgspec.json.encode([(to_stored(item.start_at), to_stored(item.end_at)) for item in blackouts]).decode()
 
 
-def schedule_columns(schedule: Schedule) -> dict[str, object]:
+def schedule_columns(schedule: Schedule) -> dict[str, Any]:
     """Return the columns of a message that say when it is due."""
     expires_at = to_stored(schedule.expires_at)
     return {

@@ -100,7 +100,7 @@ class _Call(Generic[A, R]):
     error: BaseException | None = None
 
     def resolve(self) -> None:
-        if self.future.cancelled() or self.future.done():
+        if self.future.done():
             return
         if self.error is None:
             self.future.set_result(self.result)

@@ -1,19 +1,24 @@
 """The statements that write many rows at once, made from the models: one text per dialect, the same rows for both.
 
-SQLite runs a prepared statement per row (`executemany`), PostgreSQL one statement over arrays (`unnest`), in which each
-column is one binary parameter. Not here: queries, which are SQL at their place and the same in both dialects.
+SQLite inserts up to 16 rows by one statement and updates row by row (`executemany`), PostgreSQL runs one statement over
+arrays (`unnest`), in which each column is one binary parameter. Not here: queries, which are SQL at their place and the
+same in both dialects.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import peewee
 
 from store.engine.arrays import EncodedArray, Encoder, encoder_of
 
 Row = tuple[Any, ...]
+
+MOST_ROWS: Final = 16
+"""How many rows a statement of SQLite inserts at most: each run lets go of the interpreter, and must get it back."""
+_COUNTS = [1 << power for power in range(MOST_ROWS.bit_length())]
 
 _ARRAYS = {
     "BIGINT": "bigint",
@@ -28,8 +33,9 @@ _ARRAYS = {
 class Insert:
     """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
 
-    Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key,
-    with `if_new` it is left out where one like it is there, with `add` columns of that one grow by its own.
+    Where columns are named, a row has those, in their order; `make` makes it of all its values, in far less time. With
+    `replace` it takes the place of the one of its key, with `if_new` it is left out where one like it is there, with
+    `add` columns of that one grow by its own.
     """
 
     def __init__(
@@ -44,7 +50,9 @@ class Insert:
         fields = {} if columns else columns_of(model)
         defaults = {name: field.default for name, field in fields.items() if field.null or field.default is not None}
         columns = self.columns = columns or (*(name for name in fields if name not in defaults), *defaults)
-        self.row = _row(model, columns, tuple(defaults.values()))
+        row = _row(model, columns, tuple(defaults.values()))
+        self.row: Callable[..., Row] = row
+        self.make: Callable[[Iterable[Any]], Row] = row._make
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         in_place = _in_place(model, columns) if replace else " ON CONFLICT DO NOTHING" if if_new else ""
@@ -52,6 +60,8 @@ class Insert:
             grown = ", ".join(f"{name} = {self.table}.{name} + excluded.{name}" for name in add)
             in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {grown}"
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
+        several = {count: ", ".join([f"({marks})"] * count) for count in _COUNTS}
+        self.sqlite_of = {count: self.sqlite.replace(f"({marks})", rows, 1) for count, rows in several.items()}
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
         self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){in_place}"  # noqa: S608 - the same
@@ -70,7 +80,7 @@ class Update:
     def __init__(self, model: type[peewee.Model], *columns: str, key: Sequence[str] = ("key",), also: str = "") -> None:
         self.table = table_of(model)
         self.columns = (*columns, *key)
-        self.row = _row(model, self.columns)
+        self.row: Callable[..., Row] = _row(model, self.columns)
         self.of: Callable[[object], Row] = attrgetter(*self.columns)
         fixed = [also] if also else []
         self._encoders = _encoders(model, self.columns)
@@ -89,7 +99,7 @@ class Update:
         return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
 
 
-def _row(model: type[peewee.Model], names: Sequence[str], defaults: Sequence[Any] = ()) -> Callable[..., Row]:
+def _row(model: type[peewee.Model], names: Sequence[str], defaults: Sequence[Any] = ()) -> Any:
     return namedtuple(model.__name__, names, defaults=defaults)  # noqa: PYI024 - the names come from the model
 
 

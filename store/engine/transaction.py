@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any, cast
 
 import peewee
 
 from store.engine.rows import R, decode
-from store.engine.statements import Insert, Row, Update
+from store.engine.statements import MOST_ROWS, Insert, Row, Update
 
 __all__ = ["Row", "StorageError", "StorageFullError", "Transaction", "is_full"]
 
@@ -136,6 +137,9 @@ class Transaction:
         cursor = self._connection.cursor()
         if self.postgresql:
             cursor.execute(statement.postgresql, statement.arrays(rows))
+        elif isinstance(statement, Insert):
+            for portion in _in_portions(rows):
+                cursor.execute(statement.sqlite_of[len(portion)], list(chain.from_iterable(portion)))
         else:
             cursor.executemany(statement.sqlite, rows)
 
@@ -199,6 +203,14 @@ class Transaction:
         if not self.postgresql:
             return time.time_ns() // 1000
         return int(self.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+
+
+def _in_portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    start = 0
+    while left := len(rows) - start:
+        count = min(1 << left.bit_length() - 1, MOST_ROWS)
+        yield rows[start : start + count]
+        start += count
 
 
 def _storable(value: Any) -> Any:
