@@ -6,14 +6,14 @@ a peer wrote. Under a service manager that stamps lines itself the console forma
 
 import logging
 import os
+import re
 import select
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _FIRST = ("timestamp", "level", "event")
+_SAID_OTHERWISE = re.compile("True|False|None")
 _PATIENCE = 1000
 """Milliseconds that the first line waits for a reader that has stopped; those behind it wait no more."""
 
@@ -50,9 +51,24 @@ def render_logfmt(_logger: WrappedLogger, _method: str, event: EventDict) -> str
 
     Keys are Python names. What can't be printed is escaped, so that a line is one line on every terminal.
     """
-    pairs = [(key, value) for key in _FIRST if (value := event.pop(key, None)) is not None]
-    pairs += event.items()
-    return " ".join([f"{key}={_quoted(value)}" if value is not True else key for key, value in pairs])
+    pairs = {key: event.pop(key) for key in _FIRST if key in event}
+    pairs.update(event)
+    line = " ".join(map("{}={!s}".format, pairs, pairs.values()))
+    return line if _is_plain(line, len(pairs)) else " ".join(_careful(pairs))
+
+
+def _is_plain(line: str, pairs: int) -> bool:
+    """Return whether a line of so many pairs can stay as it is: nothing to quote, to escape, or to say otherwise."""
+    separated = line.count(" ") == pairs - 1 and line.count("=") == pairs and '"' not in line and line.isprintable()
+    return separated and not _SAID_OTHERWISE.search(line)
+
+
+def _careful(pairs: dict[str, Any]) -> Iterator[str]:
+    for key, value in pairs.items():
+        if value is True:
+            yield key
+        elif value is not None or key not in _FIRST:
+            yield f"{key}={_quoted(value)}"
 
 
 def _quoted(value: object) -> str:
@@ -61,8 +77,6 @@ def _quoted(value: object) -> str:
     if value is False:
         return "false"
     text = str(value)
-    if text.isalnum():
-        return text
     odd = " " in text or "=" in text or '"' in text
     if odd and "\\" in text:
         text = text.replace("\\", "\\\\")
@@ -112,26 +126,26 @@ class _Patient:
         self._file = file
         self._tell = tell
         self._missed = 0
+        self._lock = threading.Lock()
         self._ready = select.poll()
         self._ready.register(file, select.POLLOUT)
 
-    def write(self, text: str) -> None:
+    def write(self, line: str) -> None:
         """Write a line, or count it."""
-        if not self._ready.poll(0 if self._missed else _PATIENCE):
-            self._missed += 1
-            return
-        try:
-            if self._missed:
-                self._file.write(f"{self._tell(self._missed)}\n")
-                self._missed = 0
-            self._file.write(text)
-        except OSError:
-            self._missed += 1
+        with self._lock:
+            if not self._ready.poll(0 if self._missed else _PATIENCE):
+                self._missed += 1
+                return
+            try:
+                if self._missed:
+                    self._file.write(f"{self._tell(self._missed)}\n")
+                    self._missed = 0
+                self._file.write(f"{line}\n")
+                self._file.flush()
+            except OSError:
+                self._missed += 1
 
-    def flush(self) -> None:
-        """Write what is buffered, or leave it there."""
-        with suppress(OSError):
-            self._file.flush()
+    debug = info = warning = error = critical = write
 
 
 def configure_log(options: LogOptions) -> None:
@@ -160,9 +174,10 @@ def configure_log(options: LogOptions) -> None:
             line = processor(None, "warning", line)
         return str(line)
 
+    lines = _Patient(_standard_error(), tell)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(_standard_error(), tell))),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
