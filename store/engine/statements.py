@@ -61,7 +61,9 @@ class Insert:
             in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {grown}"
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
         several = {count: ", ".join([f"({marks})"] * count) for count in _COUNTS}
-        self.sqlite_of = {count: self.sqlite.replace(f"({marks})", rows, 1) for count, rows in several.items()}
+        # FAIL, since whoever meets an error rolls back: SQLite then keeps no copy of what the statement has changed.
+        once = self.sqlite.replace("INSERT", "INSERT OR FAIL", 1)
+        self.sqlite_of = {count: once.replace(f"({marks})", rows, 1) for count, rows in several.items()}
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
         self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){in_place}"  # noqa: S608 - the same

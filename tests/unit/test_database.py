@@ -74,6 +74,37 @@ async def test_a_call_whose_statement_fails_when_nobody_waits_for_it_fails_alone
     assert await database.write(put, "call-4") == "call-4!"
 
 
+@pytest.mark.parametrize("count", [1, 2, 7, 15, 16, 17, 31, 45])
+async def test_any_number_of_rows_is_stored_and_those_that_are_there_are_left_out_or_replaced(database, count):
+    rows = [(f"call-{n:02}", str(n)) for n in range(count)]
+    again = Insert(MetaRow, "name", "value", replace=True), Insert(MetaRow, "name", "value", if_new=True)
+
+    def put_all(tx, items):
+        tx.insert(Insert(MetaRow, "name", "value"), rows)
+        tx.insert(again[0], [(name, f"{value}!") for name, value in rows])
+        tx.insert(again[1], [*((name, "old") for name, _ in rows), ("call-zz", "new")])
+        return items
+
+    await database.write(put_all, "x")
+    stored = await database.read(lambda tx: tx.rows("SELECT name, value FROM meta WHERE name LIKE 'call-%' ORDER BY 1"))
+    assert [tuple(row) for row in stored] == [*((name, f"{value}!") for name, value in rows), ("call-zz", "new")]
+
+
+@pytest.mark.parametrize("place", [0, 5, 16, 30])
+async def test_one_bad_row_of_many_takes_all_of_its_call_and_none_of_the_others(database, place):
+    def put_all(tx, items):
+        tx.insert(Insert(MetaRow, "name", "value"), [(name, "x") for rows in items for name in rows])
+        return items
+
+    good, bad = [f"call-a{n}" for n in range(31)], [f"call-b{n}" for n in range(31)]
+    bad[place] = "call-a3"
+    results = await asyncio.gather(
+        *(database.write(put_all, rows) for rows in (good, bad, ["call-c"])), return_exceptions=True
+    )
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+    assert await database.read(names) == sorted([*good, "call-c"])
+
+
 async def test_a_statement_that_failed_with_others_while_it_was_prepared_is_usable_again(database):
     insert = Insert(MetaRow, "name", "value")
 
