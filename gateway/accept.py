@@ -88,7 +88,7 @@ class Acceptance:
             self._metrics.count(Metric.ACCEPTED_JOBS, job.service)
             self._metrics.count(Metric.ACCEPTED, job.service, by=len(job.messages))
             self._accepted()
-        digests = tuple(message.digest for message in job.messages if message.digest)
+        digests = tuple([message.digest for message in job.messages if message.digest])
         return Accepted(
             job_id=added.public_id, key=added.key, refused=added.refused, repeated=added.repeated, digests=digests
         )

@@ -51,8 +51,7 @@ def render_logfmt(_logger: WrappedLogger, _method: str, event: EventDict) -> str
 
     Keys are Python names. What can't be printed is escaped, so that a line is one line on every terminal.
     """
-    pairs = {key: event.pop(key) for key in _FIRST if key in event}
-    pairs.update(event)
+    pairs = dict.fromkeys(filter(event.__contains__, _FIRST)) | dict(event)
     line = " ".join(map("{}={!s}".format, pairs, pairs.values()))
     return line if _is_plain(line, len(pairs)) else " ".join(_careful(pairs))
 
@@ -84,6 +83,11 @@ def _quoted(value: object) -> str:
     if not text.isprintable():
         text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     return f'"{text}"' if odd else text
+
+
+def format_error(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Add the traceback of the error that a line is about; most are about none."""
+    return structlog.processors.format_exc_info(logger, method, event) if "exc_info" in event else event
 
 
 def log_unraisable(raised: "sys.UnraisableHookArgs") -> None:
@@ -159,13 +163,13 @@ def configure_log(options: LogOptions) -> None:
     if options.format is LogFormat.JSON:
         processors += [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            format_error,
             structlog.processors.JSONRenderer(),
         ]
     else:
         if not os.environ.get("JOURNAL_STREAM"):
             processors.append(TimeStamper())
-        processors += [structlog.processors.format_exc_info, render_logfmt]
+        processors += [format_error, render_logfmt]
     sys.unraisablehook = log_unraisable
 
     def tell(missed: int) -> str:

@@ -56,8 +56,8 @@ class Keys:
 
     def take(self) -> int:
         """Return the next key."""
-        self._last = max(int(self._now() * 1000) - _EPOCH_MS << 13, self._last + 1)
-        return (self._last >> 13 << 21) | (self._node << 13) | (self._last & 0x1FFF)
+        self._last = last = max(int(self._now() * 1000) - _EPOCH_MS << 13, self._last + 1)
+        return (last >> 13 << 21) | (self._node << 13) | (last & 0x1FFF)
 
 
 def node_of(key: int) -> int:
