@@ -5,9 +5,9 @@ people (views).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from inbound.stop_list import StopList
@@ -34,8 +34,7 @@ _LATE = timedelta(minutes=15)
 """Who sends is told at once of SMS that go out later than this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class Added(Struct, frozen=True, kw_only=True):
     """What became of a new job: stored under `public_id`, or nothing stored since all of it was known already.
 
     `stale` says that the directory moved: nothing was stored and the job must be resolved again. `duplicate` says that
@@ -55,7 +54,7 @@ class Added:
     news: Sequence[UsageNews] = ()
     skipped: tuple[str, ...] = ()
     key: int = 0
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = {}
 
 
 # One query, since each waits for its answer; always a row, whose digest is null where none was seen.

@@ -20,10 +20,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import peewee
+from msgspec import Struct
 
 from store.engine.log import log
 from store.engine.opening import (
@@ -88,8 +88,7 @@ class _CommitUnknownError(StorageError):
     """The connection was lost in COMMIT and the server cannot be asked what became of it: nothing may be redone."""
 
 
-@dataclass(slots=True)
-class _Call(Generic[A, R]):
+class _Call(Struct, Generic[A, R]):
     """One item on its way through the writer thread; `loop` is None for a caller that blocks on the future."""
 
     batch: BatchFunction[A, R]
