@@ -3,7 +3,7 @@
 Not here: what is decided about it (gateway.plan).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -46,7 +46,10 @@ class SnapshotChanged:
 
 
 class Acceptance:
-    """The use case; one object serves all doors. `accepted` is called after each new job is committed."""
+    """The use case; one object serves all doors.
+
+    `accepted` is called with the routes of each new job once it is committed.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class Acceptance:
         database: Database,
         outbound: Outbound,
         limits: LimitWatch,
-        accepted: Callable[[], None],
+        accepted: Callable[[Collection[str]], None],
         metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
@@ -87,7 +90,7 @@ class Acceptance:
             self._metrics.observe(Metric.ACCEPT_SECONDS, monotonic() - began)
             self._metrics.count(Metric.ACCEPTED_JOBS, job.service)
             self._metrics.count(Metric.ACCEPTED, job.service, by=len(job.messages))
-            self._accepted()
+            self._accepted({message.route for message in job.messages})
         digests = tuple([message.digest for message in job.messages if message.digest])
         return Accepted(
             job_id=added.public_id, key=added.key, refused=added.refused, repeated=added.repeated, digests=digests

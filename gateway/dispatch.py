@@ -6,7 +6,7 @@ lost, goes back to the queue. Not here: receipts (track), which carrier serves w
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -171,9 +171,14 @@ class Dispatch:
             await self._settle()
 
     def kick(self) -> None:
-        """Say that something new is queued."""
+        """Say that something may be queued on any route."""
         for feeder in self._feeders.values():
             feeder.kick()
+
+    def queued(self, routes: Collection[str]) -> None:
+        """Say that something new is queued on these routes; where none leads anywhere, on none ("")."""
+        for carrier in {name for route in routes for name in route.split(SEPARATOR)} & self._feeders.keys():
+            self._feeders[carrier].kick()
 
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take one answer of a carrier; it is settled with its neighbours."""

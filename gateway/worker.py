@@ -63,7 +63,7 @@ class Worker:
 
         After a step that did something it rests `rest` times as long as that took, for those who use the same.
         """
-        self._name = name
+        self.name = name
         self._step = step
         self._look_every = look_every
         self._pauses = pauses
@@ -78,7 +78,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin in the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
 
     def kick(self) -> None:
         """Say that there may be something to do; cheap, and may be said at any time from the loop's thread."""
@@ -98,7 +98,7 @@ class Worker:
             try:
                 is_done = not await self._step()
             except Exception as error:
-                log.exception("step_failed", worker=self._name, cause=_cause_of(error))
+                log.exception("step_failed", worker=self.name, cause=_cause_of(error))
                 self._note_failure(error)
                 pause = self._pauses.wait(self._failures)
                 await _rest(
@@ -118,7 +118,7 @@ class Worker:
         self._failures += 1
         if self._told is None and now - self._failing_since >= self._told_after:
             self._told = Trouble(
-                worker=self._name,
+                worker=self.name,
                 kind=type(error).__name__,
                 cause=_cause_of(error),
                 seconds=now - self._failing_since,

@@ -122,7 +122,7 @@ def build(
         database=database,
         outbound=core.outbound,
         limits=core.watch_limits(mail_out.alerts.raise_alert),
-        accepted=carrying.dispatch.kick,
+        accepted=carrying.dispatch.queued,
         metrics=core.metrics,
     )
     doors = Doors(config, core, acceptance)

@@ -185,7 +185,10 @@ def _accepting(
 ) -> Callable[[], Sample]:
     numbers = count()
     acceptance = Acceptance(
-        database=core.database, outbound=core.outbound, limits=core.watch_limits(lambda _: None), accepted=lambda: None
+        database=core.database,
+        outbound=core.outbound,
+        limits=core.watch_limits(lambda _: None),
+        accepted=lambda _: None,
     )
 
     async def accept(number: int) -> None:

@@ -131,7 +131,10 @@ async def _keep(core: AcceptPath, count: int) -> Sample:
         _judge(core, _mail(f"<{number}.{time.monotonic_ns()}@client.example.net>")).plan for number in range(count)
     ]
     acceptance = Acceptance(
-        database=core.database, outbound=core.outbound, limits=core.watch_limits(lambda _: None), accepted=lambda: None
+        database=core.database,
+        outbound=core.outbound,
+        limits=core.watch_limits(lambda _: None),
+        accepted=lambda _: None,
     )
     began = time.process_time()
     for start in range(0, count, _TOGETHER):

@@ -105,7 +105,7 @@ class HouseCore(AcceptPath, DatabaseReaders):
             metrics=self.metrics,
         )
 
-    def _count(self) -> None:
+    def _count(self, _routes: object) -> None:
         self.accepted += 1
         self.has_accepted.set()
 

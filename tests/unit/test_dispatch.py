@@ -10,8 +10,10 @@ from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
 from gateway.routing import CarrierRoute, CarrierRoutes
+from gateway.worker import Worker
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
+from sms.route import LOST_ROUTE
 from store.answers import Rules
 from store.recovery import HandedToLinks
 from tests.kit.clock import Clock
@@ -158,6 +160,14 @@ async def test_the_second_carrier_takes_over_only_when_the_first_has_had_no_room
     dispatch.kick()
     assert {part.number.digits for part in await beta.has(2)} == {*NUMBERS[2:4]}
     assert len(alpha.given) == 2
+
+
+async def test_what_is_queued_wakes_the_carriers_of_its_routes_only(run, monkeypatch):
+    kicked = []
+    monkeypatch.setattr(Worker, "kick", lambda worker: kicked.append(worker.name))
+    dispatch = run(*(FakeCarrier(name) for name in ("alpha", "beta", "gamma")))
+    dispatch.queued({"beta>gamma", "gamma", "", LOST_ROUTE})
+    assert sorted(kicked) == ["feed-beta", "feed-gamma"]
 
 
 @pytest.mark.parametrize(("carrier", "state"), [("alpha", "unknown"), ("beta", "queued")])
