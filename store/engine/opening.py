@@ -24,6 +24,7 @@ _BEFORE_THE_FIRST_RELEASE = "0001_initial"
 _OF_SQLITE = {"BIGINT": "INTEGER", "SMALLINT": "INTEGER", "BOOLEAN": "INTEGER", "BYTEA": "BLOB"}
 _OF_POSTGRESQL = {" WITHOUT ROWID": ""}
 _MIGRATION_LOCK = 0x6D61696C32736D73  # any number that no other program of the same database takes
+_PREPARED = 512  # statements that stay prepared: an insert has one for each number of rows
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",  # NORMAL may lose the last commits at power loss, and 250 means kept
@@ -70,7 +71,9 @@ def connect(url: str, password: str = "") -> peewee.Database:
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return peewee.SqliteDatabase(unquote(parts.path), pragmas=_PRAGMAS, thread_safe=True)
+        return peewee.SqliteDatabase(
+            unquote(parts.path), pragmas=_PRAGMAS, thread_safe=True, cached_statements=_PREPARED
+        )
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError(f"database {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
     if find_spec("psycopg") is None:

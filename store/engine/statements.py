@@ -18,7 +18,6 @@ Row = tuple[Any, ...]
 
 MOST_ROWS: Final = 16
 """How many rows a statement of SQLite inserts at most: each run lets go of the interpreter, and must get it back."""
-_COUNTS = [1 << power for power in range(MOST_ROWS.bit_length())]
 
 _ARRAYS = {
     "BIGINT": "bigint",
@@ -60,13 +59,19 @@ class Insert:
             grown = ", ".join(f"{name} = {self.table}.{name} + excluded.{name}" for name in add)
             in_place = f" ON CONFLICT ({_keys_of(model)}) DO UPDATE SET {grown}"
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
-        several = {count: ", ".join([f"({marks})"] * count) for count in _COUNTS}
-        # FAIL, since whoever meets an error rolls back: SQLite then keeps no copy of what the statement has changed.
-        once = self.sqlite.replace("INSERT", "INSERT OR FAIL", 1)
-        self.sqlite_of = {count: once.replace(f"({marks})", rows, 1) for count, rows in several.items()}
+        self._marks = f"({marks})"
+        self._sqlite_of: dict[int, str] = {}
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
         self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){in_place}"  # noqa: S608 - the same
+
+    def sqlite_of(self, count: int) -> str:
+        """Return the SQLite statement for so many rows, at most `MOST_ROWS`."""
+        if count not in self._sqlite_of:
+            # FAIL, since whoever meets an error rolls back: SQLite then keeps no copy of what the statement has changed.
+            once = self.sqlite.replace("INSERT", "INSERT OR FAIL", 1)
+            self._sqlite_of[count] = once.replace(self._marks, ", ".join([self._marks] * count), 1)
+        return self._sqlite_of[count]
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
         """Return the parameters of the PostgreSQL statement for one row or more."""

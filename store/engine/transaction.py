@@ -138,8 +138,9 @@ class Transaction:
         if self.postgresql:
             cursor.execute(statement.postgresql, statement.arrays(rows))
         elif isinstance(statement, Insert):
-            for portion in _in_portions(rows):
-                cursor.execute(statement.sqlite_of[len(portion)], list(chain.from_iterable(portion)))
+            for start in range(0, len(rows), MOST_ROWS):
+                portion = rows[start : start + MOST_ROWS]
+                cursor.execute(statement.sqlite_of(len(portion)), list(chain.from_iterable(portion)))
         else:
             cursor.executemany(statement.sqlite, rows)
 
@@ -203,14 +204,6 @@ class Transaction:
         if not self.postgresql:
             return time.time_ns() // 1000
         return int(self.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
-
-
-def _in_portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    start = 0
-    while left := len(rows) - start:
-        count = min(1 << left.bit_length() - 1, MOST_ROWS)
-        yield rows[start : start + count]
-        start += count
 
 
 def _storable(value: Any) -> Any:
