@@ -68,7 +68,7 @@ class Insert:
     def sqlite_of(self, count: int) -> str:
         """Return the SQLite statement for so many rows, at most `MOST_ROWS`."""
         if count not in self._sqlite_of:
-            # FAIL, since whoever meets an error rolls back: SQLite then keeps no copy of what the statement has changed.
+            # FAIL, since whoever meets an error rolls back: SQLite then keeps no copy of what the statement changed.
             once = self.sqlite.replace("INSERT", "INSERT OR FAIL", 1)
             self._sqlite_of[count] = once.replace(self._marks, ", ".join([self._marks] * count), 1)
         return self._sqlite_of[count]
