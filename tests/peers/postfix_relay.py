@@ -52,7 +52,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 maillog_file = {folder}/log
 maillog_file_prefixes = /tmp
-# What a part asked another one that had to end just then (a reload) is lost, and asked again only after this time.
+# What a part asked another one that ended just then is lost, and asked again only after this time.
 ipc_timeout = 20s
 alias_maps =
 smtp_dns_support_level = disabled
