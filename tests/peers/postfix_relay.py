@@ -1,5 +1,6 @@
 """A real Postfix between a sender and the gateway: takes mail on loopback, relays numbers to us, keeps mail for people."""
 
+import contextlib
 import grp
 import os
 import pwd
@@ -52,8 +53,6 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 maillog_file = {folder}/log
 maillog_file_prefixes = /tmp
-# What a part asked another one that ended just then is lost, and asked again only after this time.
-ipc_timeout = 20s
 alias_maps =
 smtp_dns_support_level = disabled
 fast_flush_domains =
@@ -110,10 +109,14 @@ class PostfixRelay:
             + ("" if self._chain is None else f"smtpd_tls_cert_file={self._chain}\nsmtpd_tls_key_file={self._key}\n")
             + more
         )
+        logged = len(self.log())
         started = self._postfix("start")
         if started.returncode:
             pytest.fail(f"postfix did not start: {started.stdout}{started.stderr}")
         ends = time.monotonic() + PATIENCE
+        while "daemon started" not in self.log()[logged:]:
+            assert time.monotonic() < ends, "postfix does not log"
+            time.sleep(0.02)
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.2).close()
@@ -124,8 +127,25 @@ class PostfixRelay:
                 return
 
     def halt(self) -> None:
-        """End it; what it holds stays for the next start."""
+        """End it; what it holds stays for the next start.
+
+        `postfix stop` returns before all parts have ended. A logger that is left keeps the next one from starting, and
+        what can't log stands still.
+        """
         self._postfix("stop")
+        ends = time.monotonic() + PATIENCE
+        while left := self._parts():
+            assert time.monotonic() < ends, f"parts of postfix do not end: {left}"
+            time.sleep(0.02)
+
+    def _parts(self) -> list[str]:
+        """Return the process ids of what runs in its queue."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if place.readlink().is_relative_to(self.folder):
+                    found.append(place.parent.name)
+        return found
 
     def stop(self) -> None:
         """End it and remove everything it wrote."""
@@ -152,7 +172,8 @@ class PostfixRelay:
 
     def log(self) -> str:
         """Return what it logged so far."""
-        return (self.folder / "log").read_text()
+        log = self.folder / "log"
+        return log.read_text() if log.exists() else ""
 
     def handed_on(self, where: str) -> list[bool]:
         """Return of each mail to an address or domain that is done with whether it was taken there."""
