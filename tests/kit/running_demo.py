@@ -52,7 +52,7 @@ class RunningDemo:
             return Page(answer.status, named, answer.read().decode())
 
     def wait_for(self, pattern: str) -> str:
-        """Return the page once it has what the pattern names; it is asked for a minute."""
+        """Return the page once it has what the pattern names."""
         ends = time.monotonic() + PATIENCE
         while not re.search(pattern, page := self.get().text, re.DOTALL):
             assert time.monotonic() < ends, page

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.installation import DOMAIN
-from tests.kit.patience import PATIENCE
+from tests.kit.patience import PATIENCE, wait_for
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 
@@ -113,18 +112,8 @@ class PostfixRelay:
         started = self._postfix("start")
         if started.returncode:
             pytest.fail(f"postfix did not start: {started.stdout}{started.stderr}")
-        ends = time.monotonic() + PATIENCE
-        while "daemon started" not in self.log()[logged:]:
-            assert time.monotonic() < ends, "postfix does not log"
-            time.sleep(0.02)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-            except OSError:
-                assert time.monotonic() < ends, "postfix takes no mail"
-                time.sleep(0.05)
-            else:
-                return
+        wait_for(lambda: "daemon started" in self.log()[logged:], "postfix does not log")
+        wait_for(self._takes_mail, "postfix takes no mail")
 
     def halt(self) -> None:
         """End it; what it holds stays for the next start.
@@ -133,10 +122,14 @@ class PostfixRelay:
         what can't log stands still.
         """
         self._postfix("stop")
-        ends = time.monotonic() + PATIENCE
-        while left := self._parts():
-            assert time.monotonic() < ends, f"parts of postfix do not end: {left}"
-            time.sleep(0.02)
+        wait_for(lambda: not self._parts(), "parts of postfix do not end")
+
+    def _takes_mail(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+        except OSError:
+            return False
+        return True
 
     def _parts(self) -> list[str]:
         """Return the process ids of what runs in its queue."""

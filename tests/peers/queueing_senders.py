@@ -5,8 +5,6 @@ import re
 import shutil
 import smtplib
 import tempfile
-import time
-from collections.abc import Callable
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
@@ -14,21 +12,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.kit.installation import DOMAIN, SENDER
-from tests.kit.patience import PATIENCE
+from tests.kit.patience import PATIENCE, wait_for
 from tests.kit.peer import find_program, require_peer
 from tests.peers.exim import USER, find_exim
 from tests.peers.postfix_relay import PostfixRelay
 from tests.peers.senders import HOST, Fate, Way, run
 
 PEOPLE = SENDER.partition("@")[2]
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait for what another process does."""
-    ends = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < ends, what
-        time.sleep(0.02)
 
 
 class Postfix:
